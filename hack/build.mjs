@@ -1,0 +1,29 @@
+// Bundles src/main.ts into dist/reconcile.js. Split chunks keep `reconcile --help` fast: a command loads only what it uses.
+import { chmod, readFile, rm } from "node:fs/promises";
+import { build } from "esbuild";
+
+const { version } = JSON.parse(await readFile("package.json", "utf8"));
+
+await rm("dist", { recursive: true, force: true });
+await build({
+  entryPoints: { reconcile: "src/main.ts" },
+  outdir: "dist",
+  chunkNames: "chunks/[name]-[hash]",
+  bundle: true,
+  splitting: true,
+  platform: "node",
+  format: "esm",
+  target: "node20",
+  minifySyntax: true,
+  keepNames: true,
+  sourcemap: true,
+  sourcesContent: false,
+  legalComments: "linked",
+  define: { "process.env.EVENKEEL_BUILD_VERSION": JSON.stringify(version) },
+  // ssh2 and docker-modem look for files beside themselves; pino may start workers: they stay packages.
+  external: ["node-ssh", "dockerode", "pino"],
+  banner: {
+    js: '#!/usr/bin/env node\nimport { createRequire as __createRequire } from "node:module"; const require = __createRequire(import.meta.url);',
+  },
+});
+await chmod("dist/reconcile.js", 0o755);

@@ -1,0 +1,68 @@
+import { Address4 } from "ip-address";
+
+declare const brand: unique symbol;
+/** Dotted quad without leading zeros, `10.13.13.1`. */
+export type Ipv4 = string & { readonly [brand]: "Ipv4" };
+/** A network in its canonical form, host bits zero: `10.13.13.0/24`. */
+export type Cidr = string & { readonly [brand]: "Cidr" };
+/** Six lower-case octets, `02:01:0a:0d:0d:0b`. */
+export type Mac = string & { readonly [brand]: "Mac" };
+
+const OCTET = "(25[0-5]|2[0-4]\\d|1\\d\\d|[1-9]?\\d)";
+const IPV4 = new RegExp(`^${OCTET}(\\.${OCTET}){3}$`);
+const PREFIX = /^(3[0-2]|[12]?\d)$/;
+
+/** The address in `text`, or undefined. Stricter than libraries: no leading zeros, no short forms, no hexadecimal. */
+export const parseIpv4 = (text: string): Ipv4 | undefined => (IPV4.test(text) ? (text as Ipv4) : undefined);
+
+/** The network in `text`, or undefined. Host bits must be zero (`hostBits: "allowed"` clears them instead). */
+export function parseCidr(text: string, hostBits: "refused" | "allowed" = "refused"): Cidr | undefined {
+  const [address = "", prefix = "", ...rest] = text.split("/");
+  if (rest.length > 0 || !parseIpv4(address) || !PREFIX.test(prefix)) return undefined;
+  const canonical = `${new Address4(text).startAddress().correctForm()}/${prefix}`;
+  return canonical === text || hostBits === "allowed" ? (canonical as Cidr) : undefined;
+}
+
+const number = (address: string): number => Number(new Address4(address).bigInt());
+const fromNumber = (value: number): Ipv4 => Address4.fromBigInt(BigInt(value)).correctForm() as Ipv4;
+
+/** `24` of `10.13.13.0/24`. */
+export const prefixLength = (cidr: Cidr): number => Number(cidr.split("/")[1]);
+
+/** How many addresses the network holds, network and broadcast address included. */
+export const size = (cidr: Cidr): number => 2 ** (32 - prefixLength(cidr));
+
+/** The address `index` places after the network address (0 is the network address itself). */
+export const addressAt = (cidr: Cidr, index: number): Ipv4 => fromNumber(number(cidr) + index);
+
+/** The inverse of {@link addressAt}. */
+export const indexOf = (cidr: Cidr, address: Ipv4): number => number(address) - number(cidr);
+
+/** Whether the address lies in the network. */
+export const contains = (cidr: Cidr, address: Ipv4): boolean => {
+  const index = indexOf(cidr, address);
+  return index >= 0 && index < size(cidr);
+};
+
+/** Whether the two networks share an address. */
+export const overlaps = (a: Cidr, b: Cidr): boolean =>
+  contains(a, addressAt(b, 0)) || contains(b, addressAt(a, 0));
+
+/** A single address as a network, `198.18.100.10/32`. */
+export const host = (address: Ipv4): Cidr => `${address}/32` as Cidr;
+
+/** Numeric order, for sorting. */
+export const compareAddresses = (a: Ipv4, b: Ipv4): number => number(a) - number(b);
+
+const octets = (address: Ipv4): string =>
+  address
+    .split(".")
+    .map((octet) => Number(octet).toString(16).padStart(2, "0"))
+    .join(":");
+
+/**
+ * A MAC that follows from an address, so that nobody ever has to learn it. The second octet tells the role apart:
+ * `01` replicas and gateways, `02` uplinks, `04`/`05` the two ends of the local pair (all locally administered, unicast).
+ */
+export const macOf = (address: Ipv4, role: "01" | "02" | "04" | "05" = "01"): Mac =>
+  `02:${role}:${octets(address)}` as Mac;

@@ -1,0 +1,46 @@
+/** Every error code of evenkeel, with what it means. Codes are an interface: they are never renamed. */
+export const ERROR_CODES = {
+  "EK-USAGE": "the command line asks for something that does not exist or does not fit together",
+  "EK-MANIFESTS": "the manifest tree cannot be read, or holds nothing to work with",
+  "EK-YAML": "a manifest is not well-formed YAML",
+  "EK-KIND-UNKNOWN": "apiVersion and kind name no kind of evenkeel",
+  "EK-FIELD-UNKNOWN": "a field that the kind does not have",
+  "EK-FIELD-MISSING": "a required field is not there",
+  "EK-FIELD-INVALID": "a field's value is of the wrong type or out of its range",
+  "EK-NOT-YET": "a field or value that this release does not act on",
+  "EK-PLACE": "a document stands in a file or folder where its kind does not belong",
+  "EK-DUPLICATE": "two documents declare the same object, address or port",
+  "EK-REFERENCE": "a document names an object that does not exist",
+  "EK-OVERLAP": "two networks that must be apart share an address",
+  "EK-ADDRESS": "an address lies outside the range that it must be in",
+  "EK-QUOTA": "more than the tenant's quota allows",
+  "EK-IMMUTABLE": "a field that may not change while replicas exist",
+  "EK-SECRET": "a private key lies in the manifest tree, or a key file can be read by others",
+  "EK-STATE-HELD": "another process holds the state directory",
+  "EK-STATE-TORN": "a file of the state directory cannot be read as what it should be",
+  "EK-HOST-UNREACHABLE": "a hypervisor does not answer",
+  "EK-HOST-KEY": "a hypervisor showed another host key than its manifest gives",
+  "EK-HOST-UNFIT": "a hypervisor lacks something that evenkeel needs there",
+  "EK-HOST-HELD": "another controller holds the hypervisor",
+  "EK-LOOK-INCOMPLETE": "a look at a hypervisor was cut off or failed in part",
+  "EK-CHANGE-FAILED": "a hypervisor refused a change",
+  "EK-NOT-CONVERGED": "after the changes the hypervisors do not show what was asked for",
+  "EK-PLAN-UNKNOWN": "no pending plan has this id",
+  "EK-TIMEOUT": "not done within the time allowed",
+} as const;
+
+export type ErrorCode = keyof typeof ERROR_CODES;
+
+/** An error with a stable code, a sentence that says what and where, and what to do about it. */
+export class EvenkeelError extends Error {
+  override readonly name = "EvenkeelError";
+  readonly code: ErrorCode;
+  /** What the reader can do about it; one sentence, may be a command. */
+  readonly fix: string | undefined;
+
+  constructor(code: ErrorCode, message: string, options: { cause?: unknown; fix?: string } = {}) {
+    super(message, options.cause === undefined ? undefined : { cause: options.cause });
+    this.code = code;
+    this.fix = options.fix;
+  }
+}
