@@ -9,16 +9,16 @@ cgroup_hierarchies() { awk '$3 == "cgroup" && $2 ~ "^/sys/fs/cgroup/" {print $2}
 pid_of() {
   local pid
   pid=$(cat "$LAB_STATE/$1/pid" 2>/dev/null) || return 0
-  grep -qs ":/$LAB-$1\$" "/proc/$pid/cgroup" && grep -qsP '^NSpid:.*\t1$' "/proc/$pid/status" && echo "$pid" || true
+  # Not a number used again since: a pid 1 of its own namespace, in this hypervisor's cgroup.
+  if grep -qs ":/$LAB-$1\$" "/proc/$pid/cgroup" && grep -qsP '^NSpid:.*\t1$' "/proc/$pid/status"; then echo "$pid"; fi
 }
 
 is_running() { [[ -n $(pid_of "$1") ]]; }
 
 make_keys() {
   local hv=$1 dir=$LAB_STATE/$1
-  mkdir -p "$dir"/{docker,evenkeel,log,ssh} "$LAB_STATE/keys"
-  mkdir -p -m 700 "$dir/root" "$dir/root/.ssh"
-  chmod 700 "$LAB_STATE/keys"
+  mkdir -p "$dir"/{docker,evenkeel,log,ssh,root/.ssh} "$LAB_STATE/keys"
+  chmod 700 "$dir"/root{,/.ssh} "$LAB_STATE/keys"
   local host_key=$dir/ssh/ssh_host_ed25519_key key=$LAB_STATE/keys/id_$hv
   [[ -s $host_key ]] || ssh-keygen -q -t ed25519 -N '' -C "$hv" -f "$host_key"
   [[ -s $key ]] || ssh-keygen -q -t ed25519 -N '' -C "evenkeel@ctl" -f "$key"
@@ -120,13 +120,16 @@ power_off() {
   rm -f "$LAB_STATE/$hv/pid"
 }
 
+# By its pid file and /proc, seen through the root directory of the hypervisor.
+has_sshd() { [[ $(cat "$1/proc/$(cat "$1/run/sshd.pid" 2>/dev/null)/comm" 2>/dev/null) == sshd ]]; }
+
 hypervisor_json() {
   local hv=$1 pid dir=$LAB_STATE/$1 sshd=false docker=false cut=false key=''
   pid=$(pid_of "$hv")
   if [[ -n $pid ]]; then
-    [[ $(cat "/proc/$pid/root/run/sshd.pid" 2>/dev/null) ]] && sshd=true
+    has_sshd "/proc/$pid/root" && sshd=true
     (enter "$hv" curl -sf -m 2 --unix-socket /run/docker.sock -o /dev/null http://docker/_ping) && docker=true
-    ip -n "$LAB-switch" link show up "dev" "ul-$hv" 2>/dev/null | grep -q . || cut=true
+    ip -n "$LAB-switch" link show up dev "ul-$hv" 2>/dev/null | grep -q . || cut=true
   fi
   [[ ! -e $dir/ssh/ssh_host_ed25519_key.pub ]] || key=$(ssh-keygen -lf "$dir/ssh/ssh_host_ed25519_key.pub" | cut -d' ' -f2)
   jq -n --arg name "$hv" --arg address "${UNDERLAY[$hv]}" --arg edge "${EDGE[$hv]}" --arg key "$key" --arg pid "$pid" \

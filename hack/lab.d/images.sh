@@ -35,6 +35,7 @@ docker_in() { (enter "$1" docker "${@:2}"); }
 
 build_images() {
   local hv=$1 file=$2 work version
+  rm -rf "$CACHE"/build.* # of a build cut short: there is one at a time
   work=$(mktemp -d "$CACHE/build.XXXXXX")
   root_filesystem "$work/root"
   tar -C "$work/root" --owner=0 --group=0 --mtime=@0 --sort=name -cf "$work/root.tar" .

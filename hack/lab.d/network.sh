@@ -1,6 +1,11 @@
 # shellcheck shell=bash
 # Hosts that are only a network namespace, and the cables between all hosts.
 # The switch is a namespace with two bridges: `underlay` (ports ul-HOST) and `edge` (ports ed-HOST).
+HYPERVISORS=(hv1 hv2)
+NEIGHBOURHOOD=(switch router ctl client neighbour)
+declare -A UNDERLAY=([ctl]=198.18.0.1 [hv1]=198.18.0.11 [hv2]=198.18.0.12)
+declare -A EDGE=([router]=198.18.100.1 [hv1]=198.18.100.2 [hv2]=198.18.100.3 [neighbour]=198.18.100.50)
+CLIENT=198.18.200.50 CLIENT_GATEWAY=198.18.200.1
 
 in_ns() { nsenter --net="/run/netns/$LAB-$1" "${@:2}"; }
 
@@ -13,20 +18,27 @@ make_ns() {
   ip -n "$LAB-$1" link set lo up
 }
 
+# The setting is there once br_netfilter is loaded.
+bridge_nf_call() {
+  # shellcheck disable=SC2016
+  in_ns "$1" sh -c 'f=/proc/sys/net/bridge/bridge-nf-call-iptables; [ ! -e $f ] || echo "$1" >$f' sh "$2"
+}
+
 make_switch() {
   local bridge
   for bridge in underlay edge; do
     has_link switch "$bridge" || ip -n "$LAB-switch" link add "$bridge" type bridge stp_state 0 mcast_snooping 0
     ip -n "$LAB-switch" link set "$bridge" up
   done
-  # A switch does not send what it forwards through iptables. (The file is there once br_netfilter is loaded.)
-  in_ns switch sh -c 'for f in /proc/sys/net/bridge/bridge-nf-call-*; do [ ! -e $f ] || echo 0 >$f; done'
+  # A switch does not send what it forwards through iptables.
+  bridge_nf_call switch 0
 }
 
 # A NIC keeps its MAC address over a reboot, or the others' ARP entries would point nowhere.
 mac_of() {
-  # shellcheck disable=SC2046 # four words wanted
-  printf '02:ee:%02x:%02x:%02x:%02x' $(tr . ' ' <<<"$1")
+  local a b c d
+  IFS=. read -r a b c d <<<"$1"
+  printf '02:ee:%02x:%02x:%02x:%02x' "$a" "$b" "$c" "$d"
 }
 
 # cable HOST NIC ADDRESS PEER_HOST PEER_NIC: one veth pair, made at once in both namespaces.
@@ -59,7 +71,7 @@ connect_hypervisor() {
     has_link "$hv" edge || ip -n "$LAB-$hv" link add edge address "$(mac_of "$address")" type bridge stp_state 0
     ip -n "$LAB-$hv" link set edge-nic master edge
     ip -n "$LAB-$hv" link set edge up
-    in_ns "$hv" sh -c 'f=/proc/sys/net/bridge/bridge-nf-call-iptables; [ ! -e $f ] || echo 1 >$f'
+    bridge_nf_call "$hv" 1 # as Docker's br_netfilter has it
   else
     plug "$hv" edge "$address" edge "ed-$hv"
   fi
@@ -118,7 +130,7 @@ run_in() {
   local host=${1-}
   [[ ${2-} == -- && $# -gt 2 ]] || die "usage: hack/lab exec HOST -- CMD…"
   shift 2
-  case " ${HYPERVISORS[*]} " in *" $host "*) enter "$host" "$@" ;; esac
+  [[ " ${HYPERVISORS[*]} " != *" $host "* ]] || enter "$host" "$@"
   [[ " ${NEIGHBOURHOOD[*]} " == *" $host "* ]] || die "no host '$host': there are ${NEIGHBOURHOOD[*]} ${HYPERVISORS[*]}"
   # Not `ip netns exec`: that would hide the cgroups by a /sys of its own.
   exec nsenter --net="/run/netns/$LAB-$host" "$@"
