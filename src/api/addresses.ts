@@ -1,10 +1,13 @@
 import { Address4 } from "ip-address";
+import { trusted } from "./names.ts";
 
 declare const brand: unique symbol;
 /** Dotted quad without leading zeros, `10.13.13.1`. */
 export type Ipv4 = string & { readonly [brand]: "Ipv4" };
 /** A network in its canonical form, host bits zero: `10.13.13.0/24`. */
 export type Cidr = string & { readonly [brand]: "Cidr" };
+/** An interface's own address with its prefix length, host bits and all: `198.18.100.2/24`. */
+export type InterfaceAddress = string & { readonly [brand]: "InterfaceAddress" };
 /** Six lower-case octets, `02:01:0a:0d:0d:0b`. */
 export type Mac = string & { readonly [brand]: "Mac" };
 
@@ -13,21 +16,22 @@ const IPV4 = new RegExp(`^${OCTET}(\\.${OCTET}){3}$`);
 const PREFIX = /^(3[0-2]|[12]?\d)$/;
 
 /** The address in `text`, or undefined. Stricter than libraries: no leading zeros, no short forms, no hexadecimal. */
-export const parseIpv4 = (text: string): Ipv4 | undefined => (IPV4.test(text) ? (text as Ipv4) : undefined);
+export const parseIpv4 = (text: string): Ipv4 | undefined =>
+  IPV4.test(text) ? trusted<Ipv4>(text) : undefined;
 
 /** The network in `text`, or undefined. Host bits must be zero (`hostBits: "allowed"` clears them instead). */
 export function parseCidr(text: string, hostBits: "refused" | "allowed" = "refused"): Cidr | undefined {
   const [address = "", prefix = "", ...rest] = text.split("/");
   if (rest.length > 0 || !parseIpv4(address) || !PREFIX.test(prefix)) return undefined;
   const canonical = `${new Address4(text).startAddress().correctForm()}/${prefix}`;
-  return canonical === text || hostBits === "allowed" ? (canonical as Cidr) : undefined;
+  return canonical === text || hostBits === "allowed" ? trusted<Cidr>(canonical) : undefined;
 }
 
 const number = (address: string): number => Number(new Address4(address).bigInt());
-const fromNumber = (value: number): Ipv4 => Address4.fromBigInt(BigInt(value)).correctForm() as Ipv4;
+const fromNumber = (value: number): Ipv4 => trusted(Address4.fromBigInt(BigInt(value)).correctForm());
 
 /** `24` of `10.13.13.0/24`. */
-export const prefixLength = (cidr: Cidr): number => Number(cidr.split("/")[1]);
+export const prefixLength = (cidr: Cidr | InterfaceAddress): number => Number(cidr.split("/")[1]);
 
 /** How many addresses the network holds, network and broadcast address included. */
 export const size = (cidr: Cidr): number => 2 ** (32 - prefixLength(cidr));
@@ -49,7 +53,14 @@ export const overlaps = (a: Cidr, b: Cidr): boolean =>
   contains(a, addressAt(b, 0)) || contains(b, addressAt(a, 0));
 
 /** A single address as a network, `198.18.100.10/32`. */
-export const host = (address: Ipv4): Cidr => `${address}/32` as Cidr;
+export const host = (address: Ipv4): Cidr => trusted(`${address}/32`);
+
+/** `198.18.100.2` of `198.18.100.2/24`. */
+export const addressOf = (address: InterfaceAddress): Ipv4 => trusted(address.replace(/\/.*/, ""));
+
+/** The network that an interface's address lies in: `198.18.100.0/24` of `198.18.100.2/24`. */
+export const networkOf = (address: InterfaceAddress): Cidr =>
+  trusted(`${new Address4(address).startAddress().correctForm()}/${prefixLength(address)}`);
 
 /** Numeric order, for sorting. */
 export const compareAddresses = (a: Ipv4, b: Ipv4): number => number(a) - number(b);
@@ -65,4 +76,4 @@ const octets = (address: Ipv4): string =>
  * `01` replicas and gateways, `02` uplinks, `04`/`05` the two ends of the local pair (all locally administered, unicast).
  */
 export const macOf = (address: Ipv4, role: "01" | "02" | "04" | "05" = "01"): Mac =>
-  `02:${role}:${octets(address)}` as Mac;
+  trusted(`02:${role}:${octets(address)}`);

@@ -22,6 +22,7 @@ export const ERROR_CODES = {
   "EK-HOST-KEY": "a hypervisor showed another host key than its manifest gives",
   "EK-HOST-UNFIT": "a hypervisor lacks something that evenkeel needs there",
   "EK-HOST-HELD": "another controller holds the hypervisor",
+  "EK-DOCKER": "a hypervisor's Docker Engine does not answer, or refuses a question",
   "EK-LOOK-INCOMPLETE": "a look at a hypervisor was cut off or failed in part",
   "EK-CHANGE-FAILED": "a hypervisor refused a change",
   "EK-NOT-CONVERGED": "after the changes the hypervisors do not show what was asked for",

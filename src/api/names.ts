@@ -25,7 +25,11 @@ export const NAME_LENGTH = 32;
 /** Whether `text` is a DNS label of at most {@link NAME_LENGTH} characters: what every `metadata.name` must be. */
 export const isName = (text: string): boolean => text.length <= NAME_LENGTH && DNS_LABEL.test(text);
 
-/** Brands a name that a validator has already accepted. Never call it on text from outside. */
+/**
+ * Brands a name or an address that a validator has already accepted, or that is made of such. Never call it on text from
+ * outside. The one place where a brand comes from nothing but our word.
+ */
+// oxlint-disable-next-line typescript/no-unsafe-type-assertion, typescript/no-unnecessary-type-parameters -- see above
 export const trusted = <T extends string>(text: string): T => text as T;
 
 /** `web-3`, the slot `ordinal` of a subnet. */
