@@ -3,6 +3,7 @@ export const ERROR_CODES = {
   "EK-USAGE": "the command line asks for something that does not exist or does not fit together",
   "EK-MANIFESTS": "the manifest tree cannot be read, or holds nothing to work with",
   "EK-YAML": "a manifest is not well-formed YAML",
+  "EK-LIMIT": "a manifest is larger, deeper or more entangled than evenkeel reads",
   "EK-KIND-UNKNOWN": "apiVersion and kind name no kind of evenkeel",
   "EK-FIELD-UNKNOWN": "a field that the kind does not have",
   "EK-FIELD-MISSING": "a required field is not there",

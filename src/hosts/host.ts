@@ -3,14 +3,22 @@ import type { HypervisorName } from "../api/names.ts";
 /** What came of a script that ran, or may have run, on a hypervisor. */
 export interface ScriptResult {
   /**
-   * `ended`: it ran to its end, `code` is its own. `unknown`: the connection was lost or the deadline passed, so it may
-   * have run in whole, in part or not at all, and may still be running; only another look can tell.
+   * `ended`: it ran to its end, `code` is its own. `unknown`: the connection was lost, the deadline passed, the caller
+   * aborted, a signal killed it or it printed too much, so it may have run in whole, in part or not at all, and may
+   * still be running; only another look can tell. The last line of `stderr` then says which.
    */
   readonly state: "ended" | "unknown";
   /** Exit status; undefined when unknown. 124 and 137 are `timeout`'s. */
   readonly code: number | undefined;
   readonly stdout: string;
   readonly stderr: string;
+}
+
+/** How long a script may take, and who may call it off. */
+export interface ScriptOptions {
+  /** Whole seconds, at least 1; holds on the hypervisor, from the start of the script. */
+  readonly deadlineSeconds: number;
+  readonly signal: AbortSignal;
 }
 
 /** A container as Docker's list shows it. */
@@ -27,7 +35,10 @@ export interface ContainerSummary {
 /** What Docker is asked to create: one interface-less container that never restarts by itself. */
 export interface ContainerRequest {
   readonly name: string;
+  /** What the workload sees as its own name: the readable one, `web-3`; at most 63 characters. */
+  readonly hostname: string;
   readonly image: string;
+  /** Instead of the image's own; undefined keeps that. */
   readonly command: readonly string[] | undefined;
   readonly env: readonly { readonly name: string; readonly value: string }[];
   readonly labels: Readonly<Record<string, string>>;
@@ -44,14 +55,21 @@ export interface StartedContainer {
   readonly sandbox: string;
 }
 
-/** The Docker Engine of one hypervisor. Every call has a deadline of its own and rejects with an EvenkeelError. */
+/**
+ * The Docker Engine of one hypervisor. Every call has a deadline of its own and rejects with an EvenkeelError: EK-DOCKER
+ * when the engine does not answer, EK-CHANGE-FAILED when it refuses a pull or a start, EK-HOST-UNREACHABLE or EK-HOST-KEY
+ * when there is no way to it.
+ */
 export interface ContainerEngine {
   /** All containers, foreign ones too. */
   list(signal: AbortSignal): Promise<readonly ContainerSummary[]>;
   /** The image's id (`sha256:…`), or undefined when the engine does not have it. */
   imageId(image: string, signal: AbortSignal): Promise<string | undefined>;
   pull(image: string, signal: AbortSignal): Promise<void>;
-  /** Creates and starts; a container of that name that is already there is started, not made again. */
+  /**
+   * Creates and starts. A container of that name that carries the labels asked for is started, not made again; one
+   * without them is somebody else's and stays as it is.
+   */
   start(request: ContainerRequest, signal: AbortSignal): Promise<StartedContainer>;
   /** The sandbox of a running container; undefined when it does not run. */
   sandbox(id: string, signal: AbortSignal): Promise<string | undefined>;
@@ -61,11 +79,12 @@ export interface ContainerEngine {
 export interface Host {
   readonly name: HypervisorName;
   /**
-   * Runs a POSIX shell script given on standard input, as one exec. `deadlineSeconds` also holds on the hypervisor
+   * Runs a POSIX shell script given on standard input, as one exec. The deadline also holds on the hypervisor
    * (`timeout -k`), because a lost connection does not stop a remote command.
-   * Rejects with EK-HOST-UNREACHABLE or EK-HOST-KEY when no connection can be had, so that nothing ran.
+   * Rejects with EK-HOST-UNREACHABLE, EK-HOST-KEY or EK-SECRET when no connection can be had, so that nothing ran.
    */
-  run(script: string, options: { deadlineSeconds: number; signal: AbortSignal }): Promise<ScriptResult>;
+  run(script: string, options: ScriptOptions): Promise<ScriptResult>;
   readonly containers: ContainerEngine;
+  /** Ends the connection and leaves no timer behind; scripts still running become `unknown`. May be called twice. */
   close(): Promise<void>;
 }

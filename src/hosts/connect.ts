@@ -1,0 +1,44 @@
+import { basename, join } from "node:path";
+import { EvenkeelError } from "../api/errors.ts";
+import type { HypervisorName } from "../api/names.ts";
+import type { Host } from "./host.ts";
+import { LocalHost } from "./local.ts";
+import { SshHost } from "./ssh.ts";
+
+/** How a hypervisor is reached, as its manifest says. */
+export type Connection =
+  | { readonly local: object }
+  | {
+      readonly ssh: {
+        readonly address: string;
+        readonly port: number;
+        readonly user: string;
+        /** A file name in the directory of keys, without any folder. */
+        readonly identityFile: string;
+        readonly hostKeys: readonly string[];
+      };
+    };
+
+/**
+ * The hypervisor at the end of a connection. Nothing is opened before its first use.
+ * Throws EK-FIELD-INVALID when the identity file is not the plain name of a file: a manifest must not be able to point
+ * at other keys of this machine.
+ */
+export function connect(
+  name: HypervisorName,
+  connection: Connection,
+  { keysDirectory }: { readonly keysDirectory: string },
+): Host {
+  if ("local" in connection) return new LocalHost(name);
+  const { identityFile, ...target } = connection.ssh;
+  if (basename(identityFile) !== identityFile || identityFile.startsWith(".")) {
+    throw new EvenkeelError(
+      "EK-FIELD-INVALID",
+      `${name}: connection.ssh.identityFile: ${identityFile} is not a file name`,
+      {
+        fix: `write only the name of a file in ${keysDirectory}`,
+      },
+    );
+  }
+  return new SshHost({ ...target, name, identityFile: join(keysDirectory, identityFile) });
+}

@@ -1,0 +1,44 @@
+import { Agent, type ClientRequestArgs } from "node:http";
+import { type Duplex, PassThrough } from "node:stream";
+import { inspect } from "node:util";
+
+type Connected = (error: Error | null, socket: Duplex) => void;
+
+/**
+ * HTTP over streams that `open` brings: a unix socket here, or one of a hypervisor, forwarded by its SSH connection.
+ * It does not bound how many are open, since http.Agent cannot while opening is asynchronous: its callers do.
+ */
+export class SocketAgent extends Agent {
+  readonly #open: () => Promise<Duplex>;
+
+  constructor(open: () => Promise<Duplex>) {
+    super({ keepAlive: true });
+    this.#open = open;
+  }
+
+  /** docker-modem inspects the agent, to any depth, on every request: seconds of CPU if it came to the SSH connection. */
+  [inspect.custom](): string {
+    return "SocketAgent";
+  }
+
+  override createConnection(_options: ClientRequestArgs, connected?: Connected): undefined {
+    this.#open().then(
+      (stream) => connected?.(null, likeSocket(stream)),
+      // The type asks for a socket even then; nobody looks at it.
+      (error: Error) => connected?.(error, new PassThrough()),
+    );
+  }
+}
+
+/** Gives a forwarded stream the methods of a net.Socket that Node's HTTP client calls without asking. */
+function likeSocket(stream: Duplex): Duplex {
+  const self = () => stream;
+  const missing = { setTimeout: self, setNoDelay: self, setKeepAlive: self, ref: self, unref: self };
+  for (const [method, nothing] of Object.entries(missing)) {
+    if (!(method in stream)) Object.defineProperty(stream, method, { value: nothing });
+  }
+  if (!("destroySoon" in stream))
+    Object.defineProperty(stream, "destroySoon", { value: () => stream.destroy() });
+  // An idle stream belongs to nobody; its error must not become the process's.
+  return stream.on("error", () => undefined);
+}
