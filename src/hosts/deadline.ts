@@ -1,3 +1,5 @@
+import { setMaxListeners } from "node:events";
+
 /** Work was given up: its time was over, or its caller no longer wants it. */
 export class GivenUp extends Error {
   override readonly name = "GivenUp";
@@ -24,6 +26,8 @@ export async function within<T>(limits: Limits, work: (stop: AbortSignal) => Pro
   const stopped = new Promise<never>((_resolve, reject) => {
     stop.signal.addEventListener("abort", () => reject(stop.signal.reason), { once: true });
   });
+  // Any number of calls may hang on one pass's signal; each takes its listener away again, so Node need not warn.
+  if (signal !== undefined) setMaxListeners(0, signal);
   timeout?.addEventListener("abort", onTimeout, { once: true });
   signal?.addEventListener("abort", onAbort, { once: true });
   if (signal?.aborted) onAbort();

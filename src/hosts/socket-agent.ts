@@ -1,6 +1,13 @@
-import { Agent, type ClientRequestArgs } from "node:http";
+import { Agent, type ClientRequest, type ClientRequestArgs } from "node:http";
 import { type Duplex, PassThrough } from "node:stream";
 import { inspect } from "node:util";
+
+declare module "node:http" {
+  interface Agent {
+    /** Node's own way to hand a request to its agent; every agent on npm builds on it, only the types do not show it. */
+    addRequest(request: ClientRequest, options: ClientRequestArgs): void;
+  }
+}
 
 type Connected = (error: Error | null, socket: Duplex) => void;
 
@@ -19,6 +26,15 @@ export class SocketAgent extends Agent {
   /** docker-modem inspects the agent, to any depth, on every request: seconds of CPU if it came to the SSH connection. */
   [inspect.custom](): string {
     return "SocketAgent";
+  }
+
+  /**
+   * docker-modem follows a redirect by a request without this agent, so from this machine's own network, and without an
+   * error handler, so that it can end the process. An engine never redirects; one that does is not to be followed.
+   */
+  override addRequest(request: ClientRequest, options: ClientRequestArgs): void {
+    request.prependListener("response", ({ headers }) => delete headers.location);
+    super.addRequest(request, options);
   }
 
   override createConnection(_options: ClientRequestArgs, connected?: Connected): undefined {
