@@ -1,10 +1,10 @@
-import type { Agent } from "node:http";
 import Docker from "dockerode";
 import pLimit, { type LimitFunction } from "p-limit";
 import { EvenkeelError } from "../api/errors.ts";
 import type { HypervisorName } from "../api/names.ts";
 import { within } from "./deadline.ts";
 import { message, property } from "./failure.ts";
+import type { SocketAgent } from "./socket-agent.ts";
 
 /** Seconds that the engine has for an answer. */
 const ANSWER_SECONDS = 10;
@@ -28,12 +28,12 @@ export interface Question<T> {
 /** Puts questions to one hypervisor's engine: bounded in number and time, every failure an EvenkeelError. */
 export class DockerCalls {
   readonly #host: HypervisorName;
-  readonly #agent: () => Promise<Agent>;
+  readonly #agent: () => Promise<SocketAgent>;
   readonly #fix: string;
   readonly #places = pLimit(CALLS_AT_ONCE);
 
   /** `agent` brings HTTP to the engine; `fix` is what the reader can do when it does not answer. */
-  constructor(host: HypervisorName, agent: () => Promise<Agent>, fix: string) {
+  constructor(host: HypervisorName, agent: () => Promise<SocketAgent>, fix: string) {
     this.#host = host;
     this.#agent = agent;
     this.#fix = fix;
@@ -59,10 +59,11 @@ export class DockerCalls {
 
   async #put<T>(question: Question<T>, answeredNo: (said: string) => EvenkeelError): Promise<T> {
     const { what, signal, seconds = ANSWER_SECONDS, places = this.#places } = question;
-    const attempt = () =>
-      within({ seconds, signal }, async (stop) => question.ask(await this.#docker(), stop));
+    const attempt = (stream: "kept" | "fresh") =>
+      within({ seconds, signal }, async (stop) => question.ask(await this.#docker(stream), stop));
+    const again = () => attempt("fresh");
     try {
-      return await within({ signal }, () => places(() => attempt().catch(onceMore(attempt))));
+      return await within({ signal }, () => places(() => attempt("kept").catch(ifCut(again))));
     } catch (error) {
       if (error instanceof EvenkeelError) throw error;
       // dockerode's own words, `(HTTP code 404) no such container - `, are wrong as often as not.
@@ -71,11 +72,12 @@ export class DockerCalls {
     }
   }
 
-  async #docker(): Promise<Docker> {
+  async #docker(stream: "kept" | "fresh"): Promise<Docker> {
+    const agent = await this.#agent();
     // Everything is named, because dockerode fills what is left out from this process's DOCKER_… variables.
     const plain = { ca: undefined, cert: undefined, key: undefined, socketPath: undefined };
     const options = { ...plain, protocol: "http" as const, host: "docker", port: 80 };
-    return new Docker(Object.assign(options, { agent: await this.#agent() }));
+    return new Docker(Object.assign(options, { agent: stream === "kept" ? agent : agent.fresh() }));
   }
 }
 
@@ -94,9 +96,9 @@ export const only =
  * Tries again when the line was cut: a kept-alive one does not show that dockerd was restarted behind it until it is
  * used. Every question may be put twice: creating is safe by the name, starting by the state.
  */
-const onceMore =
-  <T>(attempt: () => Promise<T>) =>
+const ifCut =
+  <T>(again: () => Promise<T>) =>
   (error: unknown): Promise<T> => {
-    if (property(error, "code") === "ECONNRESET") return attempt();
+    if (property(error, "code") === "ECONNRESET") return again();
     throw error;
   };

@@ -1,4 +1,3 @@
-import type { Agent } from "node:http";
 import type Docker from "dockerode";
 import pLimit from "p-limit";
 import type { HypervisorName } from "../api/names.ts";
@@ -6,6 +5,7 @@ import { DockerCalls, only } from "./docker-calls.ts";
 import { carries, createOptions, pullError, reference, summary } from "./docker-request.ts";
 import { property } from "./failure.ts";
 import type { ContainerEngine, ContainerRequest, ContainerSummary, StartedContainer } from "./host.ts";
+import type { SocketAgent } from "./socket-agent.ts";
 
 /** Where Docker listens on a hypervisor. */
 export const DOCKER_SOCKET = "/var/run/docker.sock";
@@ -29,7 +29,7 @@ export class DockerEngine implements ContainerEngine {
   readonly #calls: DockerCalls;
   readonly #pulls = pLimit(PULLS_AT_ONCE);
 
-  constructor(host: HypervisorName, agent: () => Promise<Agent>, fix: string) {
+  constructor(host: HypervisorName, agent: () => Promise<SocketAgent>, fix: string) {
     this.#calls = new DockerCalls(host, agent, fix);
   }
 

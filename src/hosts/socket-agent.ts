@@ -18,9 +18,14 @@ type Connected = (error: Error | null, socket: Duplex) => void;
 export class SocketAgent extends Agent {
   readonly #open: () => Promise<Duplex>;
 
-  constructor(open: () => Promise<Duplex>) {
-    super({ keepAlive: true });
+  constructor(open: () => Promise<Duplex>, { keepAlive } = { keepAlive: true }) {
+    super({ keepAlive });
     this.#open = open;
+  }
+
+  /** An agent to the same place that opens a stream for every request, since kept ones may all be dead alike. */
+  fresh(): SocketAgent {
+    return new SocketAgent(this.#open, { keepAlive: false });
   }
 
   /** docker-modem inspects the agent, to any depth, on every request: seconds of CPU if it came to the SSH connection. */
