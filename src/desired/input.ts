@@ -1,0 +1,101 @@
+import type { Cidr, Ipv4 } from "../api/addresses.ts";
+import { prefixLength } from "../api/addresses.ts";
+import type { Hypervisor, Subnet, Tenant } from "../api/kinds.gen.ts";
+import type { FleetName, HypervisorName, SubnetName, TenantName } from "../api/names.ts";
+import type { ReplicaMemory, SegmentMemory, TenantMemory } from "../replicas/memory.ts";
+import { MANAGEMENT } from "../replicas/memory.ts";
+
+/** What a hypervisor is like in ways that no manifest says, read from its look. */
+export interface HostTraits {
+  /** The uplink's device is a bridge, not a NIC. */
+  readonly uplinkIsBridge: boolean;
+  readonly uplinkMtu: number;
+  /** Bridged packets run through a FORWARD chain that drops them, as Docker leaves it. */
+  readonly dropsBridged: boolean;
+}
+
+/** Everything that one tenant's desired resources follow from. */
+export interface CompileInput {
+  readonly fleet: FleetName;
+  readonly tenant: Tenant;
+  /** Subnets with their documents in force, those on their way out too. */
+  readonly subnets: readonly Subnet[];
+  readonly memory: TenantMemory;
+  readonly hypervisors: ReadonlyMap<HypervisorName, Hypervisor>;
+  readonly traits: ReadonlyMap<HypervisorName, HostTraits>;
+  /** Whether replicas that are told to end are told now; a second time would be once too often. */
+  readonly signals: boolean;
+  /** Milliseconds since the epoch. */
+  readonly now: number;
+}
+
+/** One of a tenant's networks: a subnet's, or the management network. */
+export interface Segment extends SegmentMemory {
+  /** Undefined for the management network. */
+  readonly subnet: SubnetName | undefined;
+  /** Which of a replica's two addresses lies in it. */
+  addressOf(replica: ReplicaMemory): Ipv4;
+}
+
+/** One hypervisor's part in a tenant. */
+export interface Part {
+  readonly name: HypervisorName;
+  readonly spec: Hypervisor["spec"];
+  readonly isPrimary: boolean;
+  readonly traits: HostTraits;
+}
+
+/** The input with what every part of the compilation asks of it. */
+export interface Scope extends CompileInput {
+  readonly name: TenantName;
+  readonly parts: readonly Part[];
+  readonly segments: readonly Segment[];
+  /** Replicas whose links stand: all but those that are being removed. */
+  readonly standing: readonly ReplicaMemory[];
+  /** The MTU inside: what VXLAN leaves of the smallest underlay. */
+  readonly mtu: number;
+}
+
+/** VXLAN over IPv4 takes 50 octets of each packet: 14 Ethernet, 20 IP, 8 UDP, 8 VXLAN (RFC 7348). */
+const VXLAN_OVERHEAD = 50;
+
+const PLAIN: HostTraits = { uplinkIsBridge: false, uplinkMtu: 1500, dropsBridged: false };
+
+export function scope(input: CompileInput): Scope {
+  const { tenant, memory, hypervisors, traits } = input;
+  const { primary, standby } = tenant.spec;
+  const standing = memory.replicas.filter(({ phase }) => phase !== "leaving");
+  const names = new Set([primary, ...standby.map(({ name }) => name), ...standing.map(({ hypervisor }) => hypervisor)]);
+  const parts = [...names].flatMap((name): Part[] => {
+    const spec = hypervisors.get(name)?.spec;
+    return spec ? [{ name, spec, isPrimary: name === primary, traits: traits.get(name) ?? PLAIN }] : [];
+  });
+  return {
+    ...input,
+    name: tenant.metadata.name,
+    parts,
+    standing,
+    segments: segmentsOf(input),
+    mtu: Math.min(...parts.map(({ spec }) => spec.underlay.mtu)) - VXLAN_OVERHEAD,
+  };
+}
+
+function segmentsOf({ memory, subnets }: CompileInput): Segment[] {
+  const management = memory.segments[MANAGEMENT];
+  return [
+    ...subnets.flatMap(({ metadata: { name } }): Segment[] => {
+      const segment = memory.segments[name];
+      return segment ? [{ ...segment, subnet: name, addressOf: ({ address }) => address }] : [];
+    }),
+    ...(management
+      ? [{ ...management, subnet: undefined, addressOf: ({ managementAddress }: ReplicaMemory) => managementAddress }]
+      : []),
+  ];
+}
+
+/** An address with its network's prefix, as `ip addr` writes it. */
+export const within = (cidr: Cidr, address: Ipv4): string => `${address}/${prefixLength(cidr)}`;
+
+/** Replicas of a segment: for the management network, all. */
+export const replicasOn = ({ standing }: Scope, { subnet }: Segment): readonly ReplicaMemory[] =>
+  subnet === undefined ? standing : standing.filter((replica) => replica.subnet === subnet);

@@ -1,0 +1,127 @@
+import { macOf } from "../api/addresses.ts";
+import type { Subnet } from "../api/kinds.gen.ts";
+import { replicaName } from "../api/names.ts";
+import type { ReplicaMemory } from "../replicas/memory.ts";
+import { isStalled, retryAt } from "../replicas/phase.ts";
+import { needOf, specHashOf } from "../replicas/spec.ts";
+import type { ContainerState } from "../resources/container.ts";
+import { aliasOf, containerName, labelsOf, linkNames } from "../resources/marks.ts";
+import { portRulesState } from "../resources/port-rules.ts";
+import type { PortState } from "../resources/port.ts";
+import type { Resource } from "../resources/resource.ts";
+import type { Table } from "../resources/tables.ts";
+import { type Part, replicasOn, type Scope, type Segment, within } from "./input.ts";
+
+/** One replica: its container and its two ports. */
+export function replica(scope: Scope, of: ReplicaMemory): Resource[] {
+  const place = { hypervisor: of.hypervisor, tenant: scope.name, subnet: of.subnet };
+  const name = containerName(scope.fleet, of);
+  const document = scope.subnets.find(({ metadata }) => metadata.name === of.subnet);
+  const ports = scope.segments
+    .filter(({ subnet }) => subnet === undefined || subnet === of.subnet)
+    .map((segment) => portState(scope, of, segment))
+    .map((state): Resource => ({ ...place, kind: "port", name: state.link, state }));
+  return [{ ...place, kind: "container", name, state: containerState(scope, of, name, document) }, ...ports];
+}
+
+function containerState(scope: Scope, of: ReplicaMemory, name: string, document: Subnet | undefined): ContainerState {
+  const state = { name, mark: of, running: true };
+  if (of.phase === "stopping")
+    return scope.signals && of.since === scope.now ? { ...state, signal: document?.spec.drain.signal ?? "SIGTERM" } : { ...state, running: false };
+  const waits = isStalled(of) && scope.now < retryAt(of);
+  // Of a former specification nothing is known that a container could be made from.
+  if (!document?.spec.workload.image || specHashOf(document.spec) !== of.specHash || waits) return state;
+  const { image, command, env } = document.spec.workload;
+  return {
+    ...state,
+    request: {
+      name,
+      hostname: replicaName(of.subnet, of.ordinal),
+      image,
+      command,
+      env,
+      labels: labelsOf(scope.fleet, of),
+      ...needOf(document.spec),
+    },
+  };
+}
+
+function portState(scope: Scope, of: ReplicaMemory, segment: Segment): PortState {
+  const management = segment.subnet === undefined;
+  const address = segment.addressOf(of);
+  const mac = macOf(address);
+  return {
+    link: linkNames.port(management ? "m" : "w", of.incarnation),
+    mac: undefined,
+    mtu: scope.mtu,
+    master: linkNames.bridge(segment.subnet),
+    alias: aliasOf(scope.fleet, scope.name, of.subnet, `${replicaName(of.subnet, of.ordinal)} port`),
+    up: true,
+    // A locked port passes only the address it was told; nothing is learned from it and nothing flooded to it.
+    flags: {
+      locked: true,
+      learning: false,
+      flood: false,
+      mcast_flood: false,
+      bcast_flood: false,
+      neigh_suppress: false,
+      proxy_arp: true,
+      isolated: management,
+    },
+    addresses: [],
+    container: containerName(scope.fleet, of),
+    entry: true,
+    inside: {
+      device: management ? "eth1" : "eth0",
+      mac,
+      mtu: scope.mtu,
+      address: within(segment.cidr, address),
+      gateway: management ? undefined : segment.gateway,
+    },
+  };
+}
+
+/** What the ports of one hypervisor may send. It is decided before the bridge's own lock, so that strangers are counted. */
+export function portRules(scope: Scope, part: Part): Resource {
+  const chains: Record<string, string> = {
+    PREROUTING: "ACCEPT",
+    OUTPUT: "ACCEPT",
+    POSTROUTING: "ACCEPT",
+    ANTISPOOF: "RETURN",
+  };
+  const own: string[] = [];
+  const jumps: string[] = [];
+  for (const segment of scope.segments)
+    for (const of of replicasOn(scope, segment)) {
+      if (of.hypervisor !== part.name) continue;
+      const port = linkNames.port(segment.subnet === undefined ? "m" : "w", of.incarnation);
+      const address = segment.addressOf(of);
+      const mac = macOf(address);
+      chains[port] = "RETURN";
+      jumps.push(`-A ANTISPOOF -i ${port} -j ${port}`);
+      own.push(
+        `-A ${port} -s ! ${mac} -j DROP`,
+        `-A ${port} -p ARP --arp-ip-src ${address} --arp-mac-src ${mac} -j ACCEPT`,
+        // Nobody but the gateway answers DHCP.
+        `-A ${port} -p IPv4 --ip-proto udp --ip-sport 67 -j DROP`,
+        `-A ${port} -p IPv4 --ip-src ${address} -j ACCEPT`,
+        `-A ${port} -p IPv4 --ip-src 0.0.0.0 --ip-proto udp --ip-sport 68 --ip-dport 67 -j ACCEPT`,
+        // A rule, not the chain's policy: a policy drops without counting.
+        `-A ${port} -j DROP`,
+      );
+    }
+  const table: Table = {
+    name: "nat",
+    chains,
+    rules: [
+      "-A PREROUTING -i w+ -j ANTISPOOF",
+      "-A PREROUTING -i m+ -j ANTISPOOF",
+      ...jumps,
+      // A port without a chain of its own passes nothing.
+      "-A ANTISPOOF -j DROP",
+      ...own,
+    ],
+  };
+  const place = { hypervisor: part.name, tenant: scope.name, name: scope.name };
+  return { ...place, kind: "port-rules", state: portRulesState(table) };
+}

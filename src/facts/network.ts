@@ -1,0 +1,118 @@
+import { type Ipv4, type Mac, parseIpv4 } from "../api/addresses.ts";
+import type { ForwardingFact, LinkFact, NeighbourFact, NamespaceFacts, RouteFact } from "./facts.ts";
+
+/** The shapes that iproute2's `-j` prints, as far as they are read here. */
+interface LinkJson {
+  ifname: string;
+  address?: string;
+  mtu: number;
+  master?: string;
+  flags: string[];
+  group?: string;
+  ifalias?: string;
+  linkinfo?: {
+    info_kind?: string;
+    info_data?: { id?: number; local?: string; port?: number };
+    info_slave_data?: Record<string, unknown>;
+  };
+}
+interface AddressJson {
+  ifname: string;
+  addr_info: { family: string; local: string; prefixlen: number }[];
+}
+interface RouteJson {
+  dst: string;
+  gateway?: string;
+  dev: string;
+  prefsrc?: string;
+}
+interface NeighbourJson {
+  dst: string;
+  dev: string;
+  lladdr?: string;
+}
+interface ForwardingJson {
+  mac: string;
+  ifname: string;
+  dst?: string;
+  master?: string;
+  flags: string[];
+  state?: string;
+}
+
+/** The names under which `ip -d` prints the port flags that `ip link set … type bridge_slave` sets. */
+const PORT_FLAGS = {
+  locked: "locked",
+  learning: "learning",
+  flood: "flood",
+  mcast_flood: "mcast_flood",
+  bcast_flood: "bcast_flood",
+  neigh_suppress: "neigh_suppress",
+  proxy_arp: "proxy_arp",
+  isolated: "isolated",
+} as const;
+
+/** Reads the four JSON lines of `ip -j -d -batch`: link, addr, route, neigh, in that order. */
+export function parseNetwork(text: string): Pick<NamespaceFacts, "links" | "routes" | "neighbours"> {
+  const [links, addresses, routes, neighbours] = text.split("\n").filter((line) => line.startsWith("["));
+  const byLink = new Map(
+    json<AddressJson>(addresses).map(({ ifname, addr_info }) => [
+      ifname,
+      addr_info.filter(({ family }) => family === "inet").map(({ local, prefixlen }) => `${local}/${prefixlen}`),
+    ]),
+  );
+  return {
+    links: json<LinkJson>(links).map((link) => readLink(link, byLink.get(link.ifname) ?? [])),
+    routes: json<RouteJson>(routes).map(readRoute),
+    neighbours: json<NeighbourJson>(neighbours).flatMap(readNeighbour),
+  };
+}
+
+const json = <T>(line: string | undefined): T[] => (line === undefined ? [] : (JSON.parse(line) as T[]));
+
+function readLink(link: LinkJson, addresses: readonly string[]): LinkFact {
+  const { info_kind = "", info_data = {}, info_slave_data = {} } = link.linkinfo ?? {};
+  const flags: Record<string, boolean> = {};
+  for (const [printed, name] of Object.entries(PORT_FLAGS)) {
+    if (typeof info_slave_data[printed] === "boolean") flags[name] = info_slave_data[printed];
+  }
+  return {
+    name: link.ifname,
+    type: info_kind,
+    mac: link.address ?? "",
+    mtu: link.mtu,
+    master: link.master,
+    up: link.flags.includes("UP"),
+    group: link.group ?? "default",
+    alias: link.ifalias,
+    vxlan:
+      info_kind === "vxlan" && info_data.id !== undefined
+        ? { id: info_data.id, local: info_data.local ?? "", port: info_data.port ?? 0 }
+        : undefined,
+    flags,
+    addresses,
+  };
+}
+
+const readRoute = ({ dst, gateway, dev, prefsrc }: RouteJson): RouteFact => ({
+  destination: dst,
+  gateway,
+  device: dev,
+  source: prefsrc,
+});
+
+function readNeighbour({ dst, dev, lladdr }: NeighbourJson): NeighbourFact[] {
+  const address: Ipv4 | undefined = parseIpv4(dst);
+  return address && lladdr ? [{ device: dev, address, mac: lladdr as Mac }] : [];
+}
+
+/** Reads `bridge -j fdb`: only static entries, and those of a VXLAN that name a destination. */
+export function parseForwarding(text: string): ForwardingFact[] {
+  return json<ForwardingJson>(text.split("\n").find((line) => line.startsWith("["))).flatMap(readForwarding);
+}
+
+function readForwarding({ mac, ifname, dst, master, flags, state }: ForwardingJson): ForwardingFact[] {
+  if (dst !== undefined && flags.includes("self")) return [{ device: ifname, mac, destination: dst, table: "self" }];
+  const isStatic = master !== undefined && state === "static";
+  return isStatic ? [{ device: ifname, mac, destination: undefined, table: "master" }] : [];
+}

@@ -1,0 +1,70 @@
+import { contains, parseCidr, type Ipv4 } from "../api/addresses.ts";
+import type { SandboxFacts } from "./facts.ts";
+
+/**
+ * What running containers show of their own network, from files under /proc: no process has to enter them.
+ * @param pids lines `PID CONTAINER-ID`
+ * @param files `grep -H` output over mtu, address, route and fib_trie of each pid
+ */
+export function parseSandboxes(pids: string, files: string): Map<string, SandboxFacts> {
+  const byPid = new Map<string, string[]>();
+  for (const line of files.split("\n")) {
+    const match = /^\/proc\/(\d+)\/(.*)$/.exec(line);
+    const [, pid, rest] = match ?? [];
+    if (pid === undefined || rest === undefined) continue;
+    const lines = byPid.get(pid) ?? [];
+    lines.push(rest);
+    byPid.set(pid, lines);
+  }
+  const sandboxes = new Map<string, SandboxFacts>();
+  for (const line of pids.split("\n")) {
+    const [pid, id] = line.trim().split(" ");
+    if (pid && id) sandboxes.set(id, readSandbox(Number(pid), byPid.get(pid) ?? []));
+  }
+  return sandboxes;
+}
+
+function readSandbox(pid: number, lines: readonly string[]): SandboxFacts {
+  const routes = lines.flatMap(readRoute);
+  const own = lines.flatMap((line) => /^net\/fib_trie-\s*\|-- (\S+)$/.exec(line)?.[1] ?? []) as Ipv4[];
+  const value = (device: string, file: string): string | undefined =>
+    lines.find((line) => line.startsWith(`root/sys/class/net/${device}/${file}:`))?.split(":").slice(1).join(":");
+  const interfaces: Record<string, SandboxFacts["interfaces"][string]> = {};
+  for (const device of ["eth0", "eth1"]) {
+    const mac = value(device, "address");
+    const mtu = value(device, "mtu");
+    if (mac === undefined || mtu === undefined) continue;
+    const network = routes.find((route) => route.device === device && route.gateway === undefined)?.network;
+    const cidr = network === undefined ? undefined : parseCidr(network);
+    const address = cidr && own.find((candidate) => contains(cidr, candidate));
+    interfaces[device] = { mac, mtu: Number(mtu), address: cidr && address && `${address}/${cidr.split("/")[1]}` };
+  }
+  return { pid, interfaces, gateway: routes.find(({ network }) => network === "0.0.0.0/0")?.gateway };
+}
+
+interface KernelRoute {
+  readonly device: string;
+  readonly network: string;
+  readonly gateway: string | undefined;
+}
+
+/** One line of /proc/net/route: addresses are little-endian hexadecimal. */
+function readRoute(line: string): KernelRoute[] {
+  if (!line.startsWith("net/route:")) return [];
+  const [device = "", destination = "", gateway = "", , , , , mask = ""] = line.slice("net/route:".length).split("\t");
+  if (!/^[0-9A-F]{8}$/.test(destination)) return [];
+  const bits = Number.parseInt(mask, 16).toString(2).replaceAll("0", "").length;
+  return [
+    {
+      device,
+      network: `${quad(destination)}/${bits}`,
+      gateway: gateway === "00000000" ? undefined : quad(gateway),
+    },
+  ];
+}
+
+const quad = (hex: string): string =>
+  (hex.match(/../g) ?? [])
+    .toReversed()
+    .map((octet) => Number.parseInt(octet, 16))
+    .join(".");

@@ -1,0 +1,89 @@
+import type { FleetName } from "../api/names.ts";
+
+/** What one look is asked to read, and whether it may touch the fence. */
+export interface LookRequest {
+  readonly fleet: FleetName;
+  /** Marks the parts of the output; random, so that nothing printed by the host can pass for a header. */
+  readonly nonce: string;
+  /** Namespaces with a drain in progress: their connections are read too (11 ms each, so only theirs). */
+  readonly draining: readonly string[];
+  /** A controller that ends frees its fence with its last look, at no further round trip. */
+  readonly freeFenceOf?: string;
+}
+
+/** Directory of a fleet's files on a hypervisor. */
+export const fleetDirectory = (fleet: FleetName): string => `/var/lib/evenkeel/${fleet}`;
+
+/**
+ * The look: one POSIX script, one exec, everything a pass needs to know. Ends with a header `end`; without it the look is
+ * incomplete. A part that fails prints a header `failed`. Namespaces are read eight at a time.
+ */
+export const lookScript = ({ fleet, nonce, draining, freeFenceOf }: LookRequest): string => `
+export LC_ALL=C
+umask 077
+d=$(mktemp -d /run/evenkeel-look.XXXXXXXX) || exit 1
+trap 'rm -rf "$d"' EXIT
+N=${nonce}
+cat > "$d/part" <<'PART'
+h() { printf '\\n#>%s %s\\n' "$N" "$*"; }
+must() { "$@" || h failed "$*"; }
+PART
+cat > "$d/own" <<'BATCH'
+link
+addr
+route show table main
+neigh show nud permanent
+BATCH
+cat > "$d/namespace" <<'NAMESPACE'
+N=$1; name=$2; d=$3; . "$d/part"
+h ip; must ip -j -d -batch "$d/own"
+h forwarding; must bridge -j fdb
+h ipv4; must iptables-save
+h ipv6; must ip6tables-save
+h bridge; must ebtables-nft-save
+h sysctls; cd /proc/sys/net && grep -s . ipv4/ip_forward bridge/bridge-nf-call-* ipv4/conf/*/rp_filter ipv4/conf/*/arp_* \\
+  ipv4/conf/*/send_redirects ipv4/conf/*/accept_redirects ipv4/conf/*/accept_source_route ipv6/conf/*/disable_ipv6
+case " $DRAINING " in *" $name "*) h connections; must conntrack -L > "$d/c.$name" 2>/dev/null; awk '
+  { state = $1 == "tcp" ? $4 : "-"; n = 0
+    for (i = 1; i <= NF; i++) if ($i ~ /^src=/ && ++n == 2) count[$1 " " state " " substr($i, 5)]++ }
+  END { for (entry in count) print entry, count[entry] }' "$d/c.$name";; esac
+NAMESPACE
+DRAINING='${draining.join(" ")}'; export DRAINING
+. "$d/part"
+h boot; cat /proc/sys/kernel/random/boot_id
+h fence
+F=${fleetDirectory(fleet)}/fence
+if [ -e "$F" ]; then
+  read -r epoch state at holder manifests < "$F"
+  ${freeFenceOf === undefined ? ":" : `[ "$holder" = '${freeFenceOf}' ] && [ "$state" = held ] && printf '%s free %s %s %s\\n' "$epoch" "$at" "$holder" "$manifests" > "$F.$$" && mv "$F.$$" "$F" && state=free`}
+  echo "$epoch $state $(($(date +%s) - at)) $holder $manifests"
+fi
+h ip; must ip -j -d -batch "$d/own"
+h forwarding; must bridge -j fdb
+h ipv4; must iptables-save
+h sysctls; (cd /proc/sys/net && grep -s . bridge/bridge-nf-call-iptables)
+set -- /run/netns/*; [ -e "$1" ] || set --
+i=0
+for f; do
+  n=\${f##*/}
+  { nsenter --net="$f" sh "$d/namespace" "$N" "$n" "$d" || h failed "$n"; } > "$d/o.$n" 2>&1 &
+  i=$((i + 1)); [ $((i % 8)) = 0 ] && wait
+done
+wait
+for f; do n=\${f##*/}; h namespace "$n"; cat "$d/o.$n"; done
+h sandboxes
+for f in /run/containerd/io.containerd.runtime.v2.task/moby/*/init.pid \\
+  /run/docker/containerd/daemon/io.containerd.runtime.v2.task/moby/*/init.pid; do
+  [ -e "$f" ] || continue
+  id=\${f%/init.pid}; read -r p < "$f" || [ -n "$p" ] || continue
+  echo "$p \${id##*/}"
+done > "$d/pids"
+cat "$d/pids"
+h interfaces
+set --; while read -r p _; do for n in eth0 eth1; do set -- "$@" "/proc/$p/root/sys/class/net/$n/mtu" \
+  "/proc/$p/root/sys/class/net/$n/address"; done; set -- "$@" "/proc/$p/net/route"; done < "$d/pids"
+[ $# = 0 ] || grep -sH . "$@"
+set --; while read -r p _; do set -- "$@" "/proc/$p/net/fib_trie"; done < "$d/pids"
+[ $# = 0 ] || grep -sH -B1 '/32 host LOCAL' "$@"
+h end
+`;

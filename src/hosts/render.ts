@@ -1,0 +1,159 @@
+import type { FleetName } from "../api/names.ts";
+import { fleetDirectory } from "../facts/script.ts";
+import { SANDBOX, type ScriptOperation } from "../resources/operation.ts";
+
+/** One tenant's part of a script: it may fail without stopping the others'. */
+export interface Block {
+  readonly tenant: string;
+  readonly operations: readonly ScriptOperation[];
+  /** Path of each container's sandbox, for the operations that need one. */
+  readonly sandboxes: ReadonlyMap<string, string>;
+}
+
+/** Who changes the hypervisor, as the fence there remembers it. */
+export interface FenceClaim {
+  readonly epoch: number;
+  readonly holder: string;
+  readonly manifests: string;
+}
+
+/** How long a change waits for another one on the same hypervisor to end. */
+const LOCK_SECONDS = 30;
+/** Exit status of a script that met a newer fence: it did nothing. */
+export const FENCED = 75;
+
+/**
+ * One script for one hypervisor: takes the fleet's lock there, refuses to act when a newer controller has been, and runs
+ * each block. Everything a manifest says reaches the tools as quoted lines on their standard input, never the shell.
+ */
+export function changeScript(fleet: FleetName, nonce: string, claim: FenceClaim, blocks: readonly Block[]): string {
+  const directory = fleetDirectory(fleet);
+  const fence = [String(claim.epoch), "held", "$(date +%s)", quoteWord(claim.holder), quoteWord(claim.manifests)].join(" ");
+  return `
+export LC_ALL=C
+umask 077
+mkdir -p ${directory} || exit 1
+exec 9>${directory}/lock
+flock -w ${LOCK_SECONDS} 9 || { echo "another change holds the lock" >&2; exit 1; }
+F=${directory}/fence
+if [ -e "$F" ]; then
+  read -r epoch rest < "$F"
+  [ "\${epoch:-0}" -le ${claim.epoch} ] || { echo "epoch $epoch: $rest" >&2; exit ${FENCED}; }
+fi
+echo "${fence}" > "$F.new" && mv "$F.new" "$F" || exit 1
+e=$(mktemp) || exit 1
+trap 'rm -f "$e"' EXIT
+${PROGRAMS}
+${blocks.map((block) => renderBlock(block, nonce)).join("")}
+echo "#>${nonce} end"
+`;
+}
+
+/** A word for inside double quotes that holds nothing a shell would act on. */
+const quoteWord = (text: string): string => encodeURIComponent(text).replace(/[!'()*]/g, (c) => `%${c.charCodeAt(0).toString(16)}`) || "-";
+
+/** What takes more than one command, as functions of the script. */
+const PROGRAMS = `
+SETTINGS='cd /proc/sys/net; while IFS== read -r path value; do
+  case $path in bridge/*) [ -e "$path" ] || continue;; esac; echo "$value" > "$path"; done'
+FORGET='while read -r words; do conntrack -D $words >/dev/null 2>&1 || :; done'
+host_chain() { iptables -w -n -L "$1" >/dev/null 2>&1 || iptables -w -N "$1" || return 1
+  iptables -w -C "$2" -j "$1" 2>/dev/null || iptables -w -I "$2" 1 -j "$1"; }
+host_chain_remove() { while read -r c; do
+  iptables -w -S "$c" 2>/dev/null | grep -q -e --u32 && continue
+  for hook in INPUT FORWARD; do while iptables -w -D "$hook" -j "$c" 2>/dev/null; do :; done; done
+  iptables -w -F "$c" && iptables -w -X "$c" || return 1; done; }
+signal() { while read -r name id; do docker kill -s "$name" "$id" >/dev/null 2>"$e.docker" ||
+  [ "$(docker inspect -f '{{.State.Running}}' "$id" 2>/dev/null)" != true ] || { cat "$e.docker" >&2; return 1; }; done; }
+remove_containers() { ids=$(cat); docker rm -f -v $ids >/dev/null 2>"$e.docker" && return
+  for id in $ids; do ! docker inspect "$id" >/dev/null 2>&1 || { cat "$e.docker" >&2; return 1; }; done; }
+netns_remove() { while read -r n; do [ -e "/run/netns/$n" ] || continue
+  p=$(ip netns pids "$n"); [ -z "$p" ] || { kill $p 2>/dev/null; i=0
+    while [ -n "$(ip netns pids "$n")" ] && [ $i -lt 20 ]; do sleep 0.1; i=$((i + 1)); done
+    p=$(ip netns pids "$n"); [ -z "$p" ] || kill -9 $p; }
+  ip netns del "$n" || return 1; done; }
+`;
+
+function renderBlock({ tenant, operations, sandboxes }: Block, nonce: string): string {
+  const sections = coalesce(operations, sandboxes).map(renderSection).join("");
+  return `( set -e
+${sections}) 2> "$e"; c=$?; echo "#>${nonce} ${tenant} $c"; head -c 4000 "$e"\n`;
+}
+
+interface Section {
+  readonly tool: ScriptOperation["tool"];
+  readonly namespace: string | undefined;
+  readonly sandbox: string | undefined;
+  readonly lines: string[];
+}
+
+/** Neighbouring operations for the same tool in the same place become one call: forks are what a batch costs. */
+function coalesce(operations: readonly ScriptOperation[], sandboxes: ReadonlyMap<string, string>): Section[] {
+  const sections: Section[] = [];
+  for (const { tool, namespace, lines, sandboxOf } of operations) {
+    const path = sandboxOf === undefined ? undefined : sandboxes.get(sandboxOf);
+    const sandbox = tool === "sandbox" ? path : undefined;
+    const resolved = path === undefined ? lines : lines.map((line) => line.replace(SANDBOX, path));
+    const last = sections.at(-1);
+    if (last && MERGES.has(tool) && last.tool === tool && last.namespace === namespace && last.sandbox === sandbox)
+      last.lines.push(...resolved);
+    else sections.push({ tool, namespace, sandbox, lines: [...resolved] });
+  }
+  return sections;
+}
+
+/** Tools whose input may be lengthened; a restore file is whole as it is. */
+const MERGES: ReadonlySet<string> = new Set<ScriptOperation["tool"]>([
+  "ip", "ip-inside", "bridge", "bridge-inside", "sysctl", "conntrack", "sandbox", "signal", "remove-container", "netns-remove",
+]);
+
+/** Ends a section's lines; no line of ours can be equal to it, because none begins with a dot. */
+const EOF = ".EVENKEEL";
+
+function renderSection({ tool, namespace, sandbox, lines }: Section): string {
+  if (tool === "host-chain") {
+    const [chain, hook, ...rules] = lines;
+    const append = rules.length === 0 ? "" : renderSection({ tool: "host-iptables", namespace, sandbox, lines: ["*filter", ...rules, "COMMIT"] });
+    return `host_chain ${chain} ${hook}\n${append}`;
+  }
+  return `${command(tool, namespace, sandbox)} <<'${EOF}'\n${lines.join("\n")}\n${EOF}\n`;
+}
+
+function command(tool: Section["tool"], namespace: string | undefined, sandbox: string | undefined): string {
+  const inside = `nsenter --net=/run/netns/${namespace}`;
+  switch (tool) {
+    case "ip":
+      return "ip -batch -";
+    case "ip-inside":
+      return `ip -n ${namespace} -batch -`;
+    case "bridge":
+      return "bridge -batch -";
+    case "bridge-inside":
+      return `bridge -n ${namespace} -batch -`;
+    case "sandbox":
+      // iproute2 takes names relative to /run/netns: one fork instead of nsenter and ip.
+      return `ip -n ../..${sandbox} -batch -`;
+    case "sysctl":
+      return `${inside} sh -ec "$SETTINGS"`;
+    case "iptables":
+      return `${inside} iptables-restore`;
+    case "ip6tables":
+      return `${inside} ip6tables-restore`;
+    case "ebtables":
+      return `${inside} ebtables-nft-restore`;
+    case "conntrack":
+      return `${inside} sh -c "$FORGET"`;
+    case "host-iptables":
+      return "iptables-restore -w 10 --noflush";
+    case "host-chain":
+      return "host_chain";
+    case "host-chain-remove":
+      return "host_chain_remove";
+    case "signal":
+      return "signal";
+    case "remove-container":
+      return "remove_containers";
+    case "netns-remove":
+      return "netns_remove";
+  }
+}

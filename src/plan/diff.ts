@@ -1,0 +1,67 @@
+import type { FleetName, HypervisorName } from "../api/names.ts";
+import type { ContainerState } from "../resources/container.ts";
+import { byKey, kindOf } from "../resources/index.ts";
+import type { PortState } from "../resources/port.ts";
+import type { Resource } from "../resources/resource.ts";
+import type { PlanEntry } from "./plan.ts";
+
+/** What the comparison must know besides the two sides. */
+export interface DiffOptions {
+  readonly fleet: FleetName;
+  /** Hypervisors that were looked at completely: of all others nothing is known, so nothing is changed there. */
+  readonly seen: ReadonlySet<HypervisorName>;
+  /** Those whose Docker answered too; elsewhere containers, and the ports that need them, are left alone. */
+  readonly withDocker: ReadonlySet<HypervisorName>;
+}
+
+/** Kinds that cannot be compared while Docker does not answer. */
+const NEEDS_DOCKER = new Set(["container", "port"]);
+/** What does not go by itself when its namespace goes. */
+const OUTLIVES_NAMESPACE = new Set(["container", "guard", "netns"]);
+
+/** Desired minus observed: one entry for each resource that differs. */
+export function diff(desired: readonly Resource[], observed: readonly Resource[], options: DiffOptions): PlanEntry[] {
+  const wanted = byKey(desired);
+  const present = byKey(observed);
+  const entries: PlanEntry[] = [];
+  for (const key of new Set([...Object.keys(wanted), ...Object.keys(present)])) {
+    const resource = (wanted[key] ?? present[key]) as Resource;
+    if (!options.seen.has(resource.hypervisor)) continue;
+    if (NEEDS_DOCKER.has(resource.kind) && !options.withDocker.has(resource.hypervisor)) continue;
+    const change = kindOf(resource.kind).change({
+      place: resource,
+      name: resource.name,
+      desired: wanted[key]?.state,
+      observed: present[key]?.state,
+      fleet: options.fleet,
+    });
+    if (!change) continue;
+    const { kind, name, hypervisor, tenant, subnet } = resource;
+    entries.push({ ...change, key, kind, name, hypervisor, tenant, subnet, after: wanted[key] });
+  }
+  return withTheirNamespace(withTheirContainer(entries, observed));
+}
+
+const at = ({ hypervisor, tenant }: PlanEntry): string => `${hypervisor}/${tenant}`;
+
+/** A port can be put only into a container that runs, or is being started by the same plan. */
+function withTheirContainer(entries: readonly PlanEntry[], observed: readonly Resource[]): PlanEntry[] {
+  const running = new Set(
+    observed.filter(({ kind, state }) => kind === "container" && (state as ContainerState).running).map(({ name }) => name),
+  );
+  for (const { kind, name, operations } of entries)
+    if (kind === "container" && operations.some(({ phase }) => phase === "start")) running.add(name);
+  return entries.filter(
+    ({ kind, after }) => kind !== "port" || !after || running.has((after.state as PortState).container),
+  );
+}
+
+/** What lies in a namespace that goes, goes with it, 40 times faster than one by one. */
+function withTheirNamespace(entries: readonly PlanEntry[]): PlanEntry[] {
+  const going = new Set(entries.filter(({ kind, verb }) => kind === "netns" && verb === "remove").map(at));
+  return entries.map((entry) =>
+    going.has(at(entry)) && !OUTLIVES_NAMESPACE.has(entry.kind) && !entry.after
+      ? { ...entry, operations: [], reason: "goes with its namespace" }
+      : entry,
+  );
+}

@@ -1,0 +1,42 @@
+import { produce } from "immer";
+import type { ContainerState } from "../resources/container.ts";
+import { byKey, type Resources } from "../resources/index.ts";
+import type { PortState } from "../resources/port.ts";
+import type { Resource } from "../resources/resource.ts";
+import type { PlanEntry } from "./plan.ts";
+
+/**
+ * What a look would show after the entries were carried out: the plan's effects, as one recipe over the observation.
+ * `plan(desired, effects(plan, observed))` is empty; `plan` and the loop both go on from here without looking.
+ */
+export function effects(entries: readonly PlanEntry[], observed: readonly Resource[]): Resource[] {
+  const after = produce(byKey(observed), (draft: Record<string, Resource>) => {
+    for (const entry of entries) {
+      if (entry.after) draft[entry.key] = seen(entry.after, draft[entry.key]);
+      else delete draft[entry.key];
+      takeAlong(entry, draft);
+    }
+  });
+  return Object.values(after satisfies Resources);
+}
+
+/** A container that was told to end is taken to have ended. */
+function seen(after: Resource, before: Resource | undefined): Resource {
+  if (after.kind !== "container") return after;
+  const { signal, ...state } = after.state as ContainerState;
+  const id = (before?.state as ContainerState | undefined)?.id ?? "";
+  return { ...after, state: { ...state, id, running: signal === undefined } satisfies ContainerState };
+}
+
+/** What vanishes by itself with what an entry removes. */
+function takeAlong(entry: PlanEntry, draft: Record<string, Resource>): void {
+  const ended = entry.kind === "container" && !(draft[entry.key]?.state as ContainerState | undefined)?.running;
+  const dissolved = entry.kind === "netns" && entry.verb === "remove";
+  if (!ended && !dissolved) return;
+  for (const [key, resource] of Object.entries(draft)) {
+    const goes = ended
+      ? resource.kind === "port" && (resource.state as PortState).container === entry.name
+      : resource.hypervisor === entry.hypervisor && resource.tenant === entry.tenant && !["container", "guard"].includes(resource.kind);
+    if (goes) delete draft[key];
+  }
+}

@@ -1,0 +1,105 @@
+import { planIdOf } from "../api/digest.ts";
+import type { HypervisorName, TenantName } from "../api/names.ts";
+import type { Note, Refusal } from "../api/reasons.ts";
+import type { HostFacts } from "../facts/facts.ts";
+import { isMarked, tenantOf } from "../resources/marks.ts";
+import type { VxlanState } from "../resources/vxlan.ts";
+import type { FleetName } from "../api/names.ts";
+import type { PlanEntry } from "./plan.ts";
+
+/** What a guard lets through, and what it says of the rest. */
+export interface Guarded {
+  readonly entries: readonly PlanEntry[];
+  readonly notes: readonly Note[];
+}
+
+/**
+ * A gateway that moves while its old home is not seen would answer in two places at once: nothing is done then.
+ * @param former the home in memory, before this pass
+ */
+export function guardHome(
+  entries: readonly PlanEntry[],
+  homes: { former: HypervisorName | undefined; primary: HypervisorName | undefined; tenant: TenantName },
+  seen: ReadonlySet<HypervisorName>,
+): Guarded {
+  const { former, primary, tenant } = homes;
+  if (!former || !primary || former === primary || seen.has(former)) return { entries, notes: [] };
+  const message = `the gateway is to move from ${former} to ${primary}, but ${former} was not seen`;
+  return {
+    entries: [],
+    notes: [{ reason: "HomeUnreachable", object: `tenant/${tenant}`, message, severity: "stuck" }],
+  };
+}
+
+/** Links that would clash with something that is not ours are not made; the note names who has the name or id. */
+export function guardNames(
+  entries: readonly PlanEntry[],
+  seen: ReadonlyMap<HypervisorName, HostFacts>,
+  fleet: FleetName,
+): Guarded {
+  const notes: Note[] = [];
+  const kept = entries.filter((entry) => {
+    if (!entry.after || entry.verb === "change") return true;
+    const facts = seen.get(entry.hypervisor);
+    const holder = facts && holderOf(entry, facts, fleet);
+    if (!holder) return true;
+    const object = `${entry.subnet ? `subnet/${entry.tenant}/${entry.subnet}` : `tenant/${entry.tenant}`}`;
+    notes.push({ reason: "NameTaken", object, message: `${holder} on ${entry.hypervisor}`, severity: "stuck" });
+    return false;
+  });
+  return { entries: kept, notes };
+}
+
+function holderOf(entry: PlanEntry, facts: HostFacts, fleet: FleetName): string | undefined {
+  if (entry.kind === "vxlan") {
+    const { id } = entry.after?.state as VxlanState;
+    for (const { name, links } of [{ name: "", links: facts.own.links }, ...facts.namespaces.values()]) {
+      const link = links.find(({ vxlan }) => vxlan?.id === id);
+      if (link && tenantOf(fleet, name) !== entry.tenant)
+        return `VXLAN id ${id} is held by ${link.name}${name ? ` in namespace ${name}` : ""}`;
+    }
+  }
+  const created = entry.operations.flatMap((operation) =>
+    operation.phase === "create" ? operation.lines.flatMap((line) => /^link add name (\S+) (?!.*netns \S+ type (?:bridge|vxlan))/.exec(line)?.[1] ?? []) : [],
+  );
+  const taken = facts.own.links.find((link) => created.includes(link.name) && !isMarked(link, fleet));
+  return taken && `the link name ${taken.name} is held by a link of another owner`;
+}
+
+/** Something whose manifest is gone, and what it would take along. */
+export interface Departure {
+  readonly tenant: TenantName;
+  /** Only some subnets of it; undefined when it is the whole tenant. */
+  readonly subnets: readonly string[] | undefined;
+  readonly replicas: number;
+}
+
+/** Five replicas or more, if they are more than this share of the fleet's, are too many to go without a word. */
+const MANY = 5;
+const SHARE = 0.2;
+
+/**
+ * Removal because files are gone: one tenant at a time, and not too much of the fleet. More waits for `approve`: a wrong
+ * branch or an empty checkout must not take everything down.
+ */
+export function guardDepartures(
+  departures: readonly Departure[],
+  fleetReplicas: number,
+  approvals: readonly string[],
+): { allowed: readonly Departure[]; refusal: Refusal | undefined } {
+  const replicas = departures.reduce((sum, departure) => sum + departure.replicas, 0);
+  const tenants = departures.filter(({ subnets }) => subnets === undefined).length;
+  const many = replicas >= MANY && replicas > SHARE * fleetReplicas;
+  if (tenants <= 1 && !many) return { allowed: departures, refusal: undefined };
+  const id = planIdOf({ remove: departures.map(({ tenant, subnets }) => ({ tenant, subnets: subnets ?? null })) });
+  if (approvals.includes(id)) return { allowed: departures, refusal: undefined };
+  const names = departures.map(({ tenant, subnets }) => (subnets ? `${tenant}: ${subnets.join(", ")}` : tenant));
+  return {
+    allowed: [],
+    refusal: {
+      id,
+      object: "fleet",
+      message: `files are gone of ${names.join("; ")}: ${tenants} tenants, ${replicas} of ${fleetReplicas} replicas would go`,
+    },
+  };
+}

@@ -1,0 +1,59 @@
+import { planIdOf } from "../api/digest.ts";
+import type { HypervisorName, SubnetName, TenantName } from "../api/names.ts";
+import type { Refusal } from "../api/reasons.ts";
+import type { Change, Disruption, Resource, ResourceKey, Verb } from "../resources/resource.ts";
+
+/** One change of a plan: what, where, why, and the operations that make it. */
+export interface PlanEntry extends Change {
+  readonly key: ResourceKey;
+  readonly kind: string;
+  readonly name: string;
+  readonly hypervisor: HypervisorName;
+  readonly tenant: TenantName;
+  readonly subnet: SubnetName | undefined;
+  /** What will stand when it is done; undefined when nothing will. */
+  readonly after: Resource | undefined;
+}
+
+/** Everything that one tenant needs now, in order, and what is held back. */
+export interface Plan {
+  readonly tenant: TenantName;
+  readonly entries: readonly PlanEntry[];
+  readonly refusals: readonly Refusal[];
+}
+
+/** A plan entry as people and other programs see it: the same in text and in JSON. */
+export interface PlanLine {
+  readonly verb: Verb;
+  readonly kind: string;
+  readonly name: string;
+  readonly hypervisor: HypervisorName;
+  readonly subnet?: SubnetName;
+  readonly reason: string;
+  readonly disruption: Disruption;
+}
+
+export const lineOf = ({ verb, kind, name, hypervisor, subnet, reason, disruption }: PlanEntry): PlanLine => ({
+  verb,
+  kind,
+  name,
+  hypervisor,
+  ...(subnet && { subnet }),
+  reason,
+  disruption,
+});
+
+/** The first 7 digits of the digest of what the plans say. Names that are fresh at each look are left out. */
+export const planId = (plans: readonly { tenant: TenantName; lines: readonly PlanLine[] }[]): string =>
+  planIdOf(
+    plans.map(({ tenant, lines }) => ({
+      tenant,
+      lines: lines.map(({ verb, kind, hypervisor, subnet, reason }) => ({
+        verb,
+        kind,
+        hypervisor,
+        subnet: subnet ?? null,
+        reason,
+      })),
+    })),
+  );

@@ -1,0 +1,107 @@
+import type { Subnet } from "../api/kinds.gen.ts";
+import { type HypervisorName, type Incarnation, replicaName } from "../api/names.ts";
+import type { Note } from "../api/reasons.ts";
+import type { Need, Placement } from "../autoscale/place.ts";
+import type { ReplicaMemory, ReplicaPhase } from "./memory.ts";
+import type { AddressPair } from "./allocate.ts";
+import { isActive, isStalled } from "./phase.ts";
+import { needOf, specHashOf } from "./spec.ts";
+
+/** What fitting a subnet's replicas needs of the world around them. */
+export interface Surroundings {
+  /** How many there shall be. */
+  readonly count: number;
+  /** Where replicas of the tenant may stand. */
+  readonly allowed: ReadonlySet<HypervisorName>;
+  /** Why no new replica may be made now; undefined when one may. */
+  readonly barred: Note | undefined;
+  readonly now: number;
+  place(need: Need, standing: readonly ReplicaMemory[], first: HypervisorName | undefined): Placement;
+  addresses(standing: readonly ReplicaMemory[]): AddressPair | undefined;
+  fresh(): Incarnation;
+}
+
+/**
+ * Brings one subnet's replicas to their number and to their current specification. `standing` are all of the tenant's;
+ * they come back with this subnet's changed.
+ *
+ * Scale-in takes the highest ordinal. A roll makes the new incarnation of an ordinal first where `maxSurge` allows it, and
+ * drains an old one only while enough others serve (`maxUnavailable`); a new one that keeps failing stops it.
+ */
+export function fit(
+  subnet: Subnet,
+  standing: readonly ReplicaMemory[],
+  around: Surroundings,
+): { replicas: readonly ReplicaMemory[]; notes: readonly Note[] } {
+  const { name, namespace } = subnet.metadata;
+  const { update } = subnet.spec;
+  const hash = specHashOf(subnet.spec);
+  const notes: Note[] = [];
+  let replicas = [...standing];
+  const active = (): ReplicaMemory[] => replicas.filter((replica) => replica.subnet === name && isActive(replica));
+  const serving = (): number => active().filter(({ phase }) => phase === "serving").length;
+  const isCurrent = (replica: ReplicaMemory): boolean =>
+    replica.specHash === hash && around.allowed.has(replica.hypervisor);
+  const drain = (replica: ReplicaMemory, because: string): void => {
+    const phase: ReplicaPhase = "draining";
+    replicas = replicas.map((one) =>
+      one.incarnation === replica.incarnation ? { ...one, phase, since: around.now, because } : one,
+    );
+  };
+  /** One more incarnation of an ordinal; false when there is nowhere to put it. */
+  const add = (ordinal: number, first: HypervisorName | undefined): boolean => {
+    const object = `replica/${namespace}/${replicaName(name, ordinal)}`;
+    if (around.barred) {
+      notes.push({ ...around.barred, object });
+      return false;
+    }
+    const need = needOf(subnet.spec);
+    const { hypervisor, reasons } = around.place(need, replicas, first);
+    if (hypervisor === undefined) {
+      notes.push({ reason: "NowhereToPlace", object, severity: "stuck", message: reasons.join("; ") });
+      return false;
+    }
+    const pair = around.addresses(replicas);
+    if (!pair) {
+      const message = "the subnet or the management network has no free address; some may be resting for 3 minutes";
+      notes.push({ reason: "AddressesExhausted", object, severity: "waiting", message });
+      return false;
+    }
+    replicas.push({
+      tenant: namespace,
+      subnet: name,
+      ordinal,
+      incarnation: around.fresh(),
+      ...pair,
+      specHash: hash,
+      hypervisor,
+      phase: "starting",
+      since: around.now,
+      seen: false,
+      failures: 0,
+      ...need,
+    });
+    return true;
+  };
+
+  for (const replica of active().toSorted((a, b) => b.ordinal - a.ordinal))
+    if (replica.ordinal > around.count) drain(replica, `${around.count} replicas are wanted`);
+
+  for (let ordinal = 1; ordinal <= around.count; ordinal++)
+    if (!active().some((replica) => replica.ordinal === ordinal) && !add(ordinal, undefined)) break;
+
+  for (const replica of active().toSorted((a, b) => a.ordinal - b.ordinal)) {
+    if (isCurrent(replica)) continue;
+    const twin = active().find((other) => other.ordinal === replica.ordinal && isCurrent(other));
+    const spare = replica.phase === "starting" || serving() > around.count - update.maxUnavailable;
+    const because = replica.specHash === hash ? `it may not stand on ${replica.hypervisor}` : "its specification changed";
+    const surge = active().length < around.count + update.maxSurge;
+    const home = around.allowed.has(replica.hypervisor) ? replica.hypervisor : undefined;
+    if (twin) {
+      if (spare && (twin.phase === "serving" || update.maxSurge === 0)) drain(replica, because);
+    } else if (active().some((other) => isCurrent(other) && isStalled(other))) break;
+    else if (surge && add(replica.ordinal, home)) continue;
+    else if (spare && update.maxUnavailable > 0) drain(replica, because);
+  }
+  return { replicas, notes };
+}

@@ -1,0 +1,101 @@
+import type { Cidr, Ipv4 } from "../api/addresses.ts";
+import type { FleetName, HypervisorName, SubnetName, TenantName } from "../api/names.ts";
+import type { StoredDocument } from "../manifests/revision.ts";
+import type { ReplicaMark } from "../resources/marks.ts";
+
+/**
+ * Where a replica is in its life.
+ *
+ * `starting` it is made, linked and asked whether it answers · `serving` the balancer points at it · `draining` no new
+ * connections, the old ones may end · `stopping` its signal was sent, its links stay · `leaving` it is removed
+ */
+export type ReplicaPhase = "starting" | "serving" | "draining" | "stopping" | "leaving";
+
+/** What is remembered of one incarnation. */
+export interface ReplicaMemory extends ReplicaMark {
+  readonly hypervisor: HypervisorName;
+  readonly phase: ReplicaPhase;
+  /** Milliseconds since the epoch when the phase began. */
+  readonly since: number;
+  /** Whether its container has been seen: gone after that means that somebody removed it. */
+  readonly seen: boolean;
+  /** How often it ended by itself while it was starting. */
+  readonly failures: number;
+  /** What it takes of its hypervisor: billionths of a CPU, bytes. */
+  readonly nanoCpus: number;
+  readonly memory: number;
+  /** Why it is on its way out, for people. */
+  readonly because?: string;
+}
+
+/** One segment: a subnet's, or the management network's. */
+export interface SegmentMemory {
+  readonly vxlanId: number;
+  /** The network in force; a changed manifest does not change it while replicas stand in it. */
+  readonly cidr: Cidr;
+  readonly gateway: Ipv4;
+  /** Index in the network of the address given out last: the next is looked for after it. */
+  readonly lastIndex: number;
+}
+
+/** An address is not given out again until messages that still name it have died out. */
+export interface ReleasedAddress {
+  readonly address: Ipv4;
+  readonly at: number;
+}
+
+export interface TenantMemory {
+  /** Where the gateway stands; undefined until it is first placed. */
+  readonly primary: HypervisorName | undefined;
+  /** Every hypervisor that may hold something of the tenant, also those that the manifest no longer names. */
+  readonly hypervisors: readonly HypervisorName[];
+  readonly segments: Readonly<Record<string, SegmentMemory>>;
+  readonly replicas: readonly ReplicaMemory[];
+  readonly released: readonly ReleasedAddress[];
+  /** Desired counts, owned by the autoscale controller; a subnet without one stands at its minimum. */
+  readonly desired: Readonly<Record<SubnetName, number>>;
+  /** Held down by an operator until its files go, or `reconcile up`. */
+  readonly down: boolean;
+}
+
+/** Key of the management segment among a tenant's segments; no subnet can have it, for it holds a dot. */
+export const MANAGEMENT = "management.";
+
+export const EMPTY_TENANT: TenantMemory = {
+  primary: undefined,
+  hypervisors: [],
+  segments: {},
+  replicas: [],
+  released: [],
+  desired: {},
+  down: false,
+};
+
+/** What the whole fleet's controller remembers. Never the only copy of ownership: marks on the hosts are enough. */
+export interface FleetMemory {
+  readonly version: 1;
+  readonly fleet: FleetName;
+  /** Of the last fence taken; each controller that takes over uses the next. */
+  readonly epoch: number;
+  /** Hypervisors seen at least once since this ledger began: before that, what they hold is not known. */
+  readonly seen: readonly HypervisorName[];
+  readonly lastVxlanId: number;
+  readonly releasedVxlanIds: readonly { readonly id: number; readonly at: number }[];
+  /** Ids of refused plans that an operator let through. */
+  readonly approvals: readonly string[];
+  readonly tenants: Readonly<Record<TenantName, TenantMemory>>;
+  /** Last good version of each document, by `Kind/namespace/name`. */
+  readonly documents: Readonly<Record<string, StoredDocument>>;
+}
+
+export const emptyMemory = (fleet: FleetName): FleetMemory => ({
+  version: 1,
+  fleet,
+  epoch: 0,
+  seen: [],
+  lastVxlanId: 0,
+  releasedVxlanIds: [],
+  approvals: [],
+  tenants: {},
+  documents: {},
+});

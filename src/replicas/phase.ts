@@ -1,0 +1,77 @@
+import type { ReplicaMemory, ReplicaPhase } from "./memory.ts";
+
+/** What is known of one replica now. */
+export interface Evidence {
+  /** Whether its hypervisor and its Docker were seen: without that nothing is concluded from not seeing it. */
+  readonly visible: boolean;
+  readonly container: "running" | "ended" | "absent";
+  /** Both its ports stand. */
+  readonly linked: boolean;
+  /** Whether it answered its probe; undefined when it was not asked. */
+  readonly answers: boolean | undefined;
+  /** Live connections to it; undefined when nobody counted. */
+  readonly connections: number | undefined;
+}
+
+/** How long the phases of an ending may take, in milliseconds. */
+export interface Grace {
+  readonly drain: number;
+  readonly stop: number;
+}
+
+/** A replica that ended by itself this often while starting is not started again before {@link retryAt}. */
+export const FAILURES_UNTIL_STALLED = 3;
+
+const enter = (replica: ReplicaMemory, phase: ReplicaPhase, now: number): ReplicaMemory => ({
+  ...replica,
+  phase,
+  since: now,
+});
+
+/**
+ * One replica's next phase. Undefined means that it is gone and may be forgotten. Pure: the same evidence at the same time
+ * always leads to the same phase, so a controller that died in between goes on where it was.
+ */
+export function advance(replica: ReplicaMemory, evidence: Evidence, grace: Grace, now: number): ReplicaMemory | undefined {
+  if (!evidence.visible) return replica;
+  const { container } = evidence;
+  const known = container !== "absent" && !replica.seen ? { ...replica, seen: true } : replica;
+  switch (known.phase) {
+    case "starting":
+      // Somebody removed it: what comes in its place gets a fresh identity.
+      if (container === "absent" && known.seen) return { ...enter(known, "leaving", now), because: "it was removed by hand" };
+      if (container === "ended" && replica.seen) return failed(known, now);
+      return container === "running" && evidence.linked && evidence.answers === true
+        ? { ...enter(known, "serving", now), failures: 0 }
+        : known;
+    case "serving":
+      if (container === "absent") return { ...enter(known, "leaving", now), because: "it was removed by hand" };
+      return container === "running" && evidence.linked ? known : enter(known, "starting", now);
+    case "draining": {
+      if (container !== "running") return enter(known, "leaving", now);
+      const empty = evidence.connections === 0;
+      return empty || now - known.since >= grace.drain ? enter(known, "stopping", now) : known;
+    }
+    case "stopping":
+      return container !== "running" || now - known.since >= grace.stop ? enter(known, "leaving", now) : known;
+    case "leaving":
+      return container === "absent" && !evidence.linked ? undefined : known;
+  }
+}
+
+function failed(replica: ReplicaMemory, now: number): ReplicaMemory {
+  return now >= retryAt(replica) ? { ...replica, failures: replica.failures + 1, since: now } : replica;
+}
+
+/** When a replica that ended by itself may be started again: at once twice, then after 10 s, 20 s, 40 s … 5 minutes. */
+export function retryAt({ failures, since }: ReplicaMemory): number {
+  const beyond = failures - FAILURES_UNTIL_STALLED;
+  return beyond < 0 ? since : since + Math.min(10_000 * 2 ** beyond, 300_000);
+}
+
+/** Whether it keeps ending by itself, so that waiting for it makes no sense. */
+export const isStalled = (replica: ReplicaMemory): boolean =>
+  replica.phase === "starting" && replica.failures >= FAILURES_UNTIL_STALLED;
+
+/** Whether the balancer may ever point at it again, so that it counts towards the subnet's replicas. */
+export const isActive = ({ phase }: ReplicaMemory): boolean => phase === "starting" || phase === "serving";

@@ -1,0 +1,190 @@
+import type { Hypervisor, TenantSpec } from "../api/kinds.gen.ts";
+import { type HypervisorName, type Incarnation, replicaName, type SubnetName, type TenantName } from "../api/names.ts";
+import type { Note, Refusal } from "../api/reasons.ts";
+import { place } from "../autoscale/place.ts";
+import { EMPTY_TENANT, type FleetMemory, MANAGEMENT, type ReplicaMemory, type TenantMemory } from "./memory.ts";
+import type { TenantManifests } from "../manifests/revision.ts";
+import { adopt } from "./adopt.ts";
+import { AddressBook, nextVxlanId } from "./allocate.ts";
+import { evidenceOn, type Sighting } from "./evidence.ts";
+import { fit } from "./fit.ts";
+import { networks } from "./networks.ts";
+import { advance, type Grace, isActive, isStalled, retryAt } from "./phase.ts";
+import { candidates, othersThan } from "./room.ts";
+import { readinessPort } from "./spec.ts";
+
+/** Everything a tenant's next step depends on. Nothing else may: the step is pure. */
+export interface StepInput extends Sighting {
+  readonly tenant: TenantName;
+  /** Its documents in force, and those of subnets that are on their way out. */
+  readonly wanted: TenantManifests | undefined;
+  /** Subnets whose replicas are all to go; `everything` for a tenant that is gone or held down. */
+  readonly leaving: ReadonlySet<SubnetName> | "everything";
+  readonly fleet: FleetMemory;
+  readonly hypervisors: ReadonlyMap<HypervisorName, Hypervisor>;
+  /** VXLAN ids that somebody else uses. */
+  readonly foreignVxlanIds: ReadonlySet<number>;
+  /** Milliseconds since the epoch. */
+  readonly now: number;
+  readonly fresh: () => Incarnation;
+}
+
+/** What is to be remembered, and what people should know. */
+export interface StepResult {
+  readonly memory: TenantMemory;
+  readonly notes: readonly Note[];
+  readonly refusals: readonly Refusal[];
+  /** When time alone will change something, milliseconds since the epoch. */
+  readonly nextDeadline: number | undefined;
+}
+
+/** Released addresses are forgotten after this long, well after their quarantine. */
+const RELEASED_MILLISECONDS = 600_000;
+
+/** One tenant's next step: which replicas there are, where, and in which phase. */
+export function step(input: StepInput): StepResult {
+  const { tenant, wanted, fleet, now } = input;
+  const before = adopt(fleet.tenants[tenant] ?? EMPTY_TENANT, wanted, input.observed, now);
+  const barred = unknownPast(input);
+  const { segments, recreating, refusals } = networks(tenant, wanted, before, {
+    approvals: fleet.approvals,
+    vxlanId: (taken) =>
+      barred ? undefined : nextVxlanId(fleet, new Set([...input.foreignVxlanIds, ...taken]), now),
+  });
+
+  const advanced = before.replicas.map((replica) => advanceOne(replica, input));
+  const gone = before.replicas.filter((_, index) => advanced[index] === undefined);
+  const released = gone.flatMap((replica) => [replica.address, replica.managementAddress]);
+  const memory: TenantMemory = {
+    ...before,
+    primary: wanted?.tenant?.spec.primary ?? before.primary,
+    hypervisors: whereabouts(before, input),
+    segments,
+    replicas: advanced.filter((replica) => replica !== undefined),
+    released: [...before.released, ...released.map((address) => ({ address, at: now }))].filter(
+      ({ at }) => now - at < RELEASED_MILLISECONDS,
+    ),
+  };
+  const isLeaving = (subnet: SubnetName): boolean =>
+    input.leaving === "everything" || input.leaving.has(subnet) || recreating.has(subnet);
+  const { replicas, book, notes } = fitAll(memory, input, isLeaving, barred);
+  const after = forget({ ...memory, replicas: replicas.map((one) => withoutDocument(one, input)), segments: book.segments }, input);
+  return {
+    memory: after,
+    notes: [...(barred ? [barred] : []), ...notes, ...stalled(after)],
+    refusals,
+    nextDeadline: earliest(after, input),
+  };
+}
+
+const standbys = (spec: TenantSpec): HypervisorName[] => [spec.primary, ...spec.standby.map(({ name }) => name)];
+
+/** With a new ledger nobody knows what an unseen hypervisor holds: nothing is given out that might already be in use there. */
+function unknownPast({ tenant, wanted, fleet }: StepInput): Note | undefined {
+  const unseen = wanted?.tenant ? standbys(wanted.tenant.spec).filter((name) => !fleet.seen.includes(name)) : [];
+  return unseen.length === 0
+    ? undefined
+    : {
+        reason: "LedgerIncomplete",
+        object: `tenant/${tenant}`,
+        message: `${unseen.join(", ")} not seen since the ledger began, may hold replicas of ${tenant}`,
+        severity: "stuck",
+      };
+}
+
+/** Of a tenant or subnet without any document, nothing says how long a drain may take: Kubernetes' own defaults. */
+const graceOf = (replica: ReplicaMemory, { wanted }: StepInput): Grace => {
+  const { gracePeriodSeconds = 30, stopSeconds = 10 } = wanted?.subnets.get(replica.subnet)?.spec.drain ?? {};
+  return { drain: gracePeriodSeconds * 1000, stop: stopSeconds * 1000 };
+};
+
+function advanceOne(replica: ReplicaMemory, input: StepInput): ReplicaMemory | undefined {
+  const subnet = input.wanted?.subnets.get(replica.subnet);
+  const silent = subnet === undefined || readinessPort(subnet) === undefined;
+  return advance(replica, evidenceOn(replica, input, silent), graceOf(replica, input), input.now);
+}
+
+function fitAll(
+  memory: TenantMemory,
+  input: StepInput,
+  isLeaving: (subnet: SubnetName) => boolean,
+  barred: Note | undefined,
+): { replicas: readonly ReplicaMemory[]; book: AddressBook; notes: Note[] } {
+  const { wanted, fleet, tenant, now } = input;
+  const spec = wanted?.tenant?.spec;
+  const bastion = spec?.bastion ? [spec.bastion.address] : [];
+  const book = new AddressBook(memory, bastion, now);
+  const order = spec ? standbys(spec) : [];
+  const others = othersThan(tenant, fleet);
+  const notes: Note[] = [];
+  let replicas: readonly ReplicaMemory[] = memory.replicas;
+  for (const subnet of wanted?.subnets.values() ?? []) {
+    const { name } = subnet.metadata;
+    const { min, max } = subnet.spec.replicas;
+    const result = fit(subnet, replicas, {
+      count: isLeaving(name) ? 0 : Math.min(Math.max(memory.desired[name] ?? min, min), max),
+      allowed: new Set(order),
+      barred,
+      now,
+      place: (need, standing, first) =>
+        place(
+          candidates(
+            first === undefined ? order : [first, ...order.filter((one) => one !== first)],
+            input.hypervisors,
+            [...others, ...standing],
+            input.visible,
+          ),
+          need,
+        ),
+      addresses: (standing) => book.take(name, standing),
+      fresh: input.fresh,
+    });
+    replicas = result.replicas;
+    notes.push(...result.notes);
+  }
+  return { replicas, book, notes };
+}
+
+/** A replica of a subnet that no document describes any more cannot be drained: it is told to end. */
+const withoutDocument = (replica: ReplicaMemory, { wanted, now }: StepInput): ReplicaMemory =>
+  wanted?.subnets.has(replica.subnet) || !isActive(replica)
+    ? replica
+    : { ...replica, phase: "stopping", since: now, because: "its subnet is gone" };
+
+/** Where something of the tenant may stand: where it is wanted, where replicas are, and where it was until seen to be gone. */
+function whereabouts(memory: TenantMemory, { wanted, observed, visible, leaving }: StepInput): HypervisorName[] {
+  const standing = observed.map(({ hypervisor }) => hypervisor);
+  const unseen = memory.hypervisors.filter((name) => !visible.has(name));
+  const asked = wanted?.tenant && leaving !== "everything" ? standbys(wanted.tenant.spec) : [];
+  const replicas = memory.replicas.map(({ hypervisor }) => hypervisor);
+  return [...new Set([...asked, ...standing, ...unseen, ...replicas])].toSorted();
+}
+
+/** Segments of subnets that are gone with all their replicas. */
+function forget(memory: TenantMemory, { wanted, leaving }: StepInput): TenantMemory {
+  const gone = (name: string): boolean => {
+    if (name === MANAGEMENT) return leaving === "everything" && memory.replicas.length === 0;
+    const isLeaving =
+      leaving === "everything" || leaving.has(name as SubnetName) || !wanted?.subnets.has(name as SubnetName);
+    return isLeaving && !memory.replicas.some(({ subnet }) => subnet === name);
+  };
+  return { ...memory, segments: Object.fromEntries(Object.entries(memory.segments).filter(([name]) => !gone(name))) };
+}
+
+const stalled = (memory: TenantMemory): Note[] =>
+  memory.replicas.filter(isStalled).map((replica) => ({
+    reason: "ReplicaFailing",
+    object: `replica/${replica.tenant}/${replicaName(replica.subnet, replica.ordinal)}`,
+    message: `ended by itself ${replica.failures} times on ${replica.hypervisor}; docker logs there says why`,
+    severity: "stuck",
+  }));
+
+function earliest(memory: TenantMemory, input: StepInput): number | undefined {
+  const deadlines = memory.replicas.flatMap((replica) => {
+    const { drain, stop } = graceOf(replica, input);
+    if (replica.phase === "draining") return [replica.since + drain];
+    if (replica.phase === "stopping") return [replica.since + stop];
+    return isStalled(replica) ? [retryAt(replica)] : [];
+  });
+  return deadlines.length === 0 ? undefined : Math.min(...deadlines);
+}

@@ -1,0 +1,64 @@
+import type { ContainerRequest } from "../hosts/host.ts";
+import { readLabels, type ReplicaMark } from "./marks.ts";
+import { kind } from "./resource.ts";
+
+/** A replica's container. Its network is put in from outside, so Docker never restarts it: a restart loses its links. */
+export interface ContainerState {
+  readonly name: string;
+  readonly mark: ReplicaMark;
+  readonly running: boolean;
+  /** Docker's id; only of an observed state. */
+  readonly id?: string;
+  /** What to create; only of a desired state. */
+  readonly request?: ContainerRequest;
+  /** Ask the workload to end: it was drained, and is given its stop signal while its links stay. */
+  readonly signal?: string;
+}
+
+export const container = kind<ContainerState>({
+  name: "container",
+
+  *observe({ hypervisor, containers }, fleet) {
+    for (const { name, labels, id, state } of containers ?? []) {
+      const mark = readLabels(fleet, labels);
+      if (!mark) continue;
+      const { tenant, subnet } = mark;
+      yield {
+        kind: "container",
+        hypervisor,
+        tenant,
+        subnet,
+        name,
+        state: { name, mark, running: state === "running", id },
+      };
+    }
+  },
+
+  change({ desired, observed }) {
+    if (!desired)
+      return observed?.id === undefined
+        ? undefined
+        : {
+            verb: "remove",
+            reason: "its replica is gone",
+            disruption: "none",
+            operations: [{ phase: "stop", tool: "remove-container", lines: [observed.id] }],
+          };
+    if (desired.signal !== undefined)
+      return observed?.running && observed.id !== undefined
+        ? {
+            verb: "change",
+            reason: `drained; ${desired.signal} tells it to end`,
+            disruption: "none",
+            operations: [{ phase: "stop", tool: "signal", lines: [`${desired.signal} ${observed.id}`] }],
+          }
+        : undefined;
+    if (observed?.running || !desired.request) return undefined;
+    return {
+      verb: observed ? "change" : "add",
+      reason: observed ? "it does not run" : `replica ${desired.mark.ordinal} of the subnet`,
+      disruption: "none",
+      operations: [{ phase: "start", tool: "engine", request: desired.request }],
+    };
+  },
+});

@@ -1,0 +1,88 @@
+import type { Ipv4 } from "../api/addresses.ts";
+import type { ForwardingFact } from "../facts/facts.ts";
+import { namespaceOf, subnetOfAlias, tenantOf } from "./marks.ts";
+import { kind } from "./resource.ts";
+
+/** Where a segment's VXLAN sends what is for a replica on another hypervisor. Nothing is learned, nothing flooded. */
+export interface ForwardingState {
+  readonly device: string;
+  /** Underlay address by MAC. */
+  readonly remote: Readonly<Record<string, Ipv4>>;
+  /** Where broadcasts go; only from a standby to the primary, for DHCP. */
+  readonly broadcast: Ipv4 | undefined;
+}
+
+/** The entry that stands for every address the table does not know. */
+const ALL = "00:00:00:00:00:00";
+
+export const forwarding = kind<ForwardingState>({
+  name: "forwarding",
+
+  *observe({ hypervisor, namespaces }, fleet) {
+    for (const [namespace, { links, forwarding: entries }] of namespaces) {
+      const tenant = tenantOf(fleet, namespace);
+      if (!tenant) continue;
+      for (const { name: device, alias, vxlan } of links) {
+        if (!vxlan) continue;
+        const subnet = subnetOfAlias(alias);
+        yield {
+          kind: "forwarding",
+          hypervisor,
+          tenant,
+          ...(subnet && { subnet }),
+          name: device,
+          state: read(device, entries.filter((entry) => entry.device === device)),
+        };
+      }
+    }
+  },
+
+  change({ place, desired, observed, fleet }) {
+    if (!desired) return undefined; // it goes with its VXLAN
+    const { device, remote, broadcast } = desired;
+    const known = observed?.remote ?? {};
+    const add = Object.entries(remote).filter(([mac, destination]) => known[mac] !== destination);
+    const gone = Object.keys(known).filter((mac) => !remote[mac]);
+    const lines = add.flatMap(([mac, destination]) => [
+      `fdb replace ${mac} dev ${device} dst ${destination} self static`,
+      `fdb replace ${mac} dev ${device} master static`,
+    ]);
+    // The all-zero entry can be appended twice without harm, but not replaced.
+    if (broadcast && observed?.broadcast !== broadcast) {
+      if (observed?.broadcast) lines.push(`fdb del ${ALL} dev ${device} dst ${observed.broadcast} self`);
+      lines.push(`fdb append ${ALL} dev ${device} dst ${broadcast} self permanent`);
+    }
+    const removals = gone.flatMap((mac) => [
+      ...(known[mac] === NOWHERE ? [] : [`fdb del ${mac} dev ${device} dst ${known[mac]} self`]),
+      `fdb del ${mac} dev ${device} master`,
+    ]);
+    if (!broadcast && observed?.broadcast) removals.push(`fdb del ${ALL} dev ${device} dst ${observed.broadcast} self`);
+    if (lines.length + removals.length === 0) return undefined;
+    const namespace = namespaceOf(fleet, place.tenant);
+    return {
+      verb: Object.keys(known).length > 0 ? "change" : "add",
+      reason:
+        [add.length > 0 && `${add.length} to be reached elsewhere`, gone.length > 0 && `${gone.length} gone`]
+          .filter(Boolean)
+          .join(", ") || "broadcasts go to the primary alone",
+      disruption: "none",
+      operations: [
+        ...(lines.length > 0 ? [{ phase: "forward", tool: "bridge-inside", namespace, lines } as const] : []),
+        ...(removals.length > 0 ? [{ phase: "withdraw", tool: "bridge-inside", namespace, lines: removals } as const] : []),
+      ],
+    };
+  },
+});
+
+/** Stands for a half-written entry: the bridge knows the port, the VXLAN does not know where to send. */
+const NOWHERE = "" as Ipv4;
+
+/** An entry counts only when both halves are there; a half one is shown as different, and written again. */
+function read(device: string, entries: readonly ForwardingFact[]): ForwardingState {
+  const remote: Record<string, Ipv4> = {};
+  for (const { mac, table } of entries) if (table === "master") remote[mac] = NOWHERE;
+  for (const { mac, table, destination } of entries)
+    if (table === "self" && mac !== ALL && remote[mac] !== undefined) remote[mac] = destination as Ipv4;
+  const broadcast = entries.find(({ mac, table }) => mac === ALL && table === "self")?.destination as Ipv4 | undefined;
+  return { device, remote, broadcast };
+}

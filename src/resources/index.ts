@@ -1,0 +1,58 @@
+import type { FleetName } from "../api/names.ts";
+import type { HostFacts } from "../facts/facts.ts";
+import { bridge } from "./bridge.ts";
+import { container } from "./container.ts";
+import { filter } from "./filter.ts";
+import { forwarding } from "./forwarding.ts";
+import { guardChain } from "./guard-chain.ts";
+import { localPair } from "./local-pair.ts";
+import { nat } from "./nat.ts";
+import { neighbours } from "./neighbours.ts";
+import { netns } from "./netns.ts";
+import { portRules } from "./port-rules.ts";
+import { port } from "./port.ts";
+import { keyOf, type Kind, type Resource, type ResourceKey } from "./resource.ts";
+import { sysctls } from "./sysctls.ts";
+import { uplink } from "./uplink.ts";
+import { vxlan } from "./vxlan.ts";
+
+/** Every kind there is, in the order in which a plan lists them and equal phases run. */
+export const KINDS: readonly Kind<unknown>[] = [
+  netns,
+  guardChain,
+  sysctls,
+  filter,
+  bridge,
+  vxlan,
+  uplink,
+  localPair,
+  neighbours,
+  forwarding,
+  container,
+  port,
+  portRules,
+  nat,
+];
+
+const byName = new Map(KINDS.map((kind, rank) => [kind.name, { kind, rank }]));
+
+/** The kind of that name; a resource's kind is always registered. */
+export function kindOf(name: string): Kind<unknown> {
+  const found = byName.get(name);
+  if (!found) throw new RangeError(`no resource kind is called ${name}`);
+  return found.kind;
+}
+
+/** Place of a kind in {@link KINDS}. */
+export const rankOf = (name: string): number => byName.get(name)?.rank ?? KINDS.length;
+
+/** Resources by key. Plain data: a plan's effects are one immer recipe over it. */
+export type Resources = Readonly<Record<ResourceKey, Resource>>;
+
+/** Everything on a hypervisor that carries the fleet's mark. */
+export function observe(facts: HostFacts, fleet: FleetName): Resource[] {
+  return KINDS.flatMap((kind) => [...kind.observe(facts, fleet)]);
+}
+
+export const byKey = (resources: Iterable<Resource>): Resources =>
+  Object.fromEntries([...resources].map((resource) => [keyOf(resource), resource]));

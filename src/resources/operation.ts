@@ -1,0 +1,70 @@
+import type { ContainerRequest } from "../hosts/host.ts";
+
+/**
+ * The order in which one hypervisor's operations run. It is the order of safety: rules stand before anything is connected,
+ * a port is locked before it is up, nobody is balanced to before it is there, and what goes loses its links last.
+ */
+export const PHASES = [
+  "namespace", // network namespaces are made
+  "guard", // the hypervisor's own chain drops strangers' VXLAN packets
+  "settings", // sysctls and default-deny filters, before any link exists
+  "create", // links are made straight inside their namespace
+  "configure", // links are named, joined, addressed, raised; neighbours, routes
+  "forward", // where to send what goes to another hypervisor
+  "start", // containers are created and started, beside all of the above
+  "plug", // interfaces are put into running containers
+  "inside", // … and configured there
+  "police", // what each port may send
+  "attach", // ports join their bridge, locked
+  "admit", // … are told their address
+  "raise", // … and come up
+  "balance", // the service's addresses point at what is ready
+  "stop", // signals to, and removal of, containers that were drained
+  "withdraw", // entries and links of what is gone
+  "dissolve", // namespaces that nobody needs any more
+  "unguard", // the hypervisor's own chain, when the last tenant has left
+] as const;
+
+export type Phase = (typeof PHASES)[number];
+
+/** Which program takes the lines, and how they are handed to it (see hosts/render.ts). */
+export type Tool =
+  | "ip" // `ip -batch` in the hypervisor's namespace
+  | "ip-inside" // `ip -n NAMESPACE -batch`
+  | "bridge" // `bridge -batch` in the hypervisor's namespace
+  | "bridge-inside" // `bridge -n NAMESPACE -batch`
+  | "sysctl" // lines `PATH=VALUE` below /proc/sys/net of the namespace
+  | "iptables" // a restore of whole tables in the namespace
+  | "ip6tables"
+  | "ebtables"
+  | "host-iptables" // `iptables-restore --noflush` in the hypervisor's namespace
+  | "host-chain" // lines `CHAIN HOOK …`: the chain and its jumps, made where missing
+  | "host-chain-remove"
+  | "conntrack" // arguments of one `conntrack -D` a line
+  | "sandbox" // `ip -batch` inside the sandbox of a container
+  | "signal" // lines `SIGNAL CONTAINER-ID`
+  | "remove-container" // container ids
+  | "netns-remove"; // ends what runs in the namespace, then deletes it
+
+/** Stands in a line for the path of the sandbox of {@link ScriptOperation.sandboxOf}, known only when it runs. */
+export const SANDBOX = "@SANDBOX@";
+
+/** Something that a hypervisor's script does: lines for one tool. The lines are data to the tool, never to a shell. */
+export interface ScriptOperation {
+  readonly phase: Phase;
+  readonly tool: Tool;
+  /** The network namespace it works in, for the tools that need one. */
+  readonly namespace?: string;
+  readonly lines: readonly string[];
+  /** Name of the container whose sandbox the lines name. */
+  readonly sandboxOf?: string;
+}
+
+/** Something that Docker's interface does. */
+export interface EngineOperation {
+  readonly phase: "start";
+  readonly tool: "engine";
+  readonly request: ContainerRequest;
+}
+
+export type Operation = ScriptOperation | EngineOperation;

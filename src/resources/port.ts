@@ -1,0 +1,143 @@
+import type { Ipv4 } from "../api/addresses.ts";
+import { type LinkState, linkDifference, readLink } from "./link.ts";
+import { containerName, groupOf, namespaceOf, readLabels, tenantOf } from "./marks.ts";
+import { SANDBOX, type ScriptOperation } from "./operation.ts";
+import { kind } from "./resource.ts";
+
+/** One of a replica's two interfaces: the end in the tenant's namespace, a locked port, and the end inside the replica. */
+export interface PortState extends LinkState {
+  /** The container it belongs to. */
+  readonly container: string;
+  /** Whether the bridge has been told the replica's address behind this port. */
+  readonly entry: boolean;
+  readonly inside: {
+    readonly device: "eth0" | "eth1";
+    readonly mac: string;
+    readonly mtu: number;
+    readonly address: string | undefined;
+    readonly gateway: Ipv4 | undefined;
+  };
+}
+
+export const port = kind<PortState>({
+  name: "port",
+
+  *observe({ hypervisor, namespaces, containers, sandboxes }, fleet) {
+    const byIncarnation = new Map(
+      (containers ?? []).flatMap(({ id, labels }) => {
+        const mark = readLabels(fleet, labels);
+        return mark ? [[mark.incarnation as string, { mark, sandbox: sandboxes.get(id) }] as const] : [];
+      }),
+    );
+    for (const [namespace, { links, forwarding }] of namespaces) {
+      const tenant = tenantOf(fleet, namespace);
+      if (!tenant) continue;
+      for (const link of links) {
+        const [, role, incarnation] = /^([wm])([a-z0-9]{8})$/.exec(link.name) ?? [];
+        if (link.type !== "veth" || !incarnation) continue;
+        const replica = byIncarnation.get(incarnation);
+        const device = role === "w" ? "eth0" : "eth1";
+        const inside = replica?.sandbox?.interfaces[device];
+        yield {
+          kind: "port",
+          hypervisor,
+          tenant,
+          ...(replica && { subnet: replica.mark.subnet }),
+          name: link.name,
+          state: {
+            ...readLink(link),
+            mac: undefined,
+            container: replica ? containerName(fleet, replica.mark) : "",
+            entry: forwarding.some(
+              ({ device: behind, mac, table }) => behind === link.name && mac === inside?.mac && table === "master",
+            ),
+            inside: {
+              device,
+              mac: inside?.mac ?? "",
+              mtu: inside?.mtu ?? 0,
+              address: inside?.address,
+              gateway: device === "eth0" ? (replica?.sandbox?.gateway as Ipv4 | undefined) : undefined,
+            },
+          },
+        };
+      }
+    }
+  },
+
+  change({ place, desired, observed, fleet }) {
+    const namespace = namespaceOf(fleet, place.tenant);
+    const remove = (phase: "withdraw" | "settings"): ScriptOperation => ({
+      phase,
+      tool: "ip-inside",
+      namespace,
+      lines: [`link del ${observed?.link}`],
+    });
+    if (!desired)
+      return (
+        observed && {
+          verb: "remove",
+          reason: "its replica is gone",
+          disruption: "none",
+          operations: [remove("withdraw")],
+        }
+      );
+    // Without its other end, or with another one, the pair is made anew.
+    const orphan = observed !== undefined && observed.inside.mac !== desired.inside.mac;
+    const current = orphan ? undefined : observed;
+    const ours = linkDifference({ ...desired, up: false }, current && { ...current, up: false });
+    const raise = desired.up && current?.up !== true;
+    const theirs = insideDifference(desired.inside, current?.inside);
+    const rejoined = current?.master !== desired.master;
+    const admit = rejoined || !current?.entry;
+    if (ours.lines.length + theirs.lines.length === 0 && !raise && !admit) return undefined;
+
+    const script = (phase: ScriptOperation["phase"], tool: ScriptOperation["tool"], lines: string[]): ScriptOperation[] =>
+      lines.length === 0 ? [] : [{ phase, tool, namespace, lines }];
+    const sandbox = (phase: "plug" | "inside", tool: "ip" | "sandbox", lines: string[]): ScriptOperation[] =>
+      lines.length === 0 ? [] : [{ phase, tool, lines, sandboxOf: desired.container }];
+    const { link, mtu, inside } = desired;
+    const create =
+      `link add name ${link} mtu ${mtu} group ${groupOf(fleet)} netns ${namespace} type veth` +
+      ` peer name ${inside.device} address ${inside.mac} mtu ${mtu} netns ${SANDBOX}`;
+    return {
+      verb: orphan ? "replace" : observed ? "change" : "add",
+      reason: observed
+        ? [...(orphan ? ["its replica does not have the other end"] : []), ...(current ? ours.reasons : []), ...(current ? theirs.reasons : []), ...(raise && current ? ["down"] : []), ...(admit && current ? ["the bridge does not know it"] : [])].join("; ")
+        : `joins the replica to ${desired.master}`,
+      disruption: "none",
+      operations: [
+        ...(orphan ? [remove("settings")] : []),
+        ...(current ? [] : sandbox("plug", "ip", [create])),
+        ...sandbox("inside", "sandbox", theirs.lines),
+        ...script("attach", "ip-inside", ours.lines),
+        ...script("admit", "bridge-inside", admit ? [`fdb replace ${inside.mac} dev ${link} master static`] : []),
+        ...script("raise", "ip-inside", raise ? [`link set ${link} up`] : []),
+      ],
+    };
+  },
+});
+
+/** What has to happen inside the replica, as its own `ip -batch`. */
+function insideDifference(
+  desired: PortState["inside"],
+  observed: PortState["inside"] | undefined,
+): { lines: string[]; reasons: string[] } {
+  const { device, mtu, address, gateway } = desired;
+  const readdress = observed?.address !== desired.address;
+  const remtu = observed !== undefined && observed.mtu !== mtu;
+  const reroute = gateway !== undefined && (readdress || observed?.gateway !== gateway);
+  return {
+    lines: [
+      ...(observed === undefined && device === "eth0" ? ["link set lo up"] : []),
+      ...(remtu ? [`link set ${device} mtu ${mtu}`] : []),
+      ...(readdress && observed?.address ? [`addr del ${observed.address} dev ${device}`] : []),
+      ...(readdress ? [`addr replace ${address} dev ${device}`, `link set ${device} up`] : []),
+      ...(reroute ? [`route replace default via ${gateway}`] : []),
+    ],
+    reasons: [
+      ...(readdress ? [`address inside is ${observed?.address ?? "missing"}`] : []),
+      ...(remtu ? [`MTU inside is ${observed.mtu}`] : []),
+      ...(reroute && !readdress ? ["no default route inside"] : []),
+    ],
+  };
+}
