@@ -31,10 +31,12 @@ export function connect(
 ): Host {
   if ("local" in connection) return new LocalHost(name);
   const { identityFile, ...target } = connection.ssh;
-  if (basename(identityFile) !== identityFile || identityFile.startsWith(".")) {
+  const plain =
+    identityFile !== "" && basename(identityFile) === identityFile && !identityFile.startsWith(".");
+  if (!plain) {
     throw new EvenkeelError(
       "EK-FIELD-INVALID",
-      `${name}: connection.ssh.identityFile: ${identityFile} is not a file name`,
+      `${name}: connection.ssh.identityFile: ${JSON.stringify(identityFile)} is not the plain name of a file`,
       {
         fix: `write only the name of a file in ${keysDirectory}`,
       },

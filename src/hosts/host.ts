@@ -8,7 +8,7 @@ export interface ScriptResult {
    * still be running; only another look can tell. The last line of `stderr` then says which.
    */
   readonly state: "ended" | "unknown";
-  /** Exit status; undefined when unknown. 124 and 137 are `timeout`'s. */
+  /** Exit status; undefined when unknown. 124 is `timeout`'s: the deadline passed and the script heeded its signal. */
   readonly code: number | undefined;
   readonly stdout: string;
   readonly stderr: string;

@@ -37,6 +37,9 @@ function explain(target: SshTarget, error: unknown): [what: string, fix: string]
       `append the public half of ${target.identityFile} to ${target.user}'s ~/.ssh/authorized_keys there`,
     ];
   }
+  if (message(error).includes("Channel open failure")) {
+    return ["its sshd opens no further session", "in its sshd_config: MaxSessions 10 or more; systemctl reload ssh"];
+  }
   switch (property(error, "code")) {
     case "ECONNREFUSED":
       return ["connection refused", "start sshd there (systemctl start ssh), or correct connection.ssh.port"];
