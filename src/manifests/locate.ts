@@ -28,7 +28,7 @@ export class Locator {
 
   /**
    * The place of the value at the end of a path, or of its field's name. What is not written (a missing field, a
-   * default) is placed at the name of the nearest field around it that is.
+   * default) is placed at the name of the nearest field around it that is. Where a field stands twice, the last counts.
    */
   field(document: Document, path: Path, at: "key" | "value" = "value"): Position {
     let node: unknown = document.contents;
@@ -36,7 +36,7 @@ export class Locator {
     for (const step of path) {
       if (isAlias(node)) node = node.resolve(document);
       const next: unknown = isMap(node)
-        ? node.items.find(({ key }) => isScalar(key) && String(key.value) === String(step))
+        ? node.items.findLast(({ key }) => isScalar(key) && String(key.value) === String(step))
         : isSeq(node)
           ? node.items[Number(step)]
           : undefined;

@@ -25,7 +25,7 @@ const distinct = (
         return [];
       }
       const holder = `${other.object.metadata.name} (${other.cite(own.path)})`;
-      const message = `must be ${what} of this hypervisor alone, found ${own.value}, which is also ${holder}'s`;
+      const message = `must be ${what} of one hypervisor alone, found ${own.value}, as in ${holder}`;
       return [{ code: "EK-DUPLICATE", path: own.path, message, about: hypervisor.key, related: [other.key] }];
     });
   },

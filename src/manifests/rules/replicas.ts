@@ -8,6 +8,7 @@ import { hypervisorRule, subnetRule } from "./rule.ts";
 /** Docker runs nothing with less. */
 const LEAST_CPU = "10m";
 const LEAST_MEMORY = "6Mi";
+const RESOURCES = ["spec", "workload", "resources"];
 
 /** What is wrong with a quantity: not one, or below the least that is of use. */
 function quantity(
@@ -50,19 +51,18 @@ export const REPLICA_RULES = [
           },
         ],
   ),
-  subnetRule(["spec.workload.resources"], ({ spec }) => [
-    ...quantity(parseCpu, spec.workload.resources.cpu, LEAST_CPU, ["spec", "workload", "resources", "cpu"]),
-    ...quantity(parseMemory, spec.workload.resources.memory, LEAST_MEMORY, [
-      "spec",
-      "workload",
-      "resources",
-      "memory",
-    ]),
-  ]),
-  hypervisorRule(["spec.capacity"], ({ spec: { capacity } }) => [
-    ...quantity(parseCpu, capacity.cpu, "0", ["spec", "capacity", "cpu"]),
-    ...quantity(parseMemory, capacity.memory, "0", ["spec", "capacity", "memory"]),
-  ]),
+  subnetRule(["spec.workload.resources.cpu"], ({ spec }) =>
+    quantity(parseCpu, spec.workload.resources.cpu, LEAST_CPU, [...RESOURCES, "cpu"]),
+  ),
+  subnetRule(["spec.workload.resources.memory"], ({ spec }) =>
+    quantity(parseMemory, spec.workload.resources.memory, LEAST_MEMORY, [...RESOURCES, "memory"]),
+  ),
+  hypervisorRule(["spec.capacity.cpu"], ({ spec }) =>
+    quantity(parseCpu, spec.capacity.cpu, "0", ["spec", "capacity", "cpu"]),
+  ),
+  hypervisorRule(["spec.capacity.memory"], ({ spec }) =>
+    quantity(parseMemory, spec.capacity.memory, "0", ["spec", "capacity", "memory"]),
+  ),
   subnetRule(["spec.update"], ({ spec: { update } }) =>
     update.maxSurge > 0 || update.maxUnavailable > 0
       ? []
