@@ -19,6 +19,7 @@ import type { TreeFile } from "./tree.ts";
 
 const MOST_ALIASES = 100;
 const DEEPEST_VALUE = 32;
+const TOO_DEEP = `must not be nested deeper than ${DEEPEST_VALUE} levels`;
 /** One mistake makes a parser stumble many times; the first few tell what it was. */
 const MOST_ERRORS = 5;
 /** Control characters other than tab and line ends: YAML forbids most, and none belongs on a terminal. */
@@ -65,6 +66,7 @@ export function parseFile({ path, content }: TreeFile): WrittenFile {
   const locator = new Locator(text, lines, { quotes: secret === undefined });
   const control = CONTROL.exec(text);
   if (control) {
+    lines.addNewLine(0);
     for (const match of text.matchAll(/\n/g)) lines.addNewLine(match.index + 1);
     return refuse(
       "EK-YAML",
@@ -86,6 +88,8 @@ export function parseFile({ path, content }: TreeFile): WrittenFile {
     const errors = documents
       .flatMap(({ errors: found }) => found)
       .filter(({ code }) => code !== "DUPLICATE_KEY");
+    // The parser gives up on a nesting that is deeper than its stack.
+    if (errors.some(({ message }) => /call stack/i.test(message))) return refuse("EK-LIMIT", TOO_DEEP);
     if (errors.length > 0) {
       const shown = errors.slice(0, MOST_ERRORS);
       return illegible(
@@ -110,9 +114,7 @@ export function parseFile({ path, content }: TreeFile): WrittenFile {
     };
   } catch (error) {
     if (error instanceof TooEntangled) return refuse("EK-LIMIT", error.message, error.place(locator));
-    // The parser itself gives up on a nesting that is deeper than its stack.
-    if (error instanceof RangeError)
-      return refuse("EK-LIMIT", `must not be nested deeper than ${DEEPEST_VALUE} levels`);
+    if (error instanceof RangeError) return refuse("EK-LIMIT", TOO_DEEP);
     return refuse("EK-YAML", sentence(error instanceof Error ? error.message : String(error)));
   }
 }
@@ -146,7 +148,7 @@ function write(document: Document.Parsed, locator: Locator): WrittenDocument {
         throw new TooEntangled(`must hold at most ${MOST_ALIASES} aliases`, node.range);
     }
     if (isCollection(node) && ancestors.filter(isCollection).length >= DEEPEST_VALUE) {
-      throw new TooEntangled(`must not be nested deeper than ${DEEPEST_VALUE} levels`, node.range);
+      throw new TooEntangled(TOO_DEEP, node.range);
     }
     if (isPair(node) && !(isScalar(node.key) && typeof node.key.value === "string")) {
       const path = pathOf([...ancestors]);
@@ -157,8 +159,9 @@ function write(document: Document.Parsed, locator: Locator): WrittenDocument {
   try {
     value = plain(document.toJS({ maxAliasCount: MOST_ALIASES }));
   } catch (error) {
-    if (error instanceof ReferenceError)
+    if (error instanceof ReferenceError && error.message.startsWith("Excessive")) {
       throw new TooEntangled("must not multiply itself by aliases", undefined);
+    }
     throw error;
   }
   const duplicates = document.errors.map((error) => duplicate(error, document, locator));

@@ -31,9 +31,13 @@ export interface Tree {
 
 const isManifest = (name: string): boolean => /\.ya?ml$/.test(name) && !name.startsWith(".");
 
+/** The system's name for an error, `ENOENT`; any other error as text. */
+const codeOf = (error: unknown): string =>
+  typeof error === "object" && error !== null && "code" in error ? String(error.code) : String(error);
+
 /** Why a file system refused, as a person would say it. */
 function reason(error: unknown): string {
-  const code = error instanceof Error && "code" in error ? String(error.code) : String(error);
+  const code = codeOf(error);
   const words: Readonly<Record<string, string>> = {
     EACCES: "permission denied",
     EPERM: "permission denied",
@@ -100,9 +104,8 @@ export async function readTree(directory: string): Promise<Tree> {
     } catch (error) {
       if (error instanceof ManifestsError) throw error;
       // A file that goes while the tree is read is gone; a link to nowhere is a mistake.
-      const code = error instanceof Error && "code" in error ? error.code : undefined;
       const gone =
-        code === "ENOENT" &&
+        codeOf(error) === "ENOENT" &&
         !(await lstat(full).then(
           () => true,
           () => false,

@@ -42,16 +42,13 @@ export const PRIVATE = known({
 /** Whether host bits are zero: comparing another network would mean nothing. */
 export const isCanonical = (cidr: Cidr): boolean => parseCidr(cidr) !== undefined;
 
-/** What of the taken networks shares an address with `cidr`. */
+/** The first of the taken networks that shares an address with `cidr`; one is enough to be in the way. */
 export function clash(cidr: Cidr, path: Path, taken: readonly Taken[]): readonly Fault[] {
   if (!isCanonical(cidr)) return [];
-  return taken
-    .filter(({ network }) => isCanonical(network) && overlaps(cidr, network))
-    .map(({ network, what }) => ({
-      code: "EK-OVERLAP",
-      path,
-      message: `must not overlap ${network} (${what}), found ${show(cidr)}`,
-    }));
+  const found = taken.find(({ network }) => isCanonical(network) && overlaps(cidr, network));
+  if (found === undefined) return [];
+  const message = `must not overlap ${found.network} (${found.what}), found ${show(cidr)}`;
+  return [{ code: "EK-OVERLAP", path, message }];
 }
 
 /** The addresses under which a tenant is reached from outside. */

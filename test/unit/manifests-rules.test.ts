@@ -1,0 +1,217 @@
+import { describe, expect, test } from "@jest/globals";
+import { load } from "../../src/manifests/load.ts";
+import { ManifestsError, type Problem } from "../../src/manifests/revision.ts";
+import { edited, second, short, VALID, write } from "./manifests-tree.ts";
+
+type Files = Readonly<Record<string, string>>;
+
+/** What is wrong with a tree. */
+const problemsOf = async (files: Files): Promise<readonly Problem[]> => {
+  try {
+    return (await load(write(files))).problems;
+  } catch (error) {
+    if (error instanceof ManifestsError) return error.problems;
+    throw error;
+  }
+};
+
+const HV1 = "provider/hv1.yaml";
+const HV2 = "provider/hv2.yaml";
+const T1 = "provider/t1.yaml";
+const T2 = "provider/t2.yaml";
+const WEB = "tenants/t1/web.yaml";
+const ZOO = "tenants/t1/zoo.yaml";
+
+/** In one file of the valid tree: what is replaced, by what it is refused and where, and by what it is accepted. */
+// biome-ignore format: one case a line
+const FIELDS: readonly (readonly [
+  rule: string,
+  file: string,
+  from: string,
+  bad: string,
+  problem: string,
+  message: string,
+  good: string,
+])[] = [
+  ["unknown field", WEB, "  workload:", "  workloat: {}\n  workload:", `${WEB}:7:3: spec.workloat EK-FIELD-UNKNOWN`, "unknown field", "  workload:"],
+  ["unknown field deep inside", WEB, "containerPort: 8080", "containerPort: 8080, protocl: TCP", `${WEB}:9:47: spec.workload.ports[0].protocl EK-FIELD-UNKNOWN`, "unknown field", "containerPort: 8080, protocol: TCP"],
+  ["required field", WEB, "{min: 2, max: 6}", "{min: 2}", `${WEB}:6:3: spec.replicas.max EK-FIELD-MISSING`, "must be given", "{min: 2, max: 2}"],
+  ["whole number", WEB, "max: 6", 'max: "6"', `${WEB}:6:27: spec.replicas.max EK-FIELD-INVALID`, 'must be a whole number, found "6"', "max: 6"],
+  ["number that is none", WEB, "max: 6", "max: .nan", `${WEB}:6:27: spec.replicas.max EK-FIELD-INVALID`, "must be a whole number, found NaN", "max: 0x6"],
+  ["upper bound", WEB, "max: 6", "max: 400", `${WEB}:6:27: spec.replicas.max EK-FIELD-INVALID`, "must be at most 250, found 400", "max: 10"],
+  ["lower bound", WEB, "min: 2", "min: -1", `${WEB}:6:19: spec.replicas.min EK-FIELD-INVALID`, "must be at least 0, found -1", "min: 0"],
+  ["choice", WEB, "containerPort: 8080", "containerPort: 8080, protocol: tcp", `${WEB}:9:57: spec.workload.ports[0].protocol EK-FIELD-INVALID`, 'must be one of TCP, UDP; found "tcp"', "containerPort: 8080, protocol: TCP"],
+  ["pattern", WEB, "10.13.13.0/24", "010.13.13.0/24", `${WEB}:5:9: spec.cidr EK-FIELD-INVALID`, "must be an IPv4 network of /16 to /29 such as 10.13.13.0/24", "10.13.13.0/24"],
+  ["absurd prefix", WEB, "10.13.13.0/24", "10.0.0.0/8", `${WEB}:5:9: spec.cidr EK-FIELD-INVALID`, "of /16 to /29", "10.13.0.0/16"],
+  ["host bits", WEB, "10.13.13.0/24", "10.13.13.5/24", `${WEB}:5:9: spec.cidr EK-FIELD-INVALID`, 'must be the network itself, 10.13.13.0/24; found "10.13.13.5/24"', "10.13.13.0/25"],
+  ["metadata.name", WEB, "name: web", "name: Web", `${WEB}:3:18: metadata.name EK-FIELD-INVALID`, "must be a DNS label of at most 32 characters", "name: w3b"],
+  ["metadata.name, length", WEB, "name: web", `name: ${"w".repeat(33)}`, `${WEB}:3:18: metadata.name EK-FIELD-INVALID`, "must have at most 32 characters, found 33", `name: ${"w".repeat(32)}`],
+  ["kind", WEB, "kind: Subnet", "kind: Subnett", `${WEB}:2:7: kind EK-KIND-UNKNOWN`, 'must be one of Hypervisor, Tenant, Subnet; found "Subnett"', "kind: Subnet"],
+  ["apiVersion", WEB, "v1alpha1", "v1", `${WEB}:1:13: apiVersion EK-KIND-UNKNOWN`, "must be evenkeel.dev/v1alpha1", "v1alpha1"],
+  ["namespace of another tenant", WEB, "name: web", "name: web, namespace: t2", `${WEB}:3:34: metadata.namespace EK-PLACE`, 'must be t1, the folder\'s name; found "t2"', "name: web, namespace: t1"],
+  ["namespace of a cluster's object", T1, "name: t1", "name: t1, namespace: t1", `${T1}:3:22: metadata.namespace EK-FIELD-UNKNOWN`, "unknown field", "name: t1, labels: {a: b}"],
+  ["annotation", WEB, "name: web", 'name: web, annotations: {evenkeel.dev/foo: "x"}', `${WEB}:3:37: metadata.annotations["evenkeel.dev/foo"] EK-FIELD-UNKNOWN`, "unknown annotation", 'name: web, annotations: {example.org/foo: "x"}'],
+  ["annotation to come", WEB, "name: web", 'name: web, annotations: {evenkeel.dev/prune: "x"}', `${WEB}:3:37: metadata.annotations["evenkeel.dev/prune"] EK-NOT-YET`, "not acted on by this release", "name: web"],
+  ["status", WEB, "spec:", "status: {}\nspec:", `${WEB}:4:1: status EK-FIELD-UNKNOWN`, "must not be in a manifest", "spec:"],
+  ["key that stands twice", WEB, "max: 6", "max: 6, max: 7", `${WEB}:6:30: spec.replicas.max EK-YAML`, "must stand once", "max: 6"],
+  ["dhcp, even as its default", WEB, "  replicas", "  dhcp: true\n  replicas", `${WEB}:6:3: spec.dhcp EK-NOT-YET`, "not acted on by this release", "  replicas"],
+  ["healthCheck", WEB, "  replicas", "  healthCheck: {httpGet: {}}\n  replicas", `${WEB}:6:3: spec.healthCheck EK-NOT-YET`, "not acted on", "  replicas"],
+  ["autoscale", WEB, "  replicas", "  autoscale: {thresholds: {cpu: {min: 1, max: 2}}}\n  replicas", `${WEB}:6:3: spec.autoscale EK-NOT-YET`, "not acted on", "  replicas"],
+  ["libvirt", WEB, "    image", "    runtime: libvirt\n    image", `${WEB}:8:14: spec.workload.runtime EK-NOT-YET`, '"libvirt" is not acted on', "    runtime: docker\n    image"],
+  ["kernel", WEB, "    image", "    kernel: vmlinuz\n    image", `${WEB}:8:5: spec.workload.kernel EK-NOT-YET`, "not acted on", "    image"],
+  ["valueFrom", WEB, "    image", '    env: [{name: A, value: "", valueFrom: {}}]\n    image', `${WEB}:8:32: spec.workload.env[0].valueFrom EK-NOT-YET`, "not acted on", '    env: [{name: A, value: ""}]\n    image'],
+  ["bastion", T1, "  primary", "  bastion: {address: 198.18.100.20, image: x, authorizedKeys: [ssh-ed25519 AAAA]}\n  primary", `${T1}:5:3: spec.bastion EK-NOT-YET`, "not acted on", "  egress: snat\n  primary"],
+  ["runtimes", HV2, "  underlay", "  runtimes: [docker, libvirt]\n  underlay", `${HV2}:8:22: spec.runtimes[1] EK-NOT-YET`, '"libvirt" is not acted on', "  runtimes: [docker]\n  underlay"],
+  ["load, price, unschedulable", HV2, "  underlay", "  load: {min: 10}\n  underlay", `${HV2}:8:3: spec.load EK-NOT-YET`, "not acted on", "  capacity: {cpu: 2}\n  underlay"],
+  ["item of a set that repeats", HV2, "  underlay", "  runtimes: [docker, docker]\n  underlay", `${HV2}:8:22: spec.runtimes[1] EK-DUPLICATE`, "must not repeat", "  runtimes: [docker]\n  underlay"],
+  ["item of a list with keys that repeats", WEB, "    image", '    env: [{name: A, value: ""}, {name: A, value: b}]\n    image', `${WEB}:8:40: spec.workload.env[1].name EK-DUPLICATE`, "must not repeat", '    env: [{name: A, value: ""}, {name: B, value: b}]\n    image'],
+  ["min above max", WEB, "min: 2", "min: 7", `${WEB}:6:19: spec.replicas.min EK-FIELD-INVALID`, "must be at most max, which is 6; found 7", "min: 6"],
+  ["neither image nor kernel", WEB, "    image: evenkeel/web:1\n", "", `${WEB}:7:3: spec.workload.image EK-FIELD-MISSING`, "must be given", "    image: x\n"],
+  ["cpu", WEB, "    image", "    resources: {cpu: lots}\n    image", `${WEB}:8:22: spec.workload.resources.cpu EK-FIELD-INVALID`, "must be a number of CPUs such as 2 or 500m", "    resources: {cpu: 0.5}\n    image"],
+  ["least cpu", WEB, "    image", "    resources: {cpu: 1m}\n    image", `${WEB}:8:22: spec.workload.resources.cpu EK-FIELD-INVALID`, "must be at least 10m", '    resources: {cpu: "1"}\n    image'],
+  ["least memory", WEB, "    image", "    resources: {memory: 128}\n    image", `${WEB}:8:25: spec.workload.resources.memory EK-FIELD-INVALID`, "must be at least 6Mi, found 128", "    resources: {memory: 134217728}\n    image"],
+  ["capacity", HV2, "  underlay", "  capacity: {cpu: 0.00001}\n  underlay", `${HV2}:8:19: spec.capacity.cpu EK-FIELD-INVALID`, "must be a number of CPUs", "  capacity: {cpu: 1400m}\n  underlay"],
+  ["update that can do nothing", WEB, "  replicas", "  update: {maxSurge: 0}\n  replicas", `${WEB}:6:22: spec.update.maxSurge EK-FIELD-INVALID`, "must be at least 1 where maxUnavailable is 0", "  update: {maxSurge: 0, maxUnavailable: 1}\n  replicas"],
+  ["gateway outside", WEB, "  replicas", "  gatewayAddress: 10.13.14.1\n  replicas", `${WEB}:6:19: spec.gatewayAddress EK-ADDRESS`, "must be a usable address of 10.13.13.0/24, 10.13.13.1 to 10.13.13.254", "  gatewayAddress: 10.13.13.254\n  replicas"],
+  ["gateway on broadcast", WEB, "  replicas", "  gatewayAddress: 10.13.13.255\n  replicas", `${WEB}:6:19: spec.gatewayAddress EK-ADDRESS`, "must be a usable address", "  gatewayAddress: 10.13.13.2\n  replicas"],
+  ["room", WEB, "10.13.13.0/24", "10.13.13.0/29", `${WEB}:6:27: spec.replicas.max EK-ADDRESS`, "must be at most 4, the room in 10.13.13.0/29 less maxSurge, which is 1; found 6", "10.13.13.0/28"],
+  ["room in the management network", T1, "  primary", "  managementNetwork: {cidr: 192.168.252.0/29}\n  primary", `${WEB}:6:27: spec.replicas.max EK-ADDRESS`, "must be at most 4, the room in the management network 192.168.252.0/29 (provider/t1.yaml:5)", "  managementNetwork: {cidr: 192.168.252.0/28}\n  primary"],
+  ["public network", WEB, "10.13.13.0/24", "8.8.8.0/24", `${WEB}:5:9: spec.cidr EK-ADDRESS (warning)`, "should be a private network", "172.31.0.0/16"],
+  ["overlap with loopback", WEB, "10.13.13.0/24", "127.0.1.0/24", `${WEB}:5:9: spec.cidr EK-OVERLAP`, "must not overlap 127.0.0.0/8 (loopback)", "10.127.0.0/24"],
+  ["overlap with multicast", WEB, "10.13.13.0/24", "224.0.0.0/24", `${WEB}:5:9: spec.cidr EK-OVERLAP`, "must not overlap 224.0.0.0/4 (multicast)", "10.224.0.0/24"],
+  ["overlap with link-local", WEB, "10.13.13.0/24", "169.254.0.0/24", `${WEB}:5:9: spec.cidr EK-OVERLAP`, "(link-local addresses)", "10.254.0.0/24"],
+  ["overlap with this host", WEB, "10.13.13.0/24", "0.0.0.0/24", `${WEB}:5:9: spec.cidr EK-OVERLAP`, "(this host)", "10.0.0.0/24"],
+  ["overlap with the management network", WEB, "10.13.13.0/24", "192.168.252.0/24", `${WEB}:5:9: spec.cidr EK-OVERLAP`, "(management network of tenant t1, provider/t1.yaml:", "192.168.253.0/24"],
+  ["overlap with service addresses", WEB, "10.13.13.0/24", "198.18.100.0/28", `${WEB}:5:9: spec.cidr EK-OVERLAP`, "(service addresses of tenant t1, provider/t1.yaml:7)", "10.18.100.0/28"],
+  ["overlap with an underlay", WEB, "10.13.13.0/24", "198.18.0.0/24", `${WEB}:5:9: spec.cidr EK-OVERLAP`, "(underlay of hypervisor hv1, provider/hv1.yaml:8)", "198.18.1.0/24"],
+  ["overlap with an uplink", WEB, "10.13.13.0/24", "198.18.100.128/25", `${WEB}:5:9: spec.cidr EK-OVERLAP`, "(uplink of hypervisor hv1, provider/hv1.yaml:9)", "198.18.101.0/25"],
+  ["management network on an uplink", T1, "  primary", "  managementNetwork: {cidr: 198.18.100.128/25}\n  primary", `${T1}:5:29: spec.managementNetwork.cidr EK-OVERLAP`, "must not overlap 198.18.100.0/24 (uplink of hypervisor hv1", "  managementNetwork: {cidr: 192.168.1.0/24}\n  primary"],
+  ["service addresses of two tenants", T2, "198.18.100.10/31", "198.18.100.8/29", `${T2}:7:22: spec.serviceAddresses[0] EK-OVERLAP`, "must not overlap 198.18.100.12/31 (service addresses of tenant t1, provider/t1.yaml:7)", "198.18.100.8/30"],
+  ["service addresses with a hypervisor in them", T2, "198.18.100.10/31", "198.18.100.2/31", `${T2}:7:22: spec.serviceAddresses[0] EK-OVERLAP`, "must not overlap 198.18.100.2/32 (uplink address of hypervisor hv1", "198.18.100.4/31"],
+  ["service addresses with the router in them", T2, "198.18.100.10/31", "198.18.100.0/31", `${T2}:7:22: spec.serviceAddresses[0] EK-OVERLAP`, "(gateway of hypervisor hv1", "198.18.100.6/31"],
+  ["service addresses in each other", T2, "198.18.100.10/31", "198.18.100.10/31, 198.18.100.10/32", `${T2}:7:40: spec.serviceAddresses[1] EK-OVERLAP`, "(service addresses of tenant t2", "198.18.100.10/31, 198.18.100.8/32"],
+  ["service address not granted", WEB, "198.18.100.12", "198.18.100.14", `${WEB}:11:14: spec.service.address EK-ADDRESS`, "must be one of the serviceAddresses of tenant t1, 198.18.100.12/31 (provider/t1.yaml:7)", "198.18.100.13"],
+  ["service address of another", WEB, "198.18.100.12", "198.18.100.10", `${WEB}:11:14: spec.service.address EK-ADDRESS`, "which is another tenant's", "198.18.100.13"],
+  ["service without addresses", T1, "[198.18.100.12/31]", "[]", `${WEB}:11:14: spec.service.address EK-ADDRESS`, "which has none (provider/t1.yaml:7)", "[198.18.100.12/32]"],
+  ["target port by name", WEB, "targetPort: http", "targetPort: htp", `${WEB}:12:36: spec.service.ports[0].targetPort EK-REFERENCE`, "must be one of the workload's TCP ports, which are: http (8080/TCP)", "targetPort: 8080"],
+  ["target port left out", WEB, ", targetPort: http", "", `${WEB}:12:13: spec.service.ports[0].targetPort EK-REFERENCE`, "found 80", ", targetPort: 8080"],
+  ["target port of the other protocol", WEB, "targetPort: http", "targetPort: http, protocol: UDP", `${WEB}:12:36: spec.service.ports[0].targetPort EK-REFERENCE`, "must be one of the workload's UDP ports, which are: none", "targetPort: http, protocol: TCP"],
+  ["port names", WEB, "containerPort: 8080}", "containerPort: 8080}, {name: http, containerPort: 81}", `${WEB}:9:55: spec.workload.ports[1].name EK-DUPLICATE`, "must be unique", "containerPort: 8080}, {name: two, containerPort: 81}"],
+  ["port without a name", WEB, "containerPort: 8080}", "containerPort: 8080}, {containerPort: 81}", `${WEB}:9:48: spec.workload.ports[1].name EK-FIELD-MISSING`, "must be given where there is more than one port", "containerPort: 8080}"],
+  ["primary", T1, "primary: hv1", "primary: hv3", `${T1}:5:12: spec.primary EK-REFERENCE`, 'must be a hypervisor that is declared (hv1, hv2), found "hv3"', "primary: hv1"],
+  ["standby", T1, "[{name: hv2}]", "[{name: hv9}]", `${T1}:6:20: spec.standby[0].name EK-REFERENCE`, "must be a hypervisor that is declared", "[]"],
+  ["primary among standby", T1, "[{name: hv2}]", "[{name: hv2}, {name: hv1}]", `${T1}:6:33: spec.standby[1].name EK-DUPLICATE`, "must be another hypervisor than primary", "[]"],
+  ["standby that repeats", T1, "[{name: hv2}]", "[{name: hv2}, {name: hv2}]", `${T1}:6:33: spec.standby[1].name EK-DUPLICATE`, "must not repeat", "[{name: hv2}]"],
+  ["service addresses without an uplink", T1, "hv1\n  standby: [{name: hv2}]", "hv2", `${T1}:5:12: spec.primary EK-REFERENCE`, "must be a hypervisor with an uplink, because the tenant has serviceAddresses", "hv1"],
+  ["egress without an address", T2, "[198.18.100.10/31]", "[]\n  egress: snat", `${T2}:8:11: spec.egress EK-REFERENCE`, "must be none for a tenant without serviceAddresses", "[]\n  egress: none"],
+  ["quota of max", WEB, "max: 6", "max: 60", `${WEB}:6:27: spec.replicas.max EK-QUOTA`, "must be at most 10, the quota of tenant t1 (provider/t1.yaml:8); found 60", "max: 10"],
+  ["connection that is nothing", HV2, "    ssh", "    #", `${HV2}:6:14: spec.connection EK-FIELD-INVALID`, "must be a map, found nothing", "    ssh"],
+  ["neither ssh nor local", HV2, `:\n    ssh: {address: 198.18.0.12, identityFile: id_hv2, hostKeys: ["SHA256:${"b".repeat(43)}"]}`, ": {}", `${HV2}:6:15: spec.connection EK-FIELD-INVALID`, "must have ssh or local, found neither", ": {local: {}}"],
+  ["both ssh and local", HV2, "    ssh", "    local: {}\n    ssh", `${HV2}:7:5: spec.connection EK-FIELD-INVALID`, "must have ssh or local, found both", "    ssh"],
+  ["fleet", HV2, "fleet: campus", "fleet: other", `${HV2}:5:10: spec.fleet EK-REFERENCE`, "must be campus, the fleet of all hypervisors (provider/hv1.yaml:5)", "fleet: campus"],
+  ["ssh address", HV2, "ssh: {address: 198.18.0.12", "ssh: {address: 198.18.0.11", `${HV2}:7:20: spec.connection.ssh.address EK-DUPLICATE`, "found 198.18.0.11:22, as in hv1 (provider/hv1.yaml:7)", "ssh: {port: 23, address: 198.18.0.11"],
+  ["underlay address", HV2, "underlay: {address: 198.18.0.12", "underlay: {address: 198.18.0.11", `${HV2}:8:23: spec.underlay.address EK-DUPLICATE`, "found 198.18.0.11", "underlay: {address: 198.18.0.13"],
+  ["uplink address", HV2, "  underlay", "  uplink: {device: edge, address: 198.18.100.2/24, gateway: 198.18.100.1}\n  underlay", `${HV2}:8:35: spec.uplink.address EK-DUPLICATE`, "found 198.18.100.2", "  uplink: {device: edge, address: 198.18.100.3/24, gateway: 198.18.100.1}\n  underlay"],
+  ["uplink address of the network", HV1, "198.18.100.2/24", "198.18.100.0/24", `${HV1}:9:35: spec.uplink.address EK-ADDRESS`, "must be an interface's address", "198.18.100.3/24"],
+  ["router outside", HV1, "gateway: 198.18.100.1", "gateway: 198.18.101.1", `${HV1}:9:61: spec.uplink.gateway EK-ADDRESS`, "must be another address of 198.18.100.0/24", "gateway: 198.18.100.254"],
+  ["mtu", HV2, "device: eth0", "device: eth0, mtu: 576", `${HV2}:8:55: spec.underlay.mtu EK-FIELD-INVALID`, "must be at least 1280, found 576", "device: eth0, mtu: 9000"],
+  ["path of a key", HV2, "id_hv2", "/root/.ssh/id_rsa", `${HV2}:7:47: spec.connection.ssh.identityFile EK-FIELD-INVALID`, "must be the name of a file in the keys directory", "id_rsa"],
+  ["host key", HV2, `SHA256:${"b".repeat(43)}`, "SHA256:short", `${HV2}:7:66: spec.connection.ssh.hostKeys[0] EK-FIELD-INVALID`, "must be a fingerprint", `SHA256:${"c".repeat(43)}`],
+  ["host key left out", HV2, `, hostKeys: ["SHA256:${"b".repeat(43)}"]`, "", `${HV2}:7:5: spec.connection.ssh.hostKeys EK-FIELD-MISSING`, "must be given", `, hostKeys: ["SHA256:${"c".repeat(43)}"]`],
+];
+
+describe("a manifest", () => {
+  test.each(FIELDS)("is refused for: %s", async (_rule, file, from, bad, problem, message, good) => {
+    const refused = await problemsOf(edited(file, from, bad));
+    expect(refused.map(short)).toEqual([problem]);
+    expect(refused[0]?.message).toContain(message);
+    expect((await problemsOf(edited(file, from, good))).map(short)).toEqual([]);
+  });
+});
+
+/** Fields that this release refuses anyhow: what is wrong inside of them is told all the same. */
+// biome-ignore format: one case a line
+const INSIDE: readonly (readonly [rule: string, text: string, problem: string, good: string])[] = [
+  ["both probes", "healthCheck: {httpGet: {}, tcpSocket: {}}", "spec.healthCheck EK-FIELD-INVALID", "healthCheck: {tcpSocket: {}}"],
+  ["timeout", "healthCheck: {httpGet: {}, timeoutSeconds: 3}", "spec.healthCheck.timeoutSeconds EK-FIELD-INVALID", "healthCheck: {httpGet: {}, timeoutSeconds: 2}"],
+  ["port of a probe", "healthCheck: {httpGet: {port: web}}", "spec.healthCheck.httpGet.port EK-REFERENCE", "healthCheck: {httpGet: {port: http}}"],
+  ["thresholds", "autoscale: {thresholds: {cpu: {min: 9, max: 9}}}", "spec.autoscale.thresholds.cpu.min EK-FIELD-INVALID", "autoscale: {thresholds: {cpu: {min: 8, max: 9}}}"],
+  ["no threshold", "autoscale: {thresholds: {}}", "spec.autoscale.thresholds EK-FIELD-INVALID", "autoscale: {thresholds: {steal: {min: 8, max: 9}}}"],
+  ["threshold of nothing", "autoscale: {thresholds: {cpu: {min: 0, max: 9}}}", "spec.autoscale.thresholds.cpu.min EK-FIELD-INVALID", "autoscale: {thresholds: {cpu: {min: 0.5, max: 9}}}"],
+  ["window", "autoscale: {thresholds: {cpu: {min: 1, max: 9}}, windowSeconds: 4}", "spec.autoscale.windowSeconds EK-FIELD-INVALID", "autoscale: {thresholds: {cpu: {min: 1, max: 9}}, windowSeconds: 5}"],
+  ["end of a pause", 'autoscale: {thresholds: {cpu: {min: 1, max: 9}}, pause: {reason: x, until: "soon"}}', "spec.autoscale.pause.until EK-FIELD-INVALID", 'autoscale: {thresholds: {cpu: {min: 1, max: 9}}, pause: {reason: x, until: "2026-12-01T18:00:00Z"}}'],
+];
+
+const inside = async (text: string): Promise<readonly string[]> => {
+  const problems = await problemsOf(edited(WEB, "  replicas", `  ${text}\n  replicas`));
+  return problems.filter(({ code }) => code !== "EK-NOT-YET").map(({ path, code }) => `${path} ${code}`);
+};
+
+test.each(INSIDE)("within what is not acted on yet: %s", async (_rule, bad, problem, good) => {
+  expect(await inside(bad)).toEqual([problem]);
+  expect(await inside(good)).toEqual([]);
+});
+
+describe("two subnets of a tenant", () => {
+  // biome-ignore format: one case a line
+  const cases: readonly (readonly [rule: string, bad: string, problem: string, good: string])[] = [
+    ["overlap", second({ cidr: "10.13.0.0/16" }), `${ZOO}:5:9: spec.cidr EK-OVERLAP`, second({ cidr: "10.14.0.0/16" })],
+    ["exceed the quota by their min", second({ replicas: "{min: 9, max: 10}" }), `${ZOO}:6:19: spec.replicas.min EK-QUOTA`, second({ replicas: "{min: 8, max: 10}" })],
+    ["are open on one port", second({ more: "  service: {address: 198.18.100.12, ports: [{port: 80}]}\n" }), `${ZOO}:8:52: spec.service.ports[0].port EK-DUPLICATE`, second({ more: "  service: {address: 198.18.100.13, ports: [{port: 80}]}\n" })],
+    ["have one name", second().replace("zoo", "web"), `${ZOO}:3:18: metadata.name EK-DUPLICATE`, second()],
+  ];
+  test.each(cases)("%s", async (_rule, bad, problem, good) => {
+    expect((await problemsOf({ ...VALID, [ZOO]: bad })).map(short)).toEqual([problem]);
+    expect(await problemsOf({ ...VALID, [ZOO]: good })).toEqual([]);
+  });
+
+  test("are as many as the quota allows", async () => {
+    const third = second({ cidr: "10.13.15.0/24" }).replace("zoo", "zoom");
+    expect((await problemsOf({ ...VALID, [ZOO]: `${second()}---\n${third}` })).map(short)).toEqual([
+      `${ZOO}:11:18: metadata.name EK-QUOTA`,
+    ]);
+  });
+});
+
+describe("places", () => {
+  const subnet = VALID["tenants/t1/web.yaml"] ?? "";
+  const tenant = VALID["provider/t1.yaml"] ?? "";
+  // biome-ignore format: one case a line
+  test.each([
+    ["a Subnet in provider/", { "provider/web.yaml": subnet }, "provider/web.yaml:2:7: kind EK-PLACE"],
+    ["a Tenant in tenants/", { "tenants/t1/t3.yaml": tenant.replace("t1", "t3") }, "tenants/t1/t3.yaml:2:7: kind EK-PLACE"],
+    ["a file at the top", { "web.yaml": subnet }, "web.yaml:1:1:  EK-PLACE"],
+    ["a file beside the tenants' folders", { "tenants/web.yaml": subnet }, "tenants/web.yaml:1:1:  EK-PLACE"],
+    ["a folder that is no name", { "tenants/T_1/web.yaml": subnet }, "tenants/T_1/web.yaml:1:1:  EK-PLACE"],
+    ["subnets of a tenant that is not", { "tenants/t3/web.yaml": subnet }, "tenants/t3/web.yaml:3:1: metadata.namespace EK-REFERENCE"],
+  ])("%s", async (_place, files, problem) => {
+    expect((await problemsOf({ ...VALID, ...files })).map(short)).toEqual([problem]);
+  });
+});
+
+const suggestion = async (from: string, to: string): Promise<string | undefined> =>
+  (await problemsOf(edited(WEB, from, to)))[0]?.suggestion;
+
+test("suggests what was probably meant", async () => {
+  expect(await suggestion("  replicas", "  autoscael: {}\n  replicas")).toBe('did you mean "autoscale"?');
+  expect(await suggestion("containerPort: 8080", "containerPort: 8080, protocol: tpc")).toBe(
+    'did you mean "TCP"?',
+  );
+  expect(await suggestion("targetPort: http", "targetPort: htpt")).toBe('did you mean "http"?');
+  expect(await suggestion("max: 6", 'max: "6"')).toBe("write it without quotes");
+  expect(await suggestion("max: 6", "max: 6, quux: 1")).toBe("known here: min, max");
+});
+
+test("reports all problems at once, in the order of the files", async () => {
+  const problems = await problemsOf({
+    ...edited(WEB, "{min: 2, max: 6}", "{min: 7, max: 6, mox: 1}"),
+    "provider/hv2.yaml": "a: [",
+    [ZOO]: second({ cidr: "10.13.13.0/24" }),
+  });
+  expect(problems.map(short)).toEqual([
+    "provider/hv2.yaml:1:5:  EK-YAML",
+    `${WEB}:6:19: spec.replicas.min EK-FIELD-INVALID`,
+    `${WEB}:6:30: spec.replicas.mox EK-FIELD-UNKNOWN`,
+    `${ZOO}:5:9: spec.cidr EK-OVERLAP`,
+  ]);
+});
