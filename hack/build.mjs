@@ -20,8 +20,8 @@ await build({
   sourcesContent: false,
   legalComments: "linked",
   define: { "process.env.EVENKEEL_BUILD_VERSION": JSON.stringify(version) },
-  // ssh2 and docker-modem look for files beside themselves; pino may start workers: they stay packages.
-  external: ["node-ssh", "dockerode", "pino"],
+  // ssh2, docker-modem and write-file-atomic look at their own files; pino may start workers: they stay packages.
+  external: ["node-ssh", "dockerode", "pino", "write-file-atomic"],
   banner: {
     js: '#!/usr/bin/env node\nimport { createRequire as __createRequire } from "node:module"; const require = __createRequire(import.meta.url);',
   },

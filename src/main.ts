@@ -29,6 +29,17 @@ program
     process.exitCode = await validate(path, options);
   });
 
+program
+  .addArgument(directory())
+  .option("--once", "converge, see that it is so, and end")
+  .option("--state-dir <dir>", "where the ledger is kept")
+  .option("--keys-dir <dir>", "where SSH keys lie")
+  .option("--timeout <seconds>", "how long", "600")
+  .action(async (path: string, options) => {
+    const { once } = await import("./cli/once.ts");
+    process.exitCode = await once(path, { ...options, timeout: Number(options.timeout), output: "text" });
+  });
+
 // A reader that has seen enough, such as `head`, is no error.
 process.stdout.on("error", (error: NodeJS.ErrnoException) => {
   if (error.code === "EPIPE") process.exit();

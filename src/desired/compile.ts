@@ -1,7 +1,12 @@
+import type { FleetName } from "../api/names.ts";
+import type { TenantMemory } from "../replicas/memory.ts";
+import type { ContainerState } from "../resources/container.ts";
+import { containerName } from "../resources/marks.ts";
+import type { PortState } from "../resources/port.ts";
 import type { Resource } from "../resources/resource.ts";
 import { gateway } from "./gateway.ts";
 import { type CompileInput, scope } from "./input.ts";
-import { portRules, replica } from "./replica.ts";
+import { ending, portRules, replica } from "./replica.ts";
 import { segment } from "./segment.ts";
 import { balancer } from "./service.ts";
 
@@ -17,4 +22,24 @@ export function compile(input: CompileInput): Resource[] {
     ...whole.standing.flatMap((of) => replica(whole, of)),
     ...balancer(whole),
   ];
+}
+
+/**
+ * What stands, but for replicas on their way out: for a tenant that no document describes any more, so that nothing is
+ * known of it but its marks.
+ */
+export function asItStands(
+  observed: readonly Resource[],
+  memory: TenantMemory,
+  options: { fleet: FleetName; signals: boolean; now: number },
+): Resource[] {
+  const leaving = new Map(memory.replicas.map((of) => [containerName(options.fleet, of), of]));
+  return observed.flatMap((resource): Resource[] => {
+    const of = leaving.get(
+      resource.kind === "port" ? (resource.state as PortState).container : resource.name,
+    );
+    if (of?.phase === "leaving") return [];
+    if (resource.kind !== "container" || of?.phase !== "stopping") return [resource];
+    return [{ ...resource, state: ending(resource.state as ContainerState, of, options, "SIGTERM") }];
+  });
 }

@@ -71,7 +71,13 @@ const CLOSED: Table = {
 
 const mangle: Table = {
   name: "mangle",
-  chains: { PREROUTING: "ACCEPT", INPUT: "ACCEPT", FORWARD: "ACCEPT", OUTPUT: "ACCEPT", POSTROUTING: "ACCEPT" },
+  chains: {
+    PREROUTING: "ACCEPT",
+    INPUT: "ACCEPT",
+    FORWARD: "ACCEPT",
+    OUTPUT: "ACCEPT",
+    POSTROUTING: "ACCEPT",
+  },
   rules: ["-A FORWARD -p tcp -m tcp --tcp-flags SYN,RST SYN -j TCPMSS --clamp-mss-to-pmtu"],
 };
 
@@ -93,9 +99,13 @@ function openFilter(scope: Scope, part: Part): Table {
       ...refusals(scope),
       "-A FORWARD -m conntrack --ctstate RELATED,ESTABLISHED -j ACCEPT",
       `-A FORWARD -i ${linkNames.uplink} -o ${own} ${redirected}`,
-      ...(part.spec.connection.local ? [`-A FORWARD -i ${linkNames.localInside} -o ${own} ${redirected}`] : []),
+      ...(part.spec.connection.local
+        ? [`-A FORWARD -i ${linkNames.localInside} -o ${own} ${redirected}`]
+        : []),
       `-A FORWARD -i ${own} -o ${own} -j ACCEPT`,
-      ...(scope.tenant.spec.egress === "snat" ? [`-A FORWARD -i ${own} -o ${linkNames.uplink} -j ACCEPT`] : []),
+      ...(scope.tenant.spec.egress === "snat"
+        ? [`-A FORWARD -i ${own} -o ${linkNames.uplink} -j ACCEPT`]
+        : []),
     ],
   };
 }

@@ -2,17 +2,9 @@ import type { Cidr, Ipv4 } from "../api/addresses.ts";
 import { prefixLength } from "../api/addresses.ts";
 import type { Hypervisor, Subnet, Tenant } from "../api/kinds.gen.ts";
 import type { FleetName, HypervisorName, SubnetName, TenantName } from "../api/names.ts";
+import type { HostTraits } from "../facts/traits.ts";
 import type { ReplicaMemory, SegmentMemory, TenantMemory } from "../replicas/memory.ts";
 import { MANAGEMENT } from "../replicas/memory.ts";
-
-/** What a hypervisor is like in ways that no manifest says, read from its look. */
-export interface HostTraits {
-  /** The uplink's device is a bridge, not a NIC. */
-  readonly uplinkIsBridge: boolean;
-  readonly uplinkMtu: number;
-  /** Bridged packets run through a FORWARD chain that drops them, as Docker leaves it. */
-  readonly dropsBridged: boolean;
-}
 
 /** Everything that one tenant's desired resources follow from. */
 export interface CompileInput {
@@ -63,9 +55,25 @@ const PLAIN: HostTraits = { uplinkIsBridge: false, uplinkMtu: 1500, dropsBridged
 
 export function scope(input: CompileInput): Scope {
   const { tenant, memory, hypervisors, traits } = input;
-  const { primary, standby } = tenant.spec;
-  const standing = memory.replicas.filter(({ phase }) => phase !== "leaving");
-  const names = new Set([primary, ...standby.map(({ name }) => name), ...standing.map(({ hypervisor }) => hypervisor)]);
+  const { standby } = tenant.spec;
+  // Where the gateway stands, which is not where it is wanted as long as it must not move.
+  const primary = memory.primary ?? tenant.spec.primary;
+  // In an order of their own, so that a ledger rebuilt from marks gives the same rules as the one that was lost.
+  const standing = memory.replicas
+    .filter(({ phase }) => phase !== "leaving")
+    .toSorted((a, b) =>
+      a.subnet < b.subnet
+        ? -1
+        : a.subnet > b.subnet
+          ? 1
+          : a.ordinal - b.ordinal || (a.incarnation < b.incarnation ? -1 : 1),
+    );
+  const names = new Set([
+    primary,
+    tenant.spec.primary,
+    ...standby.map(({ name }) => name),
+    ...standing.map(({ hypervisor }) => hypervisor),
+  ]);
   const parts = [...names].flatMap((name): Part[] => {
     const spec = hypervisors.get(name)?.spec;
     return spec ? [{ name, spec, isPrimary: name === primary, traits: traits.get(name) ?? PLAIN }] : [];
@@ -88,7 +96,13 @@ function segmentsOf({ memory, subnets }: CompileInput): Segment[] {
       return segment ? [{ ...segment, subnet: name, addressOf: ({ address }) => address }] : [];
     }),
     ...(management
-      ? [{ ...management, subnet: undefined, addressOf: ({ managementAddress }: ReplicaMemory) => managementAddress }]
+      ? [
+          {
+            ...management,
+            subnet: undefined,
+            addressOf: ({ managementAddress }: ReplicaMemory) => managementAddress,
+          },
+        ]
       : []),
   ];
 }

@@ -24,10 +24,22 @@ export function replica(scope: Scope, of: ReplicaMemory): Resource[] {
   return [{ ...place, kind: "container", name, state: containerState(scope, of, name, document) }, ...ports];
 }
 
-function containerState(scope: Scope, of: ReplicaMemory, name: string, document: Subnet | undefined): ContainerState {
+/** A workload that is to end is told once, in the pass that decided it; after that it is given its time. */
+export const ending = (
+  state: ContainerState,
+  { since }: ReplicaMemory,
+  { signals, now }: { signals: boolean; now: number },
+  signal: string,
+): ContainerState => (signals && since === now ? { ...state, signal } : { ...state, running: false });
+
+function containerState(
+  scope: Scope,
+  of: ReplicaMemory,
+  name: string,
+  document: Subnet | undefined,
+): ContainerState {
   const state = { name, mark: of, running: true };
-  if (of.phase === "stopping")
-    return scope.signals && of.since === scope.now ? { ...state, signal: document?.spec.drain.signal ?? "SIGTERM" } : { ...state, running: false };
+  if (of.phase === "stopping") return ending(state, of, scope, document?.spec.drain.signal ?? "SIGTERM");
   const waits = isStalled(of) && scope.now < retryAt(of);
   // Of a former specification nothing is known that a container could be made from.
   if (!document?.spec.workload.image || specHashOf(document.spec) !== of.specHash || waits) return state;

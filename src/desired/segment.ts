@@ -25,7 +25,11 @@ export function segment(scope: Scope, part: Part, of: Segment): Resource[] {
   ];
 }
 
-function bridgeState({ fleet, name, mtu }: Scope, { isPrimary, name: hypervisor }: Part, of: Segment): BridgeState {
+function bridgeState(
+  { fleet, name, mtu }: Scope,
+  { isPrimary, name: hypervisor }: Part,
+  of: Segment,
+): BridgeState {
   const link = linkNames.bridge(of.subnet);
   return {
     link,
@@ -70,7 +74,10 @@ function vxlanState({ fleet, name, mtu }: Scope, { isPrimary, spec }: Part, of: 
 function neighbourState(scope: Scope, { isPrimary }: Part, of: Segment): NeighboursState {
   const replicas = !isPrimary && of.subnet === undefined ? [] : replicasOn(scope, of).map(of.addressOf);
   const addresses = isPrimary ? replicas : [of.gateway, ...replicas];
-  return { device: linkNames.bridge(of.subnet), entries: Object.fromEntries(addresses.map((a) => [a, macOf(a)])) };
+  return {
+    device: linkNames.bridge(of.subnet),
+    entries: Object.fromEntries(addresses.map((a) => [a, macOf(a)])),
+  };
 }
 
 function forwardingState(scope: Scope, part: Part, of: Segment): ForwardingState {

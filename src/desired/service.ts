@@ -25,7 +25,9 @@ function servedPorts({ metadata: { name }, spec }: Subnet): ServedPort[] {
   const { service, workload } = spec;
   return (service?.ports ?? []).map(({ port, protocol: written, targetPort }) => {
     const protocol = written === "UDP" ? "udp" : "tcp";
-    const named = workload.ports.find((candidate) => candidate.name !== undefined && candidate.name === targetPort);
+    const named = workload.ports.find(
+      (candidate) => candidate.name !== undefined && candidate.name === targetPort,
+    );
     return {
       subnet: name,
       address: service?.address as Ipv4,
@@ -40,7 +42,9 @@ function servedPorts({ metadata: { name }, spec }: Subnet): ServedPort[] {
 /** `web-tcp-80`. A chain's name has at most 28 characters, and leaves of a long one need 3 of them. */
 function chainName(subnet: SubnetName, protocol: string, port: number): string {
   const name = `${subnet}-${protocol}-${port}`;
-  return name.length <= 25 ? name : `${subnet.slice(0, 6)}.${digestOf(subnet).slice(0, 6)}-${protocol}-${port}`;
+  return name.length <= 25
+    ? name
+    : `${subnet.slice(0, 6)}.${digestOf(subnet).slice(0, 6)}-${protocol}-${port}`;
 }
 
 /** What answers where no replica does: reached only while nat has none, so that a balancer change touches nat alone. */
@@ -93,7 +97,9 @@ function natTable(scope: Scope): Table {
   };
   const spread: string[] = [];
   for (const port of served) {
-    const targets = ready(scope, port.subnet).map((address) => `DNAT --to-destination ${address}:${port.targetPort}`);
+    const targets = ready(scope, port.subnet).map(
+      (address) => `DNAT --to-destination ${address}:${port.targetPort}`,
+    );
     for (const { chain, rules } of levels(port, targets)) {
       chains[chain] = "-";
       spread.push(...rules);
@@ -118,7 +124,8 @@ const LEAF = 16;
 
 /** The chain, or the two levels of chains, that spread one port over its targets evenly. */
 function levels(port: ServedPort, targets: readonly string[]): { chain: string; rules: string[] }[] {
-  if (targets.length <= LINEAR) return [{ chain: port.chain, rules: nth(port.chain, port.protocol, targets) }];
+  if (targets.length <= LINEAR)
+    return [{ chain: port.chain, rules: nth(port.chain, port.protocol, targets) }];
   const count = Math.ceil(targets.length / LEAF);
   const leaves = Array.from({ length: count }, (_, leaf) => ({
     chain: `${port.chain}.${leaf}`,
@@ -126,7 +133,14 @@ function levels(port: ServedPort, targets: readonly string[]): { chain: string; 
   }));
   return [
     ...leaves.map(({ chain, targets: own }) => ({ chain, rules: nth(chain, port.protocol, own) })),
-    { chain: port.chain, rules: nth(port.chain, port.protocol, leaves.map(({ chain }) => chain)) },
+    {
+      chain: port.chain,
+      rules: nth(
+        port.chain,
+        port.protocol,
+        leaves.map(({ chain }) => chain),
+      ),
+    },
   ];
 }
 

@@ -58,7 +58,9 @@ export function parseNetwork(text: string): Pick<NamespaceFacts, "links" | "rout
   const byLink = new Map(
     json<AddressJson>(addresses).map(({ ifname, addr_info }) => [
       ifname,
-      addr_info.filter(({ family }) => family === "inet").map(({ local, prefixlen }) => `${local}/${prefixlen}`),
+      addr_info
+        .filter(({ family }) => family === "inet")
+        .map(({ local, prefixlen }) => `${local}/${prefixlen}`),
     ]),
   );
   return {
@@ -112,7 +114,8 @@ export function parseForwarding(text: string): ForwardingFact[] {
 }
 
 function readForwarding({ mac, ifname, dst, master, flags, state }: ForwardingJson): ForwardingFact[] {
-  if (dst !== undefined && flags.includes("self")) return [{ device: ifname, mac, destination: dst, table: "self" }];
+  if (dst !== undefined && flags.includes("self"))
+    return [{ device: ifname, mac, destination: dst, table: "self" }];
   const isStatic = master !== undefined && state === "static";
   return isStatic ? [{ device: ifname, mac, destination: undefined, table: "master" }] : [];
 }

@@ -18,15 +18,22 @@ interface Section {
 export function parseLook(
   hypervisor: HypervisorName,
   output: string,
-  options: { nonce: string; ours: (namespace: string) => boolean; containers: readonly ContainerSummary[] | undefined },
+  options: {
+    nonce: string;
+    ours: (namespace: string) => boolean;
+    containers: readonly ContainerSummary[] | undefined;
+  },
 ): HostFacts {
   const sections = split(output, options.nonce);
-  if (sections.at(-1)?.title !== "end") throw incomplete(hypervisor, "the output ends before its closing line");
+  if (sections.at(-1)?.title !== "end")
+    throw incomplete(hypervisor, "the output ends before its closing line");
 
   const firstNamespace = sections.findIndex(({ title }) => title.startsWith("namespace "));
   const afterNamespaces = sections.findIndex(({ title }) => title === "sandboxes");
   const own = sections.slice(0, firstNamespace === -1 ? afterNamespaces : firstNamespace);
-  const failed = [...own, ...sections.slice(afterNamespaces)].find(({ title }) => title.startsWith("failed "));
+  const failed = [...own, ...sections.slice(afterNamespaces)].find(({ title }) =>
+    title.startsWith("failed "),
+  );
   if (failed) throw incomplete(hypervisor, `${failed.title}: ${failed.text.trim()}`);
 
   const namespaces = new Map<string, NamespaceFacts>();

@@ -37,9 +37,12 @@ function splitClauses(tokens: readonly string[]): string[] {
 
 /** Long options after `-p tcp` or `-m tcp` (ports, flags) sort as clauses of their own, whichever of the two stood there. */
 const implicit = (clause: string | undefined): boolean =>
-  clause !== undefined && /^(! )?(-p \S+|-m (tcp|udp|icmp)|--(dport|sport|icmp-type|tcp-flags)\b.*)$/.test(clause);
+  clause !== undefined &&
+  /^(! )?(-p \S+|-m (tcp|udp|icmp)|--(dport|sport|icmp-type|tcp-flags)\b.*)$/.test(clause);
 
-const normalised = (token: string): string => token.replace(/^(\d+(?:\.\d+){3})\/32$/, "$1");
+/** `/32` says nothing, and quotes around a word without blanks neither; iptables prints both. */
+const normalised = (token: string): string =>
+  token.replace(/^(\d+(?:\.\d+){3})\/32$/, "$1").replace(/^"([^\s"]*)"$/, "$1");
 
 const words = (rule: string): string[] => rule.match(/"[^"]*"|\S+/g) ?? [];
 

@@ -28,7 +28,11 @@ function readSandbox(pid: number, lines: readonly string[]): SandboxFacts {
   const routes = lines.flatMap(readRoute);
   const own = lines.flatMap((line) => /^net\/fib_trie-\s*\|-- (\S+)$/.exec(line)?.[1] ?? []) as Ipv4[];
   const value = (device: string, file: string): string | undefined =>
-    lines.find((line) => line.startsWith(`root/sys/class/net/${device}/${file}:`))?.split(":").slice(1).join(":");
+    lines
+      .find((line) => line.startsWith(`root/sys/class/net/${device}/${file}:`))
+      ?.split(":")
+      .slice(1)
+      .join(":");
   const interfaces: Record<string, SandboxFacts["interfaces"][string]> = {};
   for (const device of ["eth0", "eth1"]) {
     const mac = value(device, "address");
@@ -37,7 +41,11 @@ function readSandbox(pid: number, lines: readonly string[]): SandboxFacts {
     const network = routes.find((route) => route.device === device && route.gateway === undefined)?.network;
     const cidr = network === undefined ? undefined : parseCidr(network);
     const address = cidr && own.find((candidate) => contains(cidr, candidate));
-    interfaces[device] = { mac, mtu: Number(mtu), address: cidr && address && `${address}/${cidr.split("/")[1]}` };
+    interfaces[device] = {
+      mac,
+      mtu: Number(mtu),
+      address: cidr && address && `${address}/${cidr.split("/")[1]}`,
+    };
   }
   return { pid, interfaces, gateway: routes.find(({ network }) => network === "0.0.0.0/0")?.gateway };
 }
@@ -51,7 +59,9 @@ interface KernelRoute {
 /** One line of /proc/net/route: addresses are little-endian hexadecimal. */
 function readRoute(line: string): KernelRoute[] {
   if (!line.startsWith("net/route:")) return [];
-  const [device = "", destination = "", gateway = "", , , , , mask = ""] = line.slice("net/route:".length).split("\t");
+  const [device = "", destination = "", gateway = "", , , , , mask = ""] = line
+    .slice("net/route:".length)
+    .split("\t");
   if (!/^[0-9A-F]{8}$/.test(destination)) return [];
   const bits = Number.parseInt(mask, 16).toString(2).replaceAll("0", "").length;
   return [

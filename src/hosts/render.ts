@@ -26,9 +26,20 @@ export const FENCED = 75;
  * One script for one hypervisor: takes the fleet's lock there, refuses to act when a newer controller has been, and runs
  * each block. Everything a manifest says reaches the tools as quoted lines on their standard input, never the shell.
  */
-export function changeScript(fleet: FleetName, nonce: string, claim: FenceClaim, blocks: readonly Block[]): string {
+export function changeScript(
+  fleet: FleetName,
+  nonce: string,
+  claim: FenceClaim,
+  blocks: readonly Block[],
+): string {
   const directory = fleetDirectory(fleet);
-  const fence = [String(claim.epoch), "held", "$(date +%s)", quoteWord(claim.holder), quoteWord(claim.manifests)].join(" ");
+  const fence = [
+    String(claim.epoch),
+    "held",
+    "$(date +%s)",
+    quoteWord(claim.holder),
+    quoteWord(claim.manifests),
+  ].join(" ");
   return `
 export LC_ALL=C
 umask 077
@@ -50,7 +61,8 @@ echo "#>${nonce} end"
 }
 
 /** A word for inside double quotes that holds nothing a shell would act on. */
-const quoteWord = (text: string): string => encodeURIComponent(text).replace(/[!'()*]/g, (c) => `%${c.charCodeAt(0).toString(16)}`) || "-";
+const quoteWord = (text: string): string =>
+  encodeURIComponent(text).replace(/[!'()*]/g, (c) => `%${c.charCodeAt(0).toString(16)}`) || "-";
 
 /** What takes more than one command, as functions of the script. */
 const PROGRAMS = `
@@ -68,9 +80,9 @@ signal() { while read -r name id; do docker kill -s "$name" "$id" >/dev/null 2>"
 remove_containers() { ids=$(cat); docker rm -f -v $ids >/dev/null 2>"$e.docker" && return
   for id in $ids; do ! docker inspect "$id" >/dev/null 2>&1 || { cat "$e.docker" >&2; return 1; }; done; }
 netns_remove() { while read -r n; do [ -e "/run/netns/$n" ] || continue
-  p=$(ip netns pids "$n"); [ -z "$p" ] || { kill $p 2>/dev/null; i=0
+  p=$(ip netns pids "$n"); [ -z "$p" ] || { kill $p 2>/dev/null || :; i=0
     while [ -n "$(ip netns pids "$n")" ] && [ $i -lt 20 ]; do sleep 0.1; i=$((i + 1)); done
-    p=$(ip netns pids "$n"); [ -z "$p" ] || kill -9 $p; }
+    p=$(ip netns pids "$n"); [ -z "$p" ] || kill -9 $p || :; }
   ip netns del "$n" || return 1; done; }
 `;
 
@@ -95,7 +107,13 @@ function coalesce(operations: readonly ScriptOperation[], sandboxes: ReadonlyMap
     const sandbox = tool === "sandbox" ? path : undefined;
     const resolved = path === undefined ? lines : lines.map((line) => line.replace(SANDBOX, path));
     const last = sections.at(-1);
-    if (last && MERGES.has(tool) && last.tool === tool && last.namespace === namespace && last.sandbox === sandbox)
+    if (
+      last &&
+      MERGES.has(tool) &&
+      last.tool === tool &&
+      last.namespace === namespace &&
+      last.sandbox === sandbox
+    )
       last.lines.push(...resolved);
     else sections.push({ tool, namespace, sandbox, lines: [...resolved] });
   }
@@ -104,7 +122,16 @@ function coalesce(operations: readonly ScriptOperation[], sandboxes: ReadonlyMap
 
 /** Tools whose input may be lengthened; a restore file is whole as it is. */
 const MERGES: ReadonlySet<string> = new Set<ScriptOperation["tool"]>([
-  "ip", "ip-inside", "bridge", "bridge-inside", "sysctl", "conntrack", "sandbox", "signal", "remove-container", "netns-remove",
+  "ip",
+  "ip-inside",
+  "bridge",
+  "bridge-inside",
+  "sysctl",
+  "conntrack",
+  "sandbox",
+  "signal",
+  "remove-container",
+  "netns-remove",
 ]);
 
 /** Ends a section's lines; no line of ours can be equal to it, because none begins with a dot. */
@@ -113,7 +140,15 @@ const EOF = ".EVENKEEL";
 function renderSection({ tool, namespace, sandbox, lines }: Section): string {
   if (tool === "host-chain") {
     const [chain, hook, ...rules] = lines;
-    const append = rules.length === 0 ? "" : renderSection({ tool: "host-iptables", namespace, sandbox, lines: ["*filter", ...rules, "COMMIT"] });
+    const append =
+      rules.length === 0
+        ? ""
+        : renderSection({
+            tool: "host-iptables",
+            namespace,
+            sandbox,
+            lines: ["*filter", ...rules, "COMMIT"],
+          });
     return `host_chain ${chain} ${hook}\n${append}`;
   }
   return `${command(tool, namespace, sandbox)} <<'${EOF}'\n${lines.join("\n")}\n${EOF}\n`;

@@ -20,7 +20,11 @@ const NEEDS_DOCKER = new Set(["container", "port"]);
 const OUTLIVES_NAMESPACE = new Set(["container", "guard", "netns"]);
 
 /** Desired minus observed: one entry for each resource that differs. */
-export function diff(desired: readonly Resource[], observed: readonly Resource[], options: DiffOptions): PlanEntry[] {
+export function diff(
+  desired: readonly Resource[],
+  observed: readonly Resource[],
+  options: DiffOptions,
+): PlanEntry[] {
   const wanted = byKey(desired);
   const present = byKey(observed);
   const entries: PlanEntry[] = [];
@@ -47,7 +51,9 @@ const at = ({ hypervisor, tenant }: PlanEntry): string => `${hypervisor}/${tenan
 /** A port can be put only into a container that runs, or is being started by the same plan. */
 function withTheirContainer(entries: readonly PlanEntry[], observed: readonly Resource[]): PlanEntry[] {
   const running = new Set(
-    observed.filter(({ kind, state }) => kind === "container" && (state as ContainerState).running).map(({ name }) => name),
+    observed
+      .filter(({ kind, state }) => kind === "container" && (state as ContainerState).running)
+      .map(({ name }) => name),
   );
   for (const { kind, name, operations } of entries)
     if (kind === "container" && operations.some(({ phase }) => phase === "start")) running.add(name);

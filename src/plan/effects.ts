@@ -30,13 +30,16 @@ function seen(after: Resource, before: Resource | undefined): Resource {
 
 /** What vanishes by itself with what an entry removes. */
 function takeAlong(entry: PlanEntry, draft: Record<string, Resource>): void {
-  const ended = entry.kind === "container" && !(draft[entry.key]?.state as ContainerState | undefined)?.running;
+  const ended =
+    entry.kind === "container" && !(draft[entry.key]?.state as ContainerState | undefined)?.running;
   const dissolved = entry.kind === "netns" && entry.verb === "remove";
   if (!ended && !dissolved) return;
   for (const [key, resource] of Object.entries(draft)) {
     const goes = ended
       ? resource.kind === "port" && (resource.state as PortState).container === entry.name
-      : resource.hypervisor === entry.hypervisor && resource.tenant === entry.tenant && !["container", "guard"].includes(resource.kind);
+      : resource.hypervisor === entry.hypervisor &&
+        resource.tenant === entry.tenant &&
+        !["container", "guard"].includes(resource.kind);
     if (goes) delete draft[key];
   }
 }

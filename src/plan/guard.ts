@@ -1,34 +1,15 @@
 import { planIdOf } from "../api/digest.ts";
-import type { HypervisorName, TenantName } from "../api/names.ts";
+import type { FleetName, HypervisorName, TenantName } from "../api/names.ts";
 import type { Note, Refusal } from "../api/reasons.ts";
 import type { HostFacts } from "../facts/facts.ts";
 import { isMarked, tenantOf } from "../resources/marks.ts";
 import type { VxlanState } from "../resources/vxlan.ts";
-import type { FleetName } from "../api/names.ts";
 import type { PlanEntry } from "./plan.ts";
 
 /** What a guard lets through, and what it says of the rest. */
 export interface Guarded {
   readonly entries: readonly PlanEntry[];
   readonly notes: readonly Note[];
-}
-
-/**
- * A gateway that moves while its old home is not seen would answer in two places at once: nothing is done then.
- * @param former the home in memory, before this pass
- */
-export function guardHome(
-  entries: readonly PlanEntry[],
-  homes: { former: HypervisorName | undefined; primary: HypervisorName | undefined; tenant: TenantName },
-  seen: ReadonlySet<HypervisorName>,
-): Guarded {
-  const { former, primary, tenant } = homes;
-  if (!former || !primary || former === primary || seen.has(former)) return { entries, notes: [] };
-  const message = `the gateway is to move from ${former} to ${primary}, but ${former} was not seen`;
-  return {
-    entries: [],
-    notes: [{ reason: "HomeUnreachable", object: `tenant/${tenant}`, message, severity: "stuck" }],
-  };
 }
 
 /** Links that would clash with something that is not ours are not made; the note names who has the name or id. */
@@ -44,7 +25,12 @@ export function guardNames(
     const holder = facts && holderOf(entry, facts, fleet);
     if (!holder) return true;
     const object = `${entry.subnet ? `subnet/${entry.tenant}/${entry.subnet}` : `tenant/${entry.tenant}`}`;
-    notes.push({ reason: "NameTaken", object, message: `${holder} on ${entry.hypervisor}`, severity: "stuck" });
+    notes.push({
+      reason: "NameTaken",
+      object,
+      message: `${holder} on ${entry.hypervisor}`,
+      severity: "stuck",
+    });
     return false;
   });
   return { entries: kept, notes };
@@ -60,7 +46,11 @@ function holderOf(entry: PlanEntry, facts: HostFacts, fleet: FleetName): string 
     }
   }
   const created = entry.operations.flatMap((operation) =>
-    operation.phase === "create" ? operation.lines.flatMap((line) => /^link add name (\S+) (?!.*netns \S+ type (?:bridge|vxlan))/.exec(line)?.[1] ?? []) : [],
+    operation.phase === "create"
+      ? operation.lines.flatMap(
+          (line) => /^link add name (\S+) (?!.*netns \S+ type (?:bridge|vxlan))/.exec(line)?.[1] ?? [],
+        )
+      : [],
   );
   const taken = facts.own.links.find((link) => created.includes(link.name) && !isMarked(link, fleet));
   return taken && `the link name ${taken.name} is held by a link of another owner`;
@@ -91,9 +81,13 @@ export function guardDepartures(
   const tenants = departures.filter(({ subnets }) => subnets === undefined).length;
   const many = replicas >= MANY && replicas > SHARE * fleetReplicas;
   if (tenants <= 1 && !many) return { allowed: departures, refusal: undefined };
-  const id = planIdOf({ remove: departures.map(({ tenant, subnets }) => ({ tenant, subnets: subnets ?? null })) });
+  const id = planIdOf({
+    remove: departures.map(({ tenant, subnets }) => ({ tenant, subnets: subnets ?? null })),
+  });
   if (approvals.includes(id)) return { allowed: departures, refusal: undefined };
-  const names = departures.map(({ tenant, subnets }) => (subnets ? `${tenant}: ${subnets.join(", ")}` : tenant));
+  const names = departures.map(({ tenant, subnets }) =>
+    subnets ? `${tenant}: ${subnets.join(", ")}` : tenant,
+  );
   return {
     allowed: [],
     refusal: {

@@ -25,4 +25,5 @@ export function operationsOf(entries: readonly PlanEntry[]): Operation[] {
 }
 
 /** Whether an operation comes before containers are started. */
-export const isBeforeStart = ({ phase }: Operation): boolean => PHASES.indexOf(phase) < PHASES.indexOf("start");
+export const isBeforeStart = ({ phase }: Operation): boolean =>
+  PHASES.indexOf(phase) < PHASES.indexOf("start");

@@ -33,7 +33,15 @@ export interface PlanLine {
   readonly disruption: Disruption;
 }
 
-export const lineOf = ({ verb, kind, name, hypervisor, subnet, reason, disruption }: PlanEntry): PlanLine => ({
+export const lineOf = ({
+  verb,
+  kind,
+  name,
+  hypervisor,
+  subnet,
+  reason,
+  disruption,
+}: PlanEntry): PlanLine => ({
   verb,
   kind,
   name,
@@ -57,3 +65,7 @@ export const planId = (plans: readonly { tenant: TenantName; lines: readonly Pla
       })),
     })),
   );
+
+/** Whether an entry tells a workload to end. */
+export const isTellingToEnd = ({ operations }: PlanEntry): boolean =>
+  operations.some(({ tool }) => tool === "signal");

@@ -45,7 +45,10 @@ export function adopt(
   const all = [...memory.replicas, ...replicas];
   return {
     ...memory,
-    primary: memory.primary ?? observed.find(({ kind, state }) => kind === "bridge" && (state as BridgeState).addresses.length > 0)?.hypervisor,
+    primary:
+      memory.primary ??
+      observed.find(({ kind, state }) => kind === "bridge" && (state as BridgeState).addresses.length > 0)
+        ?.hypervisor,
     replicas: all,
     segments: { ...adoptSegments(wanted, observed, all), ...memory.segments },
   };
@@ -60,7 +63,9 @@ function adoptSegments(
   const segments: Record<string, SegmentMemory> = {};
   for (const { kind, name, state } of observed) {
     if (kind !== "vxlan") continue;
-    const gateway = observed.find((other) => other.kind === "bridge" && other.name === name && hasAddress(other));
+    const gateway = observed.find(
+      (other) => other.kind === "bridge" && other.name === name && hasAddress(other),
+    );
     const management = name === "management";
     const written = management
       ? wanted?.tenant?.spec.managementNetwork.cidr

@@ -25,7 +25,9 @@ export function nextIndex(
   options: { last: number; taken: ReadonlySet<Ipv4>; released: readonly ReleasedAddress[]; now: number },
 ): number | undefined {
   const resting = new Set(
-    options.released.filter(({ at }) => options.now - at < QUARANTINE_MILLISECONDS).map(({ address }) => address),
+    options.released
+      .filter(({ at }) => options.now - at < QUARANTINE_MILLISECONDS)
+      .map(({ address }) => address),
   );
   const usable = size(cidr) - 2;
   for (let step = 1; step <= usable; step++) {
@@ -60,7 +62,10 @@ export class AddressBook {
   take(subnet: SubnetName, standing: readonly ReplicaMemory[]): AddressPair | undefined {
     const mine = standing.filter((replica) => replica.subnet === subnet).map(({ address }) => address);
     const address = this.#next(subnet, mine);
-    const managementAddress = this.#next(MANAGEMENT, standing.map((replica) => replica.managementAddress));
+    const managementAddress = this.#next(
+      MANAGEMENT,
+      standing.map((replica) => replica.managementAddress),
+    );
     return address && managementAddress && { address, managementAddress };
   }
 
@@ -78,14 +83,19 @@ export class AddressBook {
 
 /** Index of an address, for remembering which was given out last. */
 export const lastIndexOf = (cidr: Cidr, addresses: readonly Ipv4[]): number =>
-  Math.max(0, ...addresses.map((address) => indexOf(cidr, address)).filter((index) => index > 0 && index < size(cidr)));
+  Math.max(
+    0,
+    ...addresses.map((address) => indexOf(cidr, address)).filter((index) => index > 0 && index < size(cidr)),
+  );
 
 /** The next free VXLAN id. `foreign` are those that somebody else was seen to use, in any namespace of any hypervisor. */
 export function nextVxlanId(memory: FleetMemory, foreign: ReadonlySet<number>, now: number): number {
   const taken = new Set([
     ...foreign,
     ...memory.releasedVxlanIds.filter(({ at }) => now - at < QUARANTINE_MILLISECONDS).map(({ id }) => id),
-    ...Object.values(memory.tenants).flatMap(({ segments }) => Object.values(segments).map(({ vxlanId }) => vxlanId)),
+    ...Object.values(memory.tenants).flatMap(({ segments }) =>
+      Object.values(segments).map(({ vxlanId }) => vxlanId),
+    ),
   ]);
   const range = LAST_VXLAN_ID - FIRST_VXLAN_ID + 1;
   const start = Math.max(memory.lastVxlanId + 1, FIRST_VXLAN_ID);

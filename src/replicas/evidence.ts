@@ -10,7 +10,9 @@ import type { Evidence } from "./phase.ts";
 export interface Sighting {
   /** Its resources, as the looks showed them or as operations since will have changed them. */
   readonly observed: readonly Resource[];
-  /** Hypervisors that were looked at completely, and whose Docker answered. */
+  /** Hypervisors that were looked at completely. */
+  readonly seen: ReadonlySet<HypervisorName>;
+  /** Those whose Docker answered too. */
   readonly visible: ReadonlySet<HypervisorName>;
   /** Live connections by replica; undefined when they were not counted. */
   readonly connections: Readonly<Record<Ipv4, number>> | undefined;
@@ -20,15 +22,20 @@ export interface Sighting {
 
 /** The evidence on one replica. `silent`: it has no port to be asked on, so running and linked is all there is to know. */
 export function evidenceOn(replica: ReplicaMemory, sighting: Sighting, silent: boolean): Evidence {
-  const ports: readonly string[] = (["w", "m"] as const).map((role) => linkNames.port(role, replica.incarnation));
+  const ports: readonly string[] = (["w", "m"] as const).map((role) =>
+    linkNames.port(role, replica.incarnation),
+  );
   const here = sighting.observed.filter(({ hypervisor }) => hypervisor === replica.hypervisor);
   const container = here.find(
-    ({ kind, state }) => kind === "container" && (state as ContainerState).mark.incarnation === replica.incarnation,
+    ({ kind, state }) =>
+      kind === "container" && (state as ContainerState).mark.incarnation === replica.incarnation,
   )?.state as ContainerState | undefined;
   return {
     visible: sighting.visible.has(replica.hypervisor),
     container: container === undefined ? "absent" : container.running ? "running" : "ended",
-    linked: ports.every((name) => here.some((resource) => resource.kind === "port" && resource.name === name)),
+    linked: ports.every((name) =>
+      here.some((resource) => resource.kind === "port" && resource.name === name),
+    ),
     answers: silent || sighting.answers.get(replica.incarnation),
     connections: sighting.connections && (sighting.connections[replica.address] ?? 0),
   };

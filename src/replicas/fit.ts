@@ -38,7 +38,8 @@ export function fit(
   const hash = specHashOf(subnet.spec);
   const notes: Note[] = [];
   let replicas = [...standing];
-  const active = (): ReplicaMemory[] => replicas.filter((replica) => replica.subnet === name && isActive(replica));
+  const active = (): ReplicaMemory[] =>
+    replicas.filter((replica) => replica.subnet === name && isActive(replica));
   const serving = (): number => active().filter(({ phase }) => phase === "serving").length;
   const isCurrent = (replica: ReplicaMemory): boolean =>
     replica.specHash === hash && around.allowed.has(replica.hypervisor);
@@ -63,7 +64,8 @@ export function fit(
     }
     const pair = around.addresses(replicas);
     if (!pair) {
-      const message = "the subnet or the management network has no free address; some may be resting for 3 minutes";
+      const message =
+        "the subnet or the management network has no free address; some may be resting for 3 minutes";
       notes.push({ reason: "AddressesExhausted", object, severity: "waiting", message });
       return false;
     }
@@ -94,7 +96,8 @@ export function fit(
     if (isCurrent(replica)) continue;
     const twin = active().find((other) => other.ordinal === replica.ordinal && isCurrent(other));
     const spare = replica.phase === "starting" || serving() > around.count - update.maxUnavailable;
-    const because = replica.specHash === hash ? `it may not stand on ${replica.hypervisor}` : "its specification changed";
+    const because =
+      replica.specHash === hash ? `it may not stand on ${replica.hypervisor}` : "its specification changed";
     const surge = active().length < around.count + update.maxSurge;
     const home = around.allowed.has(replica.hypervisor) ? replica.hypervisor : undefined;
     if (twin) {

@@ -77,6 +77,8 @@ export interface FleetMemory {
   readonly fleet: FleetName;
   /** Of the last fence taken; each controller that takes over uses the next. */
   readonly epoch: number;
+  /** Who took it: the same name on a fence is our own from before. */
+  readonly holder: string;
   /** Hypervisors seen at least once since this ledger began: before that, what they hold is not known. */
   readonly seen: readonly HypervisorName[];
   readonly lastVxlanId: number;
@@ -92,6 +94,7 @@ export const emptyMemory = (fleet: FleetName): FleetMemory => ({
   version: 1,
   fleet,
   epoch: 0,
+  holder: "",
   seen: [],
   lastVxlanId: 0,
   releasedVxlanIds: [],
@@ -99,3 +102,28 @@ export const emptyMemory = (fleet: FleetName): FleetMemory => ({
   tenants: {},
   documents: {},
 });
+
+/** VXLAN ids are forgotten after this long, well after their quarantine. */
+const RELEASED_MILLISECONDS = 600_000;
+
+/** The fleet's memory with one tenant's replaced, or forgotten; VXLAN ids that it gave up rest for a while. */
+export function withTenant(
+  fleet: FleetMemory,
+  tenant: TenantName,
+  memory: TenantMemory | undefined,
+  now: number,
+): FleetMemory {
+  const { [tenant]: before, ...others } = fleet.tenants;
+  const ids = (of: TenantMemory | undefined): number[] =>
+    Object.values(of?.segments ?? {}).map((one) => one.vxlanId);
+  const released = ids(before).filter((id) => !ids(memory).includes(id));
+  return {
+    ...fleet,
+    tenants: memory ? { ...others, [tenant]: memory } : others,
+    lastVxlanId: Math.max(fleet.lastVxlanId, ...ids(memory)),
+    releasedVxlanIds: [
+      ...fleet.releasedVxlanIds.filter(({ at }) => now - at < RELEASED_MILLISECONDS),
+      ...released.map((id) => ({ id, at: now })),
+    ],
+  };
+}

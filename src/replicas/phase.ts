@@ -32,20 +32,27 @@ const enter = (replica: ReplicaMemory, phase: ReplicaPhase, now: number): Replic
  * One replica's next phase. Undefined means that it is gone and may be forgotten. Pure: the same evidence at the same time
  * always leads to the same phase, so a controller that died in between goes on where it was.
  */
-export function advance(replica: ReplicaMemory, evidence: Evidence, grace: Grace, now: number): ReplicaMemory | undefined {
+export function advance(
+  replica: ReplicaMemory,
+  evidence: Evidence,
+  grace: Grace,
+  now: number,
+): ReplicaMemory | undefined {
   if (!evidence.visible) return replica;
   const { container } = evidence;
   const known = container !== "absent" && !replica.seen ? { ...replica, seen: true } : replica;
   switch (known.phase) {
     case "starting":
       // Somebody removed it: what comes in its place gets a fresh identity.
-      if (container === "absent" && known.seen) return { ...enter(known, "leaving", now), because: "it was removed by hand" };
+      if (container === "absent" && known.seen)
+        return { ...enter(known, "leaving", now), because: "it was removed by hand" };
       if (container === "ended" && replica.seen) return failed(known, now);
       return container === "running" && evidence.linked && evidence.answers === true
         ? { ...enter(known, "serving", now), failures: 0 }
         : known;
     case "serving":
-      if (container === "absent") return { ...enter(known, "leaving", now), because: "it was removed by hand" };
+      if (container === "absent")
+        return { ...enter(known, "leaving", now), because: "it was removed by hand" };
       return container === "running" && evidence.linked ? known : enter(known, "starting", now);
     case "draining": {
       if (container !== "running") return enter(known, "leaving", now);
@@ -53,7 +60,9 @@ export function advance(replica: ReplicaMemory, evidence: Evidence, grace: Grace
       return empty || now - known.since >= grace.drain ? enter(known, "stopping", now) : known;
     }
     case "stopping":
-      return container !== "running" || now - known.since >= grace.stop ? enter(known, "leaving", now) : known;
+      return container !== "running" || now - known.since >= grace.stop
+        ? enter(known, "leaving", now)
+        : known;
     case "leaving":
       return container === "absent" && !evidence.linked ? undefined : known;
   }

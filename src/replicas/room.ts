@@ -21,10 +21,17 @@ export function candidates(
       total === undefined ? undefined : total - here.reduce((sum, replica) => sum + used(replica), 0);
     return {
       hypervisor,
-      barred: capacity === undefined ? "no such hypervisor" : visible.has(hypervisor) ? undefined : "not seen",
+      barred:
+        capacity === undefined ? "no such hypervisor" : visible.has(hypervisor) ? undefined : "not seen",
       places: (capacity?.replicas ?? 0) - here.length,
-      nanoCpus: left(capacity?.cpu === undefined ? undefined : parseCpu(capacity.cpu), (replica) => replica.nanoCpus),
-      memory: left(capacity?.memory === undefined ? undefined : parseMemory(capacity.memory), (replica) => replica.memory),
+      nanoCpus: left(
+        capacity?.cpu === undefined ? undefined : parseCpu(capacity.cpu),
+        (replica) => replica.nanoCpus,
+      ),
+      memory: left(
+        capacity?.memory === undefined ? undefined : parseMemory(capacity.memory),
+        (replica) => replica.memory,
+      ),
     };
   });
 }

@@ -1,8 +1,20 @@
 import type { Hypervisor, TenantSpec } from "../api/kinds.gen.ts";
-import { type HypervisorName, type Incarnation, replicaName, type SubnetName, type TenantName } from "../api/names.ts";
+import {
+  type HypervisorName,
+  type Incarnation,
+  replicaName,
+  type SubnetName,
+  type TenantName,
+} from "../api/names.ts";
 import type { Note, Refusal } from "../api/reasons.ts";
 import { place } from "../autoscale/place.ts";
-import { EMPTY_TENANT, type FleetMemory, MANAGEMENT, type ReplicaMemory, type TenantMemory } from "./memory.ts";
+import {
+  EMPTY_TENANT,
+  type FleetMemory,
+  MANAGEMENT,
+  type ReplicaMemory,
+  type TenantMemory,
+} from "./memory.ts";
 import type { TenantManifests } from "../manifests/revision.ts";
 import { adopt } from "./adopt.ts";
 import { AddressBook, nextVxlanId } from "./allocate.ts";
@@ -52,12 +64,13 @@ export function step(input: StepInput): StepResult {
       barred ? undefined : nextVxlanId(fleet, new Set([...input.foreignVxlanIds, ...taken]), now),
   });
 
+  const home = homeOf(before, input);
   const advanced = before.replicas.map((replica) => advanceOne(replica, input));
   const gone = before.replicas.filter((_, index) => advanced[index] === undefined);
   const released = gone.flatMap((replica) => [replica.address, replica.managementAddress]);
   const memory: TenantMemory = {
     ...before,
-    primary: wanted?.tenant?.spec.primary ?? before.primary,
+    primary: home.primary,
     hypervisors: whereabouts(before, input),
     segments,
     replicas: advanced.filter((replica) => replica !== undefined),
@@ -68,20 +81,42 @@ export function step(input: StepInput): StepResult {
   const isLeaving = (subnet: SubnetName): boolean =>
     input.leaving === "everything" || input.leaving.has(subnet) || recreating.has(subnet);
   const { replicas, book, notes } = fitAll(memory, input, isLeaving, barred);
-  const after = forget({ ...memory, replicas: replicas.map((one) => withoutDocument(one, input)), segments: book.segments }, input);
+  const after = forget(
+    { ...memory, replicas: replicas.map((one) => withoutDocument(one, input)), segments: book.segments },
+    input,
+  );
   return {
     memory: after,
-    notes: [...(barred ? [barred] : []), ...notes, ...stalled(after)],
+    notes: [...(barred ? [barred] : []), ...home.notes, ...notes, ...stalled(after)],
     refusals,
     nextDeadline: earliest(after, input),
   };
 }
 
-const standbys = (spec: TenantSpec): HypervisorName[] => [spec.primary, ...spec.standby.map(({ name }) => name)];
+const standbys = (spec: TenantSpec): HypervisorName[] => [
+  spec.primary,
+  ...spec.standby.map(({ name }) => name),
+];
+
+/** A gateway that moved while its old home is not seen would answer in two places at once: it stays. */
+function homeOf(
+  { primary: former }: TenantMemory,
+  { tenant, wanted, seen }: StepInput,
+): { primary: HypervisorName | undefined; notes: Note[] } {
+  const primary = wanted?.tenant?.spec.primary ?? former;
+  if (former === undefined || former === primary || seen.has(former)) return { primary, notes: [] };
+  const message = `the gateway is to move from ${former} to ${primary}, but ${former} was not seen`;
+  return {
+    primary: former,
+    notes: [{ reason: "HomeUnreachable", object: `tenant/${tenant}`, message, severity: "stuck" }],
+  };
+}
 
 /** With a new ledger nobody knows what an unseen hypervisor holds: nothing is given out that might already be in use there. */
 function unknownPast({ tenant, wanted, fleet }: StepInput): Note | undefined {
-  const unseen = wanted?.tenant ? standbys(wanted.tenant.spec).filter((name) => !fleet.seen.includes(name)) : [];
+  const unseen = wanted?.tenant
+    ? standbys(wanted.tenant.spec).filter((name) => !fleet.seen.includes(name))
+    : [];
   return unseen.length === 0
     ? undefined
     : {
@@ -152,7 +187,10 @@ const withoutDocument = (replica: ReplicaMemory, { wanted, now }: StepInput): Re
     : { ...replica, phase: "stopping", since: now, because: "its subnet is gone" };
 
 /** Where something of the tenant may stand: where it is wanted, where replicas are, and where it was until seen to be gone. */
-function whereabouts(memory: TenantMemory, { wanted, observed, visible, leaving }: StepInput): HypervisorName[] {
+function whereabouts(
+  memory: TenantMemory,
+  { wanted, observed, visible, leaving }: StepInput,
+): HypervisorName[] {
   const standing = observed.map(({ hypervisor }) => hypervisor);
   const unseen = memory.hypervisors.filter((name) => !visible.has(name));
   const asked = wanted?.tenant && leaving !== "everything" ? standbys(wanted.tenant.spec) : [];
@@ -168,7 +206,10 @@ function forget(memory: TenantMemory, { wanted, leaving }: StepInput): TenantMem
       leaving === "everything" || leaving.has(name as SubnetName) || !wanted?.subnets.has(name as SubnetName);
     return isLeaving && !memory.replicas.some(({ subnet }) => subnet === name);
   };
-  return { ...memory, segments: Object.fromEntries(Object.entries(memory.segments).filter(([name]) => !gone(name))) };
+  return {
+    ...memory,
+    segments: Object.fromEntries(Object.entries(memory.segments).filter(([name]) => !gone(name))),
+  };
 }
 
 const stalled = (memory: TenantMemory): Note[] =>

@@ -35,7 +35,9 @@ export const bridge = kind<BridgeState>({
           verb: "remove",
           reason: "its subnet is gone",
           disruption: "none",
-          operations: [{ phase: "withdraw", tool: "ip-inside", namespace, lines: [`link del ${observed.link}`] }],
+          operations: [
+            { phase: "withdraw", tool: "ip-inside", namespace, lines: [`link del ${observed.link}`] },
+          ],
         }
       );
     const { lines, reasons } = linkDifference(desired, observed);

@@ -36,7 +36,13 @@ export const filter = kind<FilterState>({
     for (const [namespace, { ipv4, ipv6 }] of namespaces) {
       const tenant = tenantOf(fleet, namespace);
       if (tenant && (ipv4["filter"] || ipv6["filter"]))
-        yield { kind: "filter", hypervisor, tenant, name: tenant, state: { ipv4: pick(ipv4), ipv6: pick(ipv6) } };
+        yield {
+          kind: "filter",
+          hypervisor,
+          tenant,
+          name: tenant,
+          state: { ipv4: pick(ipv4), ipv6: pick(ipv6) },
+        };
     }
   },
 
@@ -47,18 +53,30 @@ export const filter = kind<FilterState>({
     if (ipv4.length + ipv6.length === 0) return undefined;
     const namespace = namespaceOf(fleet, place.tenant);
     const restore = (tool: "iptables" | "ip6tables", tables: readonly Table[]): ScriptOperation[] =>
-      tables.length === 0 ? [] : [{ phase: "settings", tool, namespace, lines: tables.flatMap(restoreLines) }];
+      tables.length === 0
+        ? []
+        : [{ phase: "settings", tool, namespace, lines: tables.flatMap(restoreLines) }];
     const reasons = [
-      ...ipv4.map((name) => `${name}: ${tableDifference(desired.ipv4[name] as TableFact, observed?.ipv4[name])}`),
-      ...ipv6.map((name) => `IPv6 ${name}: ${tableDifference(desired.ipv6[name] as TableFact, observed?.ipv6[name])}`),
+      ...ipv4.map(
+        (name) => `${name}: ${tableDifference(desired.ipv4[name] as TableFact, observed?.ipv4[name])}`,
+      ),
+      ...ipv6.map(
+        (name) => `IPv6 ${name}: ${tableDifference(desired.ipv6[name] as TableFact, observed?.ipv6[name])}`,
+      ),
     ];
     return {
       verb: observed ? "change" : "add",
       reason: observed ? reasons.join("; ") : "nothing may pass but what is let through",
       disruption: "none",
       operations: [
-        ...restore("ip6tables", desired.restore.ipv6.filter(({ name }) => ipv6.includes(name))),
-        ...restore("iptables", desired.restore.ipv4.filter(({ name }) => ipv4.includes(name))),
+        ...restore(
+          "ip6tables",
+          desired.restore.ipv6.filter(({ name }) => ipv6.includes(name)),
+        ),
+        ...restore(
+          "iptables",
+          desired.restore.ipv4.filter(({ name }) => ipv4.includes(name)),
+        ),
       ],
     };
   },

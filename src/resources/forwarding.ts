@@ -31,7 +31,10 @@ export const forwarding = kind<ForwardingState>({
           tenant,
           ...(subnet && { subnet }),
           name: device,
-          state: read(device, entries.filter((entry) => entry.device === device)),
+          state: read(
+            device,
+            entries.filter((entry) => entry.device === device),
+          ),
         };
       }
     }
@@ -56,7 +59,8 @@ export const forwarding = kind<ForwardingState>({
       ...(known[mac] === NOWHERE ? [] : [`fdb del ${mac} dev ${device} dst ${known[mac]} self`]),
       `fdb del ${mac} dev ${device} master`,
     ]);
-    if (!broadcast && observed?.broadcast) removals.push(`fdb del ${ALL} dev ${device} dst ${observed.broadcast} self`);
+    if (!broadcast && observed?.broadcast)
+      removals.push(`fdb del ${ALL} dev ${device} dst ${observed.broadcast} self`);
     if (lines.length + removals.length === 0) return undefined;
     const namespace = namespaceOf(fleet, place.tenant);
     return {
@@ -68,7 +72,9 @@ export const forwarding = kind<ForwardingState>({
       disruption: "none",
       operations: [
         ...(lines.length > 0 ? [{ phase: "forward", tool: "bridge-inside", namespace, lines } as const] : []),
-        ...(removals.length > 0 ? [{ phase: "withdraw", tool: "bridge-inside", namespace, lines: removals } as const] : []),
+        ...(removals.length > 0
+          ? [{ phase: "withdraw", tool: "bridge-inside", namespace, lines: removals } as const]
+          : []),
       ],
     };
   },
@@ -83,6 +89,8 @@ function read(device: string, entries: readonly ForwardingFact[]): ForwardingSta
   for (const { mac, table } of entries) if (table === "master") remote[mac] = NOWHERE;
   for (const { mac, table, destination } of entries)
     if (table === "self" && mac !== ALL && remote[mac] !== undefined) remote[mac] = destination as Ipv4;
-  const broadcast = entries.find(({ mac, table }) => mac === ALL && table === "self")?.destination as Ipv4 | undefined;
+  const broadcast = entries.find(({ mac, table }) => mac === ALL && table === "self")?.destination as
+    | Ipv4
+    | undefined;
   return { device, remote, broadcast };
 }

@@ -30,14 +30,19 @@ export function guardState(
   peers: ReadonlyMap<number, readonly Ipv4[]>,
   bridgedUplink: boolean,
 ): GuardState {
-  const written = Object.fromEntries([...peers].map(([id, from]) => [String(id), rulesFor(fleet, tenant, id, from)]));
-  const segments = Object.fromEntries(Object.entries(written).map(([id, rules]) => [id, rules.map(canonicalRule)]));
+  const written = Object.fromEntries(
+    [...peers].map(([id, from]) => [String(id), rulesFor(fleet, tenant, id, from)]),
+  );
+  const segments = Object.fromEntries(
+    Object.entries(written).map(([id, rules]) => [id, rules.map(canonicalRule)]),
+  );
   return { segments, written, bridgedUplink };
 }
 
 function rulesFor(fleet: FleetName, tenant: TenantName, id: number, peers: readonly Ipv4[]): string[] {
-  // Past the IP header, 8 bytes of UDP and 4 of VXLAN stand the id's 24 bits.
-  const carries = `-p udp -m udp --dport ${VXLAN_PORT} -m u32 --u32 "0>>22&0x3C@12>>8=0x${id.toString(16)}"`;
+  // Past the IP header (its length is in the first octet), 8 octets of UDP and 4 of VXLAN, stand the id's 24 bits. Written
+  // as iptables prints it.
+  const carries = `-p udp -m udp --dport ${VXLAN_PORT} -m u32 --u32 "0x0>>0x16&0x3c@0xc>>0x8=0x${id.toString(16)}"`;
   const rule = `-A ${chainOf(fleet)}`;
   const mark = `-m comment --comment ${fleet}:${tenant}`;
   return [
@@ -47,7 +52,9 @@ function rulesFor(fleet: FleetName, tenant: TenantName, id: number, peers: reado
 }
 
 const bridgedRules = (chain: string): string[] =>
-  ["in", "out"].map((way) => `-A ${chain} -m physdev --physdev-${way} ${UPLINK_PORTS} --physdev-is-bridged -j ACCEPT`);
+  ["in", "out"].map(
+    (way) => `-A ${chain} -m physdev --physdev-${way} ${UPLINK_PORTS} --physdev-is-bridged -j ACCEPT`,
+  );
 
 const remove = (rule: string): string => rule.replace(/^-A/, "-D");
 
@@ -91,7 +98,11 @@ export const guardChain = kind<GuardState>({
           { phase: "guard", tool: "host-chain", lines: [chain, "INPUT"] },
           ...(bridged
             ? [
-                { phase: "guard", tool: "host-chain", lines: [chain, "FORWARD", ...bridgedRules(chain)] } as const,
+                {
+                  phase: "guard",
+                  tool: "host-chain",
+                  lines: [chain, "FORWARD", ...bridgedRules(chain)],
+                } as const,
               ]
             : []),
           ...(lines.length > 0 ? [rules] : []),
@@ -116,8 +127,8 @@ interface Found {
 function byTenant(table: TableFact, fleet: FleetName): Map<TenantName, Found> {
   const found = new Map<TenantName, Found>();
   table.rules.forEach((rule, index) => {
-    const id = /@12>>8=0x([0-9a-f]+)"/.exec(rule)?.[1];
-    const owner = /--comment "?([a-z0-9-]+):([a-z0-9-]+)"?/.exec(rule);
+    const id = /@0xc>>0x8=0x([0-9a-f]+)/.exec(rule)?.[1];
+    const owner = /--comment ([a-z0-9-]+):([a-z0-9-]+)/.exec(rule);
     if (id === undefined || owner?.[1] !== fleet || owner[2] === undefined) return;
     const tenant = trusted<TenantName>(owner[2]);
     const entry = found.get(tenant) ?? { segments: {}, printed: {} };

@@ -61,11 +61,15 @@ export function linkDifference(
     differ(`MTU is ${observed.mtu}, must be ${desired.mtu}`, `link set ${link} mtu ${desired.mtu}`);
   if (observed !== undefined && desired.mac !== undefined && observed.mac !== desired.mac)
     differ(`MAC is ${observed.mac}, must be ${desired.mac}`, `link set ${link} address ${desired.mac}`);
-  if (observed?.alias !== desired.alias) differ("its mark is not as written", `link set ${link} alias "${desired.alias}"`);
+  if (observed?.alias !== desired.alias)
+    differ("its mark is not as written", `link set ${link} alias "${desired.alias}"`);
 
   const rejoin = observed?.master !== desired.master;
   if (rejoin && desired.master !== undefined)
-    differ(observed?.master ? `port of ${observed.master}` : "no port of its bridge", `link set ${link} master ${desired.master}`);
+    differ(
+      observed?.master ? `port of ${observed.master}` : "no port of its bridge",
+      `link set ${link} master ${desired.master}`,
+    );
   const wrong = Object.entries(desired.flags).filter(([flag, on]) => observed?.flags[flag] !== on);
   if (rejoin || wrong.length > 0)
     differ(
@@ -74,11 +78,15 @@ export function linkDifference(
     );
 
   for (const address of desired.addresses)
-    if (!observed?.addresses.includes(address)) differ(`address ${address} missing`, `addr add ${address} dev ${link}`);
+    if (!observed?.addresses.includes(address))
+      differ(`address ${address} missing`, `addr add ${address} dev ${link}`);
   for (const address of observed?.addresses ?? [])
-    if (!desired.addresses.includes(address)) differ(`foreign address ${address}`, `addr del ${address} dev ${link}`);
-  const announced = observed?.up === true && desired.addresses.some((address) => !observed.addresses.includes(address));
-  if (options.announce && announced && desired.mac !== undefined) lines.push(`link set ${link} address ${desired.mac}`);
+    if (!desired.addresses.includes(address))
+      differ(`foreign address ${address}`, `addr del ${address} dev ${link}`);
+  const announced =
+    observed?.up === true && desired.addresses.some((address) => !observed.addresses.includes(address));
+  if (options.announce && announced && desired.mac !== undefined)
+    lines.push(`link set ${link} address ${desired.mac}`);
 
   if (desired.up && observed?.up !== true) differ("down", `link set ${link} up`);
   return { lines, reasons };

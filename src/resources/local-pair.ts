@@ -47,7 +47,12 @@ export const localPair = kind<LocalPairState>({
     const remove = { phase: "withdraw", tool: "ip", lines: [`link del ${outside}`] } as const;
     if (!desired)
       return (
-        observed && { verb: "remove", reason: "the hypervisor is not local", disruption: "none", operations: [remove] }
+        observed && {
+          verb: "remove",
+          reason: "the hypervisor is not local",
+          disruption: "none",
+          operations: [remove],
+        }
       );
     const same =
       observed?.hypervisorAddress === desired.hypervisorAddress &&

@@ -1,6 +1,13 @@
 import { createHash } from "node:crypto";
 import { type Ipv4, type Mac, parseIpv4 } from "../api/addresses.ts";
-import type { FleetName, HypervisorName, Incarnation, LinkName, SubnetName, TenantName } from "../api/names.ts";
+import type {
+  FleetName,
+  HypervisorName,
+  Incarnation,
+  LinkName,
+  SubnetName,
+  TenantName,
+} from "../api/names.ts";
 import { trusted } from "../api/names.ts";
 import type { LinkFact } from "../facts/facts.ts";
 
@@ -52,8 +59,12 @@ export const standbyMac = (hypervisor: HypervisorName, link: LinkName): Mac =>
   `02:03:${(hex8(`${hypervisor}/${link}`).match(/../g) ?? []).join(":")}` as Mac;
 
 /** `campus:t2/web vxlan v1`: what a link is, for people and for rebuilding the ledger. */
-export const aliasOf = (fleet: FleetName, tenant: TenantName, subnet: SubnetName | undefined, what: string): string =>
-  `${fleet}:${tenant}${subnet === undefined ? "" : `/${subnet}`} ${what} v1`;
+export const aliasOf = (
+  fleet: FleetName,
+  tenant: TenantName,
+  subnet: SubnetName | undefined,
+  what: string,
+): string => `${fleet}:${tenant}${subnet === undefined ? "" : `/${subnet}`} ${what} v1`;
 
 /** The subnet that an alias of ours names; undefined for the management network or a foreign alias. */
 export const subnetOfAlias = (alias: string | undefined): SubnetName | undefined => {
@@ -91,12 +102,16 @@ export const labelsOf = (fleet: FleetName, mark: ReplicaMark): Record<string, st
 });
 
 /** The mark in a container's labels; undefined when it is another fleet's, or nobody's. */
-export function readLabels(fleet: FleetName, labels: Readonly<Record<string, string>>): ReplicaMark | undefined {
+export function readLabels(
+  fleet: FleetName,
+  labels: Readonly<Record<string, string>>,
+): ReplicaMark | undefined {
   const label = (name: string): string => labels[LABEL + name] ?? "";
   const address = parseIpv4(label("address"));
   const managementAddress = parseIpv4(label("management-address"));
   const ordinal = Number(label("ordinal"));
-  if (label("fleet") !== fleet || !address || !managementAddress || !Number.isInteger(ordinal)) return undefined;
+  if (label("fleet") !== fleet || !address || !managementAddress || !Number.isInteger(ordinal))
+    return undefined;
   return {
     tenant: trusted(label("tenant")),
     subnet: trusted(label("subnet")),
@@ -109,5 +124,13 @@ export function readLabels(fleet: FleetName, labels: Readonly<Record<string, str
 }
 
 /** `campus.t2.web-3.k7f2q9ab`: readable, and never used a second time. */
-export const containerName = (fleet: FleetName, mark: Pick<ReplicaMark, "tenant" | "subnet" | "ordinal" | "incarnation">): string =>
-  `${namespaceOf(fleet, mark.tenant)}.${mark.subnet}-${mark.ordinal}.${mark.incarnation}`;
+export const containerName = (
+  fleet: FleetName,
+  mark: Pick<ReplicaMark, "tenant" | "subnet" | "ordinal" | "incarnation">,
+): string => `${namespaceOf(fleet, mark.tenant)}.${mark.subnet}-${mark.ordinal}.${mark.incarnation}`;
+
+/** The subnet that a container's labels name. */
+export const subnetOfLabels = (labels: Readonly<Record<string, string>>): SubnetName | undefined => {
+  const subnet = labels[`${LABEL}subnet`];
+  return subnet === undefined ? undefined : trusted<SubnetName>(subnet);
+};

@@ -33,11 +33,15 @@ export const nat = kind<NatState>({
     const forget = forgottenFlows(desired.udp, observed?.udp ?? {});
     const operations: ScriptOperation[] = [
       { phase: "balance", tool: "iptables", namespace, lines: restoreLines(desired.restore) },
-      ...(forget.length > 0 ? [{ phase: "balance", tool: "conntrack", namespace, lines: forget } as const] : []),
+      ...(forget.length > 0
+        ? [{ phase: "balance", tool: "conntrack", namespace, lines: forget } as const]
+        : []),
     ];
     return {
       verb: observed ? "change" : "add",
-      reason: observed ? tableDifference(desired.table, observed.table) : "spreads the services over their replicas",
+      reason: observed
+        ? tableDifference(desired.table, observed.table)
+        : "spreads the services over their replicas",
       disruption: "none",
       operations,
     };
@@ -54,8 +58,10 @@ function forgottenFlows(desired: NatState["udp"], observed: NatState["udp"]): st
     const before = observed[service] ?? [];
     const after = desired[service] ?? [];
     const [address, port] = service.split(":");
-    if (before.length === 0 && after.length > 0) lines.push(`-p udp --orig-dst ${address} --orig-port-dst ${port}`);
-    for (const replica of before.filter((one) => !after.includes(one))) lines.push(`-p udp --reply-src ${replica}`);
+    if (before.length === 0 && after.length > 0)
+      lines.push(`-p udp --orig-dst ${address} --orig-port-dst ${port}`);
+    for (const replica of before.filter((one) => !after.includes(one)))
+      lines.push(`-p udp --reply-src ${replica}`);
   }
   return lines;
 }
@@ -68,7 +74,11 @@ function readUdp(table: TableFact): Record<string, Ipv4[]> {
       .flatMap((rule) => {
         const address = /--to-destination ([\d.]+)/.exec(rule)?.[1];
         const next = / -j (\S+)$/.exec(rule)?.[1];
-        return address ? [address as Ipv4] : next && next !== chain && table.chains[next] === "-" ? replicas(next) : [];
+        return address
+          ? [address as Ipv4]
+          : next && next !== chain && table.chains[next] === "-"
+            ? replicas(next)
+            : [];
       });
   const services: Record<string, Ipv4[]> = {};
   for (const rule of table.rules) {

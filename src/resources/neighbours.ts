@@ -36,7 +36,9 @@ export const neighbours = kind<NeighboursState>({
     const missing = (Object.entries(desired.entries) as [Ipv4, Mac][]).filter(
       ([address, mac]) => observed?.entries[address] !== mac,
     );
-    const foreign = (Object.keys(observed?.entries ?? {}) as Ipv4[]).filter((address) => !desired.entries[address]);
+    const foreign = (Object.keys(observed?.entries ?? {}) as Ipv4[]).filter(
+      (address) => !desired.entries[address],
+    );
     if (missing.length + foreign.length === 0) return undefined;
     const namespace = namespaceOf(fleet, place.tenant);
     const add = missing.map(
@@ -45,13 +47,20 @@ export const neighbours = kind<NeighboursState>({
     const remove = foreign.map((address) => `neigh del ${address} dev ${desired.device}`);
     return {
       verb: observed && Object.keys(observed.entries).length > 0 ? "change" : "add",
-      reason: [missing.length > 0 && `${missing.length} to be known`, foreign.length > 0 && `${foreign.length} gone`]
+      reason: [
+        missing.length > 0 && `${missing.length} to be known`,
+        foreign.length > 0 && `${foreign.length} gone`,
+      ]
         .filter(Boolean)
         .join(", "),
       disruption: "none",
       operations: [
-        ...(add.length > 0 ? [{ phase: "configure", tool: "ip-inside", namespace, lines: add } as const] : []),
-        ...(remove.length > 0 ? [{ phase: "withdraw", tool: "ip-inside", namespace, lines: remove } as const] : []),
+        ...(add.length > 0
+          ? [{ phase: "configure", tool: "ip-inside", namespace, lines: add } as const]
+          : []),
+        ...(remove.length > 0
+          ? [{ phase: "withdraw", tool: "ip-inside", namespace, lines: remove } as const]
+          : []),
       ],
     };
   },

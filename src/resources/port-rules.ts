@@ -9,7 +9,10 @@ export interface PortRulesState {
   readonly restore?: Table;
 }
 
-export const portRulesState = (restore: Table): PortRulesState => ({ table: canonicalTable(restore), restore });
+export const portRulesState = (restore: Table): PortRulesState => ({
+  table: canonicalTable(restore),
+  restore,
+});
 
 const EMPTY = emptyTable({ PREROUTING: "ACCEPT", OUTPUT: "ACCEPT", POSTROUTING: "ACCEPT" });
 
@@ -30,14 +33,20 @@ export const portRules = kind<PortRulesState>({
     const { chains, rules } = desired.restore;
     return {
       verb: observed ? "change" : "add",
-      reason: observed ? tableDifference(desired.table, observed.table) : "a port passes its own addresses alone",
+      reason: observed
+        ? tableDifference(desired.table, observed.table)
+        : "a port passes its own addresses alone",
       disruption: "none",
       operations: [
         {
           phase: "police",
           tool: "ebtables",
           namespace: namespaceOf(fleet, place.tenant),
-          lines: ["*nat", ...Object.entries(chains).map(([chain, policy]) => `:${chain} ${policy}`), ...rules],
+          lines: [
+            "*nat",
+            ...Object.entries(chains).map(([chain, policy]) => `:${chain} ${policy}`),
+            ...rules,
+          ],
         },
       ],
     };

@@ -49,7 +49,8 @@ export const port = kind<PortState>({
             mac: undefined,
             container: replica ? containerName(fleet, replica.mark) : "",
             entry: forwarding.some(
-              ({ device: behind, mac, table }) => behind === link.name && mac === inside?.mac && table === "master",
+              ({ device: behind, mac, table }) =>
+                behind === link.name && mac === inside?.mac && table === "master",
             ),
             inside: {
               device,
@@ -91,8 +92,11 @@ export const port = kind<PortState>({
     const admit = rejoined || !current?.entry;
     if (ours.lines.length + theirs.lines.length === 0 && !raise && !admit) return undefined;
 
-    const script = (phase: ScriptOperation["phase"], tool: ScriptOperation["tool"], lines: string[]): ScriptOperation[] =>
-      lines.length === 0 ? [] : [{ phase, tool, namespace, lines }];
+    const script = (
+      phase: ScriptOperation["phase"],
+      tool: ScriptOperation["tool"],
+      lines: string[],
+    ): ScriptOperation[] => (lines.length === 0 ? [] : [{ phase, tool, namespace, lines }]);
     const sandbox = (phase: "plug" | "inside", tool: "ip" | "sandbox", lines: string[]): ScriptOperation[] =>
       lines.length === 0 ? [] : [{ phase, tool, lines, sandboxOf: desired.container }];
     const { link, mtu, inside } = desired;
@@ -102,7 +106,13 @@ export const port = kind<PortState>({
     return {
       verb: orphan ? "replace" : observed ? "change" : "add",
       reason: observed
-        ? [...(orphan ? ["its replica does not have the other end"] : []), ...(current ? ours.reasons : []), ...(current ? theirs.reasons : []), ...(raise && current ? ["down"] : []), ...(admit && current ? ["the bridge does not know it"] : [])].join("; ")
+        ? [
+            ...(orphan ? ["its replica does not have the other end"] : []),
+            ...(current ? ours.reasons : []),
+            ...(current ? theirs.reasons : []),
+            ...(raise && current ? ["down"] : []),
+            ...(admit && current ? ["the bridge does not know it"] : []),
+          ].join("; ")
         : `joins the replica to ${desired.master}`,
       disruption: "none",
       operations: [
@@ -110,7 +120,11 @@ export const port = kind<PortState>({
         ...(current ? [] : sandbox("plug", "ip", [create])),
         ...sandbox("inside", "sandbox", theirs.lines),
         ...script("attach", "ip-inside", ours.lines),
-        ...script("admit", "bridge-inside", admit ? [`fdb replace ${inside.mac} dev ${link} master static`] : []),
+        ...script(
+          "admit",
+          "bridge-inside",
+          admit ? [`fdb replace ${inside.mac} dev ${link} master static`] : [],
+        ),
         ...script("raise", "ip-inside", raise ? [`link set ${link} up`] : []),
       ],
     };

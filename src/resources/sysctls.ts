@@ -29,7 +29,9 @@ export const sysctls = kind<SysctlsState>({
     return {
       verb: observed ? "change" : "add",
       reason: observed
-        ? wrong.map(([path, value]) => `${path} is ${observed.values[path] ?? "absent"}, must be ${value}`).join("; ")
+        ? wrong
+            .map(([path, value]) => `${path} is ${observed.values[path] ?? "absent"}, must be ${value}`)
+            .join("; ")
         : "a namespace inherits the machine's settings",
       disruption: "none",
       operations: [

@@ -10,7 +10,10 @@ export interface Table {
 }
 
 /** The same in the form that is compared. */
-export const canonicalTable = ({ chains, rules }: Table): TableFact => ({ chains, rules: rules.map(canonicalRule) });
+export const canonicalTable = ({ chains, rules }: Table): TableFact => ({
+  chains,
+  rules: rules.map(canonicalRule),
+});
 
 /** Lines of a restore file: it replaces the table in one transaction. */
 export const restoreLines = ({ name, chains, rules }: Table): string[] => [
@@ -21,7 +24,8 @@ export const restoreLines = ({ name, chains, rules }: Table): string[] => [
 ];
 
 const sameChains = (a: TableFact["chains"], b: TableFact["chains"]): boolean =>
-  Object.keys(a).length === Object.keys(b).length && Object.entries(a).every(([chain, policy]) => b[chain] === policy);
+  Object.keys(a).length === Object.keys(b).length &&
+  Object.entries(a).every(([chain, policy]) => b[chain] === policy);
 
 /** The order of chains among each other does not matter (saves sort them), the order inside a chain does. */
 const byChain = (rules: readonly string[]): string =>
@@ -33,7 +37,10 @@ const byChain = (rules: readonly string[]): string =>
 
 /** Whether two tables do the same. */
 export const sameTable = (a: TableFact | undefined, b: TableFact | undefined): boolean =>
-  a !== undefined && b !== undefined && sameChains(a.chains, b.chains) && byChain(a.rules) === byChain(b.rules);
+  a !== undefined &&
+  b !== undefined &&
+  sameChains(a.chains, b.chains) &&
+  byChain(a.rules) === byChain(b.rules);
 
 /** How two tables differ, in one sentence for the plan. */
 export function tableDifference(desired: TableFact, observed: TableFact | undefined): string {

@@ -62,9 +62,15 @@ export const uplink = kind<UplinkState>({
     };
     if (!desired)
       return (
-        observed && { verb: "remove", reason: "the gateway is not here", disruption: "none", operations: [remove] }
+        observed && {
+          verb: "remove",
+          reason: "the gateway is not here",
+          disruption: "none",
+          operations: [remove],
+        }
       );
-    const otherForm = observed !== undefined && (observed.port === undefined) !== (desired.port === undefined);
+    const otherForm =
+      observed !== undefined && (observed.port === undefined) !== (desired.port === undefined);
     const current = otherForm ? undefined : observed;
     const { lines, reasons } = linkDifference(desired, current, { announce: true });
     // Raising a link that was down loses its routes, so the default route is written whenever it is missing or the link was.
@@ -76,14 +82,18 @@ export const uplink = kind<UplinkState>({
     if (lines.length + port.ip.length + port.bridge.length === 0) return undefined;
     const outside: ScriptOperation[] = [
       ...(port.ip.length > 0 ? [{ phase: "configure", tool: "ip", lines: port.ip } as const] : []),
-      ...(port.bridge.length > 0 ? [{ phase: "configure", tool: "bridge", lines: port.bridge } as const] : []),
+      ...(port.bridge.length > 0
+        ? [{ phase: "configure", tool: "bridge", lines: port.bridge } as const]
+        : []),
     ];
     return {
       verb: otherForm ? "replace" : observed ? "change" : "add",
       reason: otherForm
         ? `hangs on ${observed.port ? "a bridge" : "a NIC"}, must hang on ${desired.device}`
         : observed
-          ? [...reasons, ...(port.ip.length > 0 ? ["its port on the bridge is not as written"] : [])].join("; ")
+          ? [...reasons, ...(port.ip.length > 0 ? ["its port on the bridge is not as written"] : [])].join(
+              "; ",
+            )
           : `${desired.addresses.map((address) => address.split("/")[0]).join(", ")} on ${desired.device}`,
       disruption: "none",
       operations: [
@@ -96,7 +106,11 @@ export const uplink = kind<UplinkState>({
   },
 });
 
-function create({ link, mac, mtu, device, port }: UplinkState, namespace: string, group: number): ScriptOperation {
+function create(
+  { link, mac, mtu, device, port }: UplinkState,
+  namespace: string,
+  group: number,
+): ScriptOperation {
   const line = port
     ? `link add name ${port.link} mtu ${mtu} group ${group} type veth peer name ${link} mtu ${mtu} group ${group} address ${mac} netns ${namespace}`
     : `link add link ${device} name ${link} group ${group} mtu ${mtu} netns ${namespace} address ${mac} type macvlan mode private`;
@@ -112,13 +126,18 @@ const readPort = (link: LinkFact, mac: string, entries: readonly ForwardingFact[
 });
 
 /** The hypervisor's own end: isolated from other tenants' ports, nothing learned, nothing flooded to it. */
-function portLines(desired: UplinkPort, observed: UplinkPort | undefined, uplinkState: UplinkState): { ip: string[]; bridge: string[] } {
+function portLines(
+  desired: UplinkPort,
+  observed: UplinkPort | undefined,
+  uplinkState: UplinkState,
+): { ip: string[]; bridge: string[] } {
   const ip: string[] = [];
   const rejoin = observed?.bridge !== desired.bridge;
   if (rejoin) ip.push(`link set ${desired.link} master ${desired.bridge}`);
   if (rejoin || Object.entries(desired.flags).some(([flag, on]) => observed?.flags[flag] !== on))
     ip.push(...setFlags(desired.link, desired.flags));
   if (!observed?.up) ip.push(`link set ${desired.link} up`);
-  const bridge = rejoin || !observed?.entry ? [`fdb replace ${uplinkState.mac} dev ${desired.link} master static`] : [];
+  const bridge =
+    rejoin || !observed?.entry ? [`fdb replace ${uplinkState.mac} dev ${desired.link} master static`] : [];
   return { ip, bridge };
 }

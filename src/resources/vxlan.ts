@@ -44,9 +44,16 @@ export const vxlan = kind<VxlanState>({
 
   change({ place, desired, observed, fleet }) {
     const namespace = namespaceOf(fleet, place.tenant);
-    const remove = { phase: "withdraw", tool: "ip-inside", namespace, lines: [`link del ${observed?.link}`] } as const;
+    const remove = {
+      phase: "withdraw",
+      tool: "ip-inside",
+      namespace,
+      lines: [`link del ${observed?.link}`],
+    } as const;
     if (!desired)
-      return observed && { verb: "remove", reason: "its subnet is gone", disruption: "none", operations: [remove] };
+      return (
+        observed && { verb: "remove", reason: "its subnet is gone", disruption: "none", operations: [remove] }
+      );
 
     const moved = observed !== undefined && (observed.id !== desired.id || observed.local !== desired.local);
     const { lines, reasons } = linkDifference(desired, moved ? undefined : observed);

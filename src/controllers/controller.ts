@@ -1,0 +1,65 @@
+import type { FleetName, HypervisorName, Incarnation, TenantName } from "../api/names.ts";
+import type { Note, Refusal } from "../api/reasons.ts";
+import type { Observation } from "../facts/facts.ts";
+import type { FenceClaim } from "../hosts/render.ts";
+import type { Failure } from "../hosts/execute.ts";
+import type { Host } from "../hosts/host.ts";
+import type { RoundTrips, TripCount } from "../hosts/round-trips.ts";
+import type { Ledger } from "../ledger/ledger.ts";
+import type { Revision } from "../manifests/revision.ts";
+import type { Departures } from "./departures.ts";
+import type { PlanEntry } from "../plan/plan.ts";
+
+/**
+ * One loop. It reads all it needs, closes the gap, looks again, and says when it wants to be called again; called twice it
+ * does nothing the second time. Whatever goes wrong on a hypervisor is in the result, not thrown.
+ */
+export interface Controller<Request, Result> {
+  readonly name: string;
+  reconcile(request: Request, pass: Pass): Promise<Result>;
+}
+
+/** What all controllers share for the life of the process. They speak to each other through the ledger alone. */
+export interface World {
+  readonly fleet: FleetName;
+  readonly ledger: Ledger;
+  readonly hosts: ReadonlyMap<HypervisorName, Host>;
+  /** Who this controller is on the hypervisors' fences; the epoch is set when it takes hold of them. */
+  readonly claim: FenceClaim & { epoch: number };
+  readonly takeOver: boolean;
+  readonly count: TripCount;
+}
+
+/** What holds for one pass over some tenants. */
+export interface Pass {
+  readonly revision: Revision;
+  /** Milliseconds since the epoch; the same for the whole pass. */
+  readonly now: number;
+  /** Decide everything, change nothing. */
+  readonly dryRun: boolean;
+  readonly signal: AbortSignal;
+  /** The look that the pass began with. */
+  readonly observation: Observation;
+  readonly departures: Departures;
+  readonly trips: RoundTrips;
+  readonly fresh: () => Incarnation;
+  /** Told of each plan before it is carried out. */
+  readonly show: (tenant: TenantName, entries: readonly PlanEntry[]) => void;
+}
+
+/** How a tenant came out of a pass. */
+export interface TenantResult {
+  readonly tenant: TenantName;
+  /**
+   * `converged` seen to be as wished · `waiting` time or a workload will change something · `stuck` somebody has to do
+   * something · `failed` a change failed or did not show, to be tried again
+   */
+  readonly state: "converged" | "waiting" | "stuck" | "failed";
+  /** Everything that was changed, or in a dry pass would be. */
+  readonly entries: readonly PlanEntry[];
+  readonly notes: readonly Note[];
+  readonly refusals: readonly Refusal[];
+  readonly failures: readonly Failure[];
+  /** When it wants to be called again, milliseconds since the epoch. */
+  readonly again: number | undefined;
+}

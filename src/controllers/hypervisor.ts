@@ -1,0 +1,97 @@
+import { EvenkeelError } from "../api/errors.ts";
+import type { HypervisorName, TenantName } from "../api/names.ts";
+import type { HostFacts, Observation } from "../facts/facts.ts";
+import { contact } from "../hosts/contact.ts";
+import { namespaceOf } from "../resources/marks.ts";
+import type { RoundTrips } from "../hosts/round-trips.ts";
+import type { Revision } from "../manifests/revision.ts";
+import type { FleetMemory, TenantMemory } from "../replicas/memory.ts";
+import type { World } from "./controller.ts";
+
+/** A holder that has not been heard of for this long is taken to be gone. */
+const FENCE_LIVES_SECONDS = 90;
+
+/**
+ * Looks at every hypervisor, and finds out whether this controller may act there. Hypervisors that do not answer, or lack
+ * something, come back as unseen: nothing is concluded from what they did not show.
+ * @throws EvenkeelError EK-HOST-HELD when another controller is at work
+ */
+export async function lookAtAll(
+  world: World,
+  revision: Revision,
+  trips: RoundTrips,
+  options: { dryRun: boolean; signal: AbortSignal },
+): Promise<Observation> {
+  const names = [...revision.hypervisors.keys()];
+  const unfit = await meet(world, revision, names, options.signal);
+  const { seen, unseen } = await trips.look(
+    names.filter((name) => !unfit.has(name)),
+    drainingNamespaces(world.ledger.state),
+  );
+  if (!options.dryRun) await takeHold(world, seen);
+  const known = world.ledger.state.seen;
+  const met = [...seen.keys()].filter((name) => !known.includes(name));
+  if (met.length > 0) await world.ledger.update((state) => ({ ...state, seen: [...state.seen, ...met] }));
+  const failed = [...unfit].map(([hypervisor, error]) => [hypervisor, { hypervisor, error }] as const);
+  return { seen, unseen: new Map([...unseen, ...failed]) };
+}
+
+/** Checks a hypervisor before it is used for the first time; what it lacks is said once, with what to do about it. */
+async function meet(
+  { ledger, hosts }: World,
+  revision: Revision,
+  names: readonly HypervisorName[],
+  signal: AbortSignal,
+): Promise<Map<HypervisorName, Error>> {
+  const unfit = new Map<HypervisorName, Error>();
+  await Promise.all(
+    names
+      .filter((name) => !ledger.state.seen.includes(name))
+      .map(async (name) => {
+        const host = hosts.get(name);
+        const spec = revision.hypervisors.get(name)?.spec;
+        if (!host || !spec) return;
+        try {
+          const findings = await contact(host, spec.underlay, signal);
+          const failed = findings.filter(({ state }) => state === "failed");
+          if (failed.length === 0) return;
+          const message = failed.map(({ check, message: what }) => `${check}: ${what}`).join("; ");
+          const fix = failed.flatMap((finding) => finding.fix ?? []).join("; ");
+          unfit.set(name, new EvenkeelError("EK-HOST-UNFIT", `${name} lacks ${message}`, { fix }));
+        } catch (error) {
+          if (!(error instanceof EvenkeelError)) throw error;
+          unfit.set(name, error);
+        }
+      }),
+  );
+  return unfit;
+}
+
+/** Namespaces in which a replica waits for its last connections; of one tenant, or of all. */
+export const drainingNamespaces = ({ fleet, tenants }: FleetMemory, only?: TenantName): string[] =>
+  (Object.entries(tenants) as [TenantName, TenantMemory][])
+    .filter(([tenant]) => only === undefined || tenant === only)
+    .filter(([, { replicas }]) => replicas.some(({ phase }) => phase === "draining"))
+    .map(([tenant]) => namespaceOf(fleet, tenant));
+
+/** Compares the fences with our own claim: a live one of somebody else refuses, a free or forgotten one is taken over. */
+async function takeHold(world: World, seen: ReadonlyMap<HypervisorName, HostFacts>): Promise<void> {
+  const { claim, ledger, takeOver } = world;
+  for (const [hypervisor, { fence }] of seen) {
+    if (!fence || fence.holder === claim.holder) continue;
+    const live = fence.state === "held" && fence.ageSeconds < FENCE_LIVES_SECONDS;
+    if (live && fence.holder !== ledger.state.holder && !takeOver)
+      throw new EvenkeelError(
+        "EK-HOST-HELD",
+        `${hypervisor} is held by ${fence.holder}, which works on ${fence.manifests}`,
+        { fix: `wait until it ends, or ${FENCE_LIVES_SECONDS} s after it died, or add --take-over` },
+      );
+  }
+  const newest = Math.max(
+    0,
+    ...[...seen.values()].map(({ fence }) => (fence?.holder === claim.holder ? 0 : (fence?.epoch ?? 0))),
+  );
+  if (claim.epoch > newest) return;
+  claim.epoch = Math.max(newest, ledger.state.epoch) + 1;
+  await ledger.update((state) => ({ ...state, epoch: claim.epoch, holder: claim.holder }));
+}

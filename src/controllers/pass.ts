@@ -1,0 +1,94 @@
+import type { TenantName } from "../api/names.ts";
+import type { Refusal } from "../api/reasons.ts";
+import type { Clock } from "../clock/clock.ts";
+import type { Observation } from "../facts/facts.ts";
+import { RoundTrips } from "../hosts/round-trips.ts";
+import type { DocumentKey, Revision } from "../manifests/revision.ts";
+import type { PlanEntry } from "../plan/plan.ts";
+import type { FleetMemory } from "../replicas/memory.ts";
+import type { TenantResult, World } from "./controller.ts";
+import { departures, observeAll, tenantsOf } from "./departures.ts";
+import { lookAtAll } from "./hypervisor.ts";
+import { tenantController } from "./tenant.ts";
+
+/** What one pass over the fleet is given. */
+export interface PassOptions {
+  readonly revision: Revision;
+  readonly clock: Clock;
+  readonly dryRun: boolean;
+  readonly signal: AbortSignal;
+  /** Only these tenants; undefined for all that manifests, memory or marks know. */
+  readonly only: readonly TenantName[] | undefined;
+  /** Deadlines on the hypervisors, in seconds. */
+  readonly lookSeconds: number;
+  readonly changeSeconds: number;
+  readonly show: (tenant: TenantName, entries: readonly PlanEntry[]) => void;
+}
+
+export interface PassResult {
+  readonly tenants: readonly TenantResult[];
+  /** Set when more would be removed at once than goes without approval. */
+  readonly refusal: Refusal | undefined;
+  readonly observation: Observation;
+}
+
+/** One pass: a look at all hypervisors, then every tenant's loop, side by side and in shared round trips. */
+export async function passOver(world: World, options: PassOptions): Promise<PassResult> {
+  const { revision, clock, dryRun, signal } = options;
+  const now = clock.now();
+  const trips = (members: number): RoundTrips =>
+    new RoundTrips({
+      fleet: world.fleet,
+      hosts: world.hosts,
+      members,
+      claim: () => world.claim,
+      freeFence: !dryRun,
+      lookSeconds: options.lookSeconds,
+      changeSeconds: options.changeSeconds,
+      signal,
+      nonce: clock.nonce,
+      schedule: clock.schedule,
+      count: world.count,
+    });
+  const observation = await lookAtAll(world, revision, trips(1), { dryRun, signal });
+  const observed = observeAll(observation.seen, world.ledger.state);
+  await world.ledger.update((state) => ({ ...state, documents: documentsToKeep(state, revision) }));
+  const leaving = departures(revision, world.ledger.state, observed);
+  const everyone = tenantsOf(revision, world.ledger.state, observed);
+  const names = options.only ? everyone.filter((name) => options.only?.includes(name)) : everyone;
+
+  const shared = trips(names.length);
+  const { reconcile } = tenantController(world);
+  const tenants = await Promise.all(
+    names.map(async (tenant) => {
+      try {
+        return await reconcile(tenant, {
+          revision,
+          now,
+          dryRun,
+          signal,
+          observation,
+          departures: leaving,
+          trips: shared,
+          fresh: clock.incarnation,
+          show: options.show,
+        });
+      } finally {
+        shared.leave();
+      }
+    }),
+  );
+  return { tenants, refusal: leaving.refusal, observation };
+}
+
+/** Documents in force, and those of what is gone from the tree but not yet from the hypervisors. */
+function documentsToKeep(memory: FleetMemory, revision: Revision): FleetMemory["documents"] {
+  const departing = Object.entries(memory.documents).filter(([key, { object }]) => {
+    if (revision.documents.has(key as DocumentKey)) return false;
+    if (object.kind === "Tenant") return memory.tenants[object.metadata.name] !== undefined;
+    if (object.kind !== "Subnet") return false;
+    const { namespace, name } = object.metadata;
+    return memory.tenants[namespace]?.segments[name] !== undefined;
+  });
+  return { ...Object.fromEntries(departing), ...Object.fromEntries(revision.documents) };
+}

@@ -1,0 +1,129 @@
+import type { Ipv4 } from "../api/addresses.ts";
+import type { HypervisorName, Incarnation, SubnetName, TenantName } from "../api/names.ts";
+import type { HostFacts, Observation, Unseen } from "../facts/facts.ts";
+import { type HostTraits, traitsOf } from "../facts/traits.ts";
+import type { Revision, TenantManifests } from "../manifests/revision.ts";
+import type { DiffOptions } from "../plan/diff.ts";
+import type { Sighting } from "../replicas/evidence.ts";
+import { observe } from "../resources/index.ts";
+import { namespaceOf, subnetOfLabels, tenantOf } from "../resources/marks.ts";
+import type { Resource } from "../resources/resource.ts";
+import type { PullPolicy } from "../hosts/execute.ts";
+import type { ContainerRequest } from "../hosts/host.ts";
+import type { TenantMemory } from "../replicas/memory.ts";
+import type { Pass, World } from "./controller.ts";
+import { inForce } from "./departures.ts";
+
+/** Everything a tenant's round is decided from, besides the ledger: its documents, and what the looks showed of it. */
+export interface Sight extends Sighting, DiffOptions {
+  readonly tenant: TenantName;
+  readonly wanted: TenantManifests | undefined;
+  readonly leaving: ReadonlySet<SubnetName> | "everything";
+  /** Why nothing of it may be changed; undefined when all is well. */
+  readonly held: string | undefined;
+  readonly facts: ReadonlyMap<HypervisorName, HostFacts>;
+  readonly unseen: ReadonlyMap<HypervisorName, Unseen>;
+  readonly traits: ReadonlyMap<HypervisorName, HostTraits>;
+  readonly foreignVxlanIds: ReadonlySet<number>;
+}
+
+/** The tenant as one observation shows it. */
+export function sightOf(
+  world: World,
+  pass: Pass,
+  tenant: TenantName,
+  { seen: facts, unseen }: Observation,
+): Sight {
+  const { fleet, ledger } = world;
+  const { revision, departures } = pass;
+  const seen = new Set(facts.keys());
+  const withDocker = new Set([...facts].flatMap(([name, { containers }]) => (containers ? [name] : [])));
+  const isGone = departures.tenants.has(tenant) || ledger.state.tenants[tenant]?.down === true;
+  return {
+    fleet,
+    tenant,
+    wanted: inForce(tenant, revision, ledger.state),
+    leaving: isGone ? "everything" : (departures.subnets.get(tenant) ?? new Set()),
+    held: isGone ? undefined : heldBecause(tenant, pass),
+    facts,
+    unseen,
+    seen,
+    withDocker,
+    visible: withDocker,
+    observed: [...facts.values()]
+      .flatMap((one) => observe(one, fleet))
+      .filter((resource) => resource.tenant === tenant),
+    connections: connectionsOf(facts, namespaceOf(fleet, tenant)),
+    answers: new Map<Incarnation, boolean>(),
+    traits: new Map(
+      [...facts].map(([name, one]) => [
+        name,
+        traitsOf(one, revision.hypervisors.get(name)?.spec.uplink?.device),
+      ]),
+    ),
+    foreignVxlanIds: foreignVxlanIds(world, facts),
+  };
+}
+
+function heldBecause(tenant: TenantName, { revision }: Pass): string | undefined {
+  const manifests = revision.tenants.get(tenant);
+  if (manifests) return manifests.held;
+  return revision.complete
+    ? "its files are gone; its removal waits for approval"
+    : "its files are gone, but the tree could not be read whole";
+}
+
+/**
+ * The same after operations whose effects are known. Connections have to be counted anew; a dry pass, which asks what will
+ * come in the end, takes it that they end.
+ */
+export const afterwards = (sight: Sight, observed: readonly Resource[], { dryRun }: Pass): Sight => ({
+  ...sight,
+  observed,
+  connections: dryRun ? {} : undefined,
+});
+
+/** Whether nothing of a tenant that was to go is left anywhere, so that it can be forgotten. */
+export function isOver(
+  { leaving, observed, visible, tenant }: Sight,
+  memory: TenantMemory | undefined,
+  revision: Revision,
+): boolean {
+  if (leaving !== "everything" || !memory || observed.length > 0 || memory.replicas.length > 0) return false;
+  const heldDown = memory.down && revision.tenants.has(tenant);
+  return (
+    !heldDown && memory.hypervisors.every((name) => visible.has(name) || !revision.hypervisors.has(name))
+  );
+}
+
+/** How each container's image may be fetched, as its subnet's document says. */
+export const pullPolicies =
+  ({ wanted }: Sight) =>
+  ({ labels }: ContainerRequest): PullPolicy => {
+    const subnet = subnetOfLabels(labels);
+    return (subnet && wanted?.subnets.get(subnet)?.spec.workload.imagePullPolicy) ?? "IfNotPresent";
+  };
+
+/** Counted in the gateway, which every connection from outside passes. */
+function connectionsOf(
+  facts: ReadonlyMap<HypervisorName, HostFacts>,
+  namespace: string,
+): Readonly<Record<Ipv4, number>> | undefined {
+  const counted = [...facts.values()].flatMap((one) => {
+    const connections = one.namespaces.get(namespace)?.connections;
+    return connections ? [connections] : [];
+  });
+  return counted.length === 0 ? undefined : Object.assign({}, ...counted);
+}
+
+/** VXLAN ids in any namespace that is not our fleet's. */
+function foreignVxlanIds(
+  { fleet }: World,
+  facts: ReadonlyMap<HypervisorName, HostFacts>,
+): ReadonlySet<number> {
+  const ids = [...facts.values()].flatMap(({ own, namespaces }) => [
+    ...own.links,
+    ...[...namespaces.values()].filter(({ name }) => !tenantOf(fleet, name)).flatMap(({ links }) => links),
+  ]);
+  return new Set(ids.flatMap(({ vxlan }) => vxlan?.id ?? []));
+}

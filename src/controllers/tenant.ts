@@ -1,0 +1,96 @@
+import type { TenantName } from "../api/names.ts";
+import { asItStands, compile } from "../desired/compile.ts";
+import { execute } from "../hosts/execute.ts";
+import { diff } from "../plan/diff.ts";
+import { effects } from "../plan/effects.ts";
+import { guardNames } from "../plan/guard.ts";
+import { order } from "../plan/order.ts";
+import { isTellingToEnd } from "../plan/plan.ts";
+import { withTenant } from "../replicas/memory.ts";
+import { step } from "../replicas/step.ts";
+import type { Resource } from "../resources/resource.ts";
+import type { Controller, Pass, TenantResult, World } from "./controller.ts";
+import { drainingNamespaces } from "./hypervisor.ts";
+import { ask } from "./readiness.ts";
+import { Report } from "./report.ts";
+import { afterwards, isOver, pullPolicies, type Sight, sightOf } from "./sight.ts";
+
+/** More rounds than the longest chain of steps that needs no look in between. */
+const ROUNDS = 12;
+
+/**
+ * The loop: reads all it needs, closes the gap, looks again. Level-based: it does not matter why it was called.
+ *
+ * A round decides and acts. While the effects of what was done are known, the next round goes on from them without another
+ * look; the look at the end tells whether they are true.
+ */
+export const tenantController = (world: World): Controller<TenantName, TenantResult> => ({
+  name: "tenant",
+
+  async reconcile(tenant, pass) {
+    const { ledger, hosts, fleet } = world;
+    const { now, fresh, trips, signal, revision } = pass;
+    const memory = () => ledger.state.tenants[tenant];
+    const report = new Report(tenant);
+    let sight = sightOf(world, pass, tenant, pass.observation);
+    if (sight.held !== undefined) return report.held(sight.held);
+
+    for (let round = 0; round < ROUNDS; round++) {
+      const next = step({ ...sight, fleet: ledger.state, hypervisors: revision.hypervisors, now, fresh });
+      await ledger.update((state) => withTenant(state, tenant, next.memory, now)); // remember, then act
+
+      const differences = diff(desired(world, sight, pass, "tell"), sight.observed, sight);
+      const plan = guardNames(order(report.notFailed(differences)), sight.facts, fleet);
+      report.decided(next, plan.notes);
+      if (plan.entries.length > 0) pass.show(tenant, plan.entries);
+
+      const means = {
+        tenant,
+        hosts,
+        trips,
+        signal,
+        observed: sight.observed,
+        pullPolicy: pullPolicies(sight),
+      };
+      const outcome = pass.dryRun ? { done: plan.entries, failures: [] } : await execute(plan.entries, means);
+      report.did(outcome, plan.entries);
+
+      sight = afterwards(sight, effects(outcome.done, sight.observed), pass);
+      const answers = await ask(sight, next.memory, pass);
+      const news = answers.size > sight.answers.size;
+      sight = { ...sight, answers };
+      if (plan.entries.length === 0 && !news) break;
+      if (!pass.dryRun && plan.entries.some(isTellingToEnd)) break; // what a workload does then cannot be foreseen
+    }
+
+    if (!pass.dryRun && !report.didNothing) {
+      const looked = await trips.look(memory()?.hypervisors ?? [], drainingNamespaces(ledger.state, tenant));
+      sight = sightOf(world, pass, tenant, looked);
+      report.verified(diff(desired(world, sight, pass, "told"), sight.observed, sight));
+    }
+    if (isOver(sight, memory(), revision))
+      await ledger.update((state) => withTenant(state, tenant, undefined, now));
+    return report.result(sight, memory(), now);
+  },
+});
+
+/** What should stand. `tell`: workloads that are to end are told so by this plan; `told`: they were. */
+function desired(world: World, sight: Sight, { now, revision }: Pass, ending: "tell" | "told"): Resource[] {
+  const memory = world.ledger.state.tenants[sight.tenant];
+  if (!memory || (sight.leaving === "everything" && memory.replicas.length === 0)) return [];
+  const document = sight.wanted?.tenant;
+  const signals = ending === "tell";
+  if (!document) return asItStands(sight.observed, memory, { fleet: world.fleet, signals, now });
+  return compile({
+    fleet: world.fleet,
+    tenant: document,
+    subnets: [...(sight.wanted?.subnets.values() ?? [])].filter(
+      ({ metadata }) => memory.segments[metadata.name],
+    ),
+    memory,
+    hypervisors: revision.hypervisors,
+    traits: sight.traits,
+    signals,
+    now,
+  });
+}

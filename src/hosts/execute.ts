@@ -1,0 +1,187 @@
+import { EvenkeelError } from "../api/errors.ts";
+import type { HypervisorName, TenantName } from "../api/names.ts";
+import { isBeforeStart, operationsOf } from "../plan/order.ts";
+import type { PlanEntry } from "../plan/plan.ts";
+import type { ContainerState } from "../resources/container.ts";
+import type { EngineOperation, Operation, ScriptOperation } from "../resources/operation.ts";
+import type { Resource } from "../resources/resource.ts";
+import type { ContainerEngine, ContainerRequest, Host } from "./host.ts";
+import type { Block } from "./render.ts";
+import type { RoundTrips } from "./round-trips.ts";
+
+/** How an image may be fetched, as a workload says it. */
+export type PullPolicy = "Always" | "IfNotPresent" | "Never";
+
+/** Something that did not go as planned. */
+export interface Failure {
+  readonly hypervisor: HypervisorName;
+  /** The entry's name where one alone failed; undefined when a whole batch did. */
+  readonly name: string | undefined;
+  readonly message: string;
+}
+
+/** What came of a plan: which entries took effect as far as is known, and what failed. */
+export interface Outcome {
+  readonly done: readonly PlanEntry[];
+  readonly failures: readonly Failure[];
+}
+
+export interface ExecuteOptions {
+  readonly tenant: TenantName;
+  readonly hosts: ReadonlyMap<HypervisorName, Host>;
+  readonly trips: RoundTrips;
+  /** The tenant's resources, to find the containers that ports are put into. */
+  readonly observed: readonly Resource[];
+  readonly pullPolicy: (request: ContainerRequest) => PullPolicy;
+  readonly signal: AbortSignal;
+}
+
+/**
+ * Carries a plan out: one batch a hypervisor, or two where containers are started in between, hypervisors side by side.
+ * It never throws for what a hypervisor refuses: the next look tells what is true.
+ */
+export async function execute(entries: readonly PlanEntry[], options: ExecuteOptions): Promise<Outcome> {
+  const failures: Failure[] = [];
+  const byHost = new Map<HypervisorName, PlanEntry[]>();
+  for (const entry of entries) byHost.set(entry.hypervisor, [...(byHost.get(entry.hypervisor) ?? []), entry]);
+  const running = await runningSandboxes(entries, options, failures);
+  const starting = new Set([...byHost.keys()].filter((name) => byHost.get(name)?.some(startsContainer)));
+
+  const early = blocks(byHost, options.tenant, running, failures, (hypervisor, operation) =>
+    starting.has(hypervisor) ? isBeforeStart(operation) : true,
+  );
+  const [, started] = await Promise.all([
+    runBlocks(early, options, failures),
+    Promise.all(
+      [...starting].map((name) => startContainers(name, byHost.get(name) ?? [], options, failures)),
+    ),
+  ]);
+  const sandboxes = new Map([...running, ...started.flatMap((map) => [...map])]);
+  const late = blocks(
+    byHost,
+    options.tenant,
+    sandboxes,
+    failures,
+    (hypervisor, operation) => starting.has(hypervisor) && !isBeforeStart(operation),
+  );
+  await runBlocks(late, options, failures);
+
+  const failed = ({ hypervisor, name }: PlanEntry): boolean =>
+    failures.some((failure) => failure.hypervisor === hypervisor && (failure.name ?? name) === name);
+  return { done: entries.filter((entry) => !failed(entry)), failures };
+}
+
+const isEngine = (operation: Operation): operation is EngineOperation => operation.tool === "engine";
+const isScript = (operation: Operation): operation is ScriptOperation => operation.tool !== "engine";
+const startsContainer = ({ operations }: PlanEntry): boolean => operations.some(isEngine);
+const sandboxNeeded = ({ operations }: PlanEntry): string | undefined =>
+  operations.filter(isScript).find(({ sandboxOf }) => sandboxOf !== undefined)?.sandboxOf;
+
+/** Sandboxes of containers that run already and get a port again. */
+async function runningSandboxes(
+  entries: readonly PlanEntry[],
+  { hosts, observed, signal }: ExecuteOptions,
+  failures: Failure[],
+): Promise<Map<string, string>> {
+  const started = new Set(entries.filter(startsContainer).map(({ name }) => name));
+  const wanted = new Map<string, PlanEntry>();
+  for (const entry of entries) {
+    const container = sandboxNeeded(entry);
+    if (container !== undefined && !started.has(container)) wanted.set(container, entry);
+  }
+  const found = new Map<string, string>();
+  await Promise.all(
+    [...wanted].map(async ([container, { hypervisor }]) => {
+      const state = observed.find(({ kind, name }) => kind === "container" && name === container)?.state;
+      const id = (state as ContainerState | undefined)?.id;
+      try {
+        const path = id && (await hosts.get(hypervisor)?.containers.sandbox(id, signal));
+        if (path) found.set(container, path);
+      } catch (error) {
+        failures.push(failure(hypervisor, container, error));
+      }
+    }),
+  );
+  return found;
+}
+
+function failure(hypervisor: HypervisorName, name: string, error: unknown): Failure {
+  if (!(error instanceof EvenkeelError)) throw error;
+  return { hypervisor, name, message: error.message };
+}
+
+/** The blocks of one round; an entry whose sandbox is not known is left out and counted as failed. */
+function blocks(
+  byHost: ReadonlyMap<HypervisorName, readonly PlanEntry[]>,
+  tenant: TenantName,
+  sandboxes: ReadonlyMap<string, string>,
+  failures: Failure[],
+  choose: (hypervisor: HypervisorName, operation: ScriptOperation) => boolean,
+): Map<HypervisorName, Block> {
+  const result = new Map<HypervisorName, Block>();
+  for (const [hypervisor, entries] of byHost) {
+    const possible = entries.filter((entry) => {
+      const container = sandboxNeeded(entry);
+      const now = entry.operations
+        .filter(isScript)
+        .some((one) => one.sandboxOf !== undefined && choose(hypervisor, one));
+      if (!now || container === undefined || sandboxes.has(container)) return true;
+      failures.push({ hypervisor, name: entry.name, message: `container ${container} does not run` });
+      return false;
+    });
+    const operations = operationsOf(possible)
+      .filter(isScript)
+      .filter((operation) => choose(hypervisor, operation));
+    if (operations.length > 0) result.set(hypervisor, { tenant, operations, sandboxes });
+  }
+  return result;
+}
+
+async function runBlocks(
+  all: ReadonlyMap<HypervisorName, Block>,
+  { trips }: ExecuteOptions,
+  failures: Failure[],
+): Promise<void> {
+  if (all.size === 0) return;
+  for (const [hypervisor, { ok, message }] of await trips.change(all))
+    if (!ok) failures.push({ hypervisor, name: undefined, message });
+}
+
+async function startContainers(
+  hypervisor: HypervisorName,
+  entries: readonly PlanEntry[],
+  { hosts, pullPolicy, signal }: ExecuteOptions,
+  failures: Failure[],
+): Promise<Map<string, string>> {
+  const started = new Map<string, string>();
+  const engine = hosts.get(hypervisor)?.containers;
+  const requests = entries.flatMap(({ operations }) =>
+    operations.filter(isEngine).map(({ request }) => request),
+  );
+  if (!engine) return started;
+  const images = new Map<string, Promise<void>>();
+  await Promise.all(
+    requests.map(async (request) => {
+      const image =
+        images.get(request.image) ?? fetchImage(engine, request.image, pullPolicy(request), signal);
+      images.set(request.image, image);
+      try {
+        await image;
+        started.set(request.name, (await engine.start(request, signal)).sandbox);
+      } catch (error) {
+        failures.push(failure(hypervisor, request.name, error));
+      }
+    }),
+  );
+  return started;
+}
+
+async function fetchImage(
+  engine: ContainerEngine,
+  image: string,
+  policy: PullPolicy,
+  signal: AbortSignal,
+): Promise<void> {
+  const present = policy !== "Always" && (await engine.imageId(image, signal)) !== undefined;
+  if (!present && policy !== "Never") await engine.pull(image, signal);
+}

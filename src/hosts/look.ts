@@ -1,0 +1,54 @@
+import { EvenkeelError } from "../api/errors.ts";
+import type { FleetName } from "../api/names.ts";
+import type { HostFacts } from "../facts/facts.ts";
+import { parseLook } from "../facts/parse.ts";
+import { lookScript } from "../facts/script.ts";
+import { tenantOf } from "../resources/marks.ts";
+import type { Host } from "./host.ts";
+
+export interface LookOptions {
+  readonly fleet: FleetName;
+  /** Namespaces whose connections are to be counted. */
+  readonly draining: readonly string[];
+  readonly freeFence: boolean;
+  readonly holder: string;
+  readonly lookSeconds: number;
+  readonly signal: AbortSignal;
+  readonly nonce: () => string;
+}
+
+/**
+ * Looks at one hypervisor: one exec, and beside it Docker's list over the same connection.
+ * @throws EvenkeelError EK-HOST-UNREACHABLE, EK-HOST-KEY, EK-LOOK-INCOMPLETE: then nothing is known, least of all that
+ *   something is not there
+ */
+export async function look(host: Host, options: LookOptions): Promise<HostFacts> {
+  const { fleet, draining, freeFence, holder, lookSeconds, signal } = options;
+  const nonce = options.nonce();
+  const script = lookScript({
+    fleet,
+    nonce,
+    draining,
+    ...(freeFence && { freeFenceOf: encodeURIComponent(holder) }),
+  });
+  const [result, containers] = await Promise.all([
+    host.run(script, { deadlineSeconds: lookSeconds, signal }),
+    host.containers.list(signal).catch(unanswered),
+  ]);
+  if (result.state === "unknown" || result.code !== 0)
+    throw new EvenkeelError(
+      "EK-LOOK-INCOMPLETE",
+      `the look at ${host.name} did not end well: ${result.state === "unknown" ? "the connection was lost" : `exit ${result.code}`}${result.stderr ? `: ${result.stderr.trim().slice(0, 300)}` : ""}`,
+    );
+  return parseLook(host.name, result.stdout, {
+    nonce,
+    containers,
+    ours: (name) => tenantOf(fleet, name) !== undefined,
+  });
+}
+
+/** Docker that does not answer is not Docker without containers. */
+function unanswered(error: unknown): undefined {
+  if (error instanceof EvenkeelError) return undefined;
+  throw error;
+}

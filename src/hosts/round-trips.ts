@@ -1,0 +1,209 @@
+import type { FleetName, HypervisorName } from "../api/names.ts";
+import { EvenkeelError } from "../api/errors.ts";
+import type { Observation, Unseen, HostFacts } from "../facts/facts.ts";
+import { Convoy } from "./convoy.ts";
+import { probe, type ProbeTarget } from "./probe.ts";
+import { type Block, changeScript, type FenceClaim, FENCED } from "./render.ts";
+import type { Host } from "./host.ts";
+import { look } from "./look.ts";
+
+/** What came of one tenant's block on one hypervisor. */
+export interface BlockResult {
+  readonly ok: boolean;
+  /** What the tool that failed said; empty when it went well. */
+  readonly message: string;
+}
+
+type Request =
+  | {
+      readonly what: "look";
+      readonly hypervisors: readonly HypervisorName[];
+      readonly draining: readonly string[];
+    }
+  | { readonly what: "change"; readonly blocks: ReadonlyMap<HypervisorName, Block> }
+  | { readonly what: "probe"; readonly hypervisor: HypervisorName; readonly targets: readonly ProbeTarget[] };
+type Answer = Observation | ReadonlyMap<HypervisorName, BlockResult> | ReadonlyMap<string, boolean>;
+
+/** Counted for people: how often hypervisors were asked, and for what. */
+export interface TripCount {
+  looks: number;
+  changes: number;
+  probes: number;
+}
+
+export interface RoundTripOptions {
+  readonly fleet: FleetName;
+  readonly hosts: ReadonlyMap<HypervisorName, Host>;
+  /** How many tenants travel together. */
+  readonly members: number;
+  readonly claim: () => FenceClaim;
+  /** Frees the fence with each look: for a controller that may end after any of them. */
+  readonly freeFence: boolean;
+  readonly lookSeconds: number;
+  readonly changeSeconds: number;
+  readonly signal: AbortSignal;
+  readonly nonce: () => string;
+  readonly schedule: (action: () => void, milliseconds: number) => () => void;
+  readonly count: TripCount;
+}
+
+/** A late tenant holds the others up for at most this long, in milliseconds. */
+const PATIENCE = 10_000;
+
+/** The round trips of one pass, shared by its tenants. */
+export class RoundTrips {
+  readonly #options: RoundTripOptions;
+  readonly #convoy: Convoy<Request, Answer>;
+
+  constructor(options: RoundTripOptions) {
+    this.#options = options;
+    this.#convoy = new Convoy({
+      members: options.members,
+      travel: (requests) => this.#travel(requests),
+      patience: PATIENCE,
+      schedule: options.schedule,
+    });
+  }
+
+  /** Looks at hypervisors. `draining`: namespaces whose connections are to be counted. */
+  async look(hypervisors: readonly HypervisorName[], draining: readonly string[]): Promise<Observation> {
+    return (await this.#convoy.stop({ what: "look", hypervisors, draining })) as Observation;
+  }
+
+  /** Runs one block on each hypervisor named. */
+  async change(
+    blocks: ReadonlyMap<HypervisorName, Block>,
+  ): Promise<ReadonlyMap<HypervisorName, BlockResult>> {
+    return (await this.#convoy.stop({ what: "change", blocks })) as ReadonlyMap<HypervisorName, BlockResult>;
+  }
+
+  /** Which of the targets accept a connection from the gateway on that hypervisor. Those not heard of are left out. */
+  async probe(
+    hypervisor: HypervisorName,
+    targets: readonly ProbeTarget[],
+  ): Promise<ReadonlyMap<string, boolean>> {
+    return (await this.#convoy.stop({ what: "probe", hypervisor, targets })) as ReadonlyMap<string, boolean>;
+  }
+
+  leave(): void {
+    this.#convoy.leave();
+  }
+
+  /** Changes first, then probes, then looks: whoever looks sees what the others of this stop have done. */
+  async #travel(requests: readonly Request[]): Promise<readonly Answer[]> {
+    const changes = requests.filter((request) => request.what === "change");
+    const probes = requests.filter((request) => request.what === "probe");
+    const looks = requests.filter((request) => request.what === "look");
+    const changed = await this.#change(changes.map(({ blocks }) => blocks));
+    const [probed, seen] = await Promise.all([this.#probe(probes), this.#look(looks)]);
+    return requests.map((request) => {
+      if (request.what === "change") return pick(changed, request.blocks);
+      return request.what === "look" ? seen : (probed.get(request.hypervisor) ?? new Map());
+    });
+  }
+
+  async #look(requests: readonly Extract<Request, { what: "look" }>[]): Promise<Observation> {
+    const draining = [...new Set(requests.flatMap((request) => request.draining))];
+    const names = [...new Set(requests.flatMap(({ hypervisors }) => hypervisors))];
+    const seen = new Map<HypervisorName, HostFacts>();
+    const unseen = new Map<HypervisorName, Unseen>();
+    await Promise.all(
+      names.map(async (hypervisor) => {
+        const host = this.#options.hosts.get(hypervisor);
+        if (!host) return;
+        this.#options.count.looks++;
+        try {
+          seen.set(
+            hypervisor,
+            await look(host, { ...this.#options, draining, holder: this.#options.claim().holder }),
+          );
+        } catch (error) {
+          unseen.set(hypervisor, { hypervisor, error: error as Error });
+        }
+      }),
+    );
+    return { seen, unseen };
+  }
+
+  async #change(
+    all: readonly ReadonlyMap<HypervisorName, Block>[],
+  ): Promise<ReadonlyMap<HypervisorName, ReadonlyMap<string, BlockResult>>> {
+    const blocks = new Map<HypervisorName, Block[]>();
+    for (const map of all)
+      for (const [hypervisor, block] of map)
+        blocks.set(hypervisor, [...(blocks.get(hypervisor) ?? []), block]);
+    const results = await Promise.all(
+      [...blocks].map(
+        async ([hypervisor, own]) => [hypervisor, await this.#changeOne(hypervisor, own)] as const,
+      ),
+    );
+    return new Map(results);
+  }
+
+  async #changeOne(
+    hypervisor: HypervisorName,
+    blocks: readonly Block[],
+  ): Promise<ReadonlyMap<string, BlockResult>> {
+    const { fleet, hosts, nonce, claim, changeSeconds, signal, count } = this.#options;
+    const mark = nonce();
+    const all = (message: string): Map<string, BlockResult> =>
+      new Map(blocks.map(({ tenant }) => [tenant, { ok: false, message }]));
+    const host = hosts.get(hypervisor);
+    if (!host) return all("no such hypervisor");
+    count.changes++;
+    try {
+      const script = changeScript(fleet, mark, claim(), blocks);
+      const { state, code, stdout, stderr } = await host.run(script, {
+        deadlineSeconds: changeSeconds,
+        signal,
+      });
+      if (code === FENCED) return all(`another controller has taken ${hypervisor} over (${stderr.trim()})`);
+      const results = readResults(stdout, mark);
+      const rest =
+        state === "unknown" ? "the connection was lost; it may have been carried out" : stderr.trim();
+      return new Map(
+        blocks.map(({ tenant }) => [tenant, results.get(tenant) ?? { ok: false, message: rest }]),
+      );
+    } catch (error) {
+      if (error instanceof EvenkeelError) return all(error.message);
+      throw error;
+    }
+  }
+
+  async #probe(
+    requests: readonly Extract<Request, { what: "probe" }>[],
+  ): Promise<ReadonlyMap<HypervisorName, ReadonlyMap<string, boolean>>> {
+    const targets = new Map<HypervisorName, ProbeTarget[]>();
+    for (const { hypervisor, targets: own } of requests)
+      targets.set(hypervisor, [...(targets.get(hypervisor) ?? []), ...own]);
+    const results = await Promise.all(
+      [...targets].map(async ([hypervisor, all]) => {
+        const host = this.#options.hosts.get(hypervisor);
+        this.#options.count.probes++;
+        // A prober that does not answer says nothing about those it was to ask.
+        const answers = host && (await probe(host, all, this.#options.signal).catch(() => undefined));
+        return [hypervisor, answers ?? new Map<string, boolean>()] as const;
+      }),
+    );
+    return new Map(results);
+  }
+}
+
+function pick(
+  changed: ReadonlyMap<HypervisorName, ReadonlyMap<string, BlockResult>>,
+  blocks: ReadonlyMap<HypervisorName, Block>,
+): ReadonlyMap<HypervisorName, BlockResult> {
+  const lost = { ok: false, message: "no answer" };
+  return new Map([...blocks].map(([name, { tenant }]) => [name, changed.get(name)?.get(tenant) ?? lost]));
+}
+
+/** Reads `#>NONCE TENANT CODE` and what was printed after it. */
+function readResults(stdout: string, mark: string): Map<string, BlockResult> {
+  const results = new Map<string, BlockResult>();
+  for (const part of `\n${stdout}`.split(`\n#>${mark} `).slice(1)) {
+    const [head = "", ...text] = part.split("\n");
+    const [tenant = "", code] = head.split(" ");
+    if (code !== undefined) results.set(tenant, { ok: code === "0", message: text.join("\n").trim() });
+  }
+  return results;
+}
