@@ -70,7 +70,7 @@ export async function openSession(
       fleet: revision.fleet,
       ledger,
       hosts,
-      claim: { epoch: 0, holder, manifests: revision.directory },
+      claim: { epoch: 0, ledger: "", holder, manifests: revision.directory },
       takeOver: options.takeOver ?? false,
       count: { looks: 0, changes: 0, probes: 0 },
     },

@@ -24,8 +24,8 @@ export interface World {
   readonly fleet: FleetName;
   readonly ledger: Ledger;
   readonly hosts: ReadonlyMap<HypervisorName, Host>;
-  /** Who this controller is on the hypervisors' fences; the epoch is set when it takes hold of them. */
-  readonly claim: FenceClaim & { epoch: number };
+  /** Who this controller is on the hypervisors' fences; set when it takes hold of them. */
+  claim: FenceClaim;
   readonly takeOver: boolean;
   readonly count: TripCount;
 }

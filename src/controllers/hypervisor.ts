@@ -20,7 +20,7 @@ export async function lookAtAll(
   world: World,
   revision: Revision,
   trips: RoundTrips,
-  options: { dryRun: boolean; signal: AbortSignal },
+  options: { dryRun: boolean; signal: AbortSignal; nonce: () => string },
 ): Promise<Observation> {
   const names = [...revision.hypervisors.keys()];
   const unfit = await meet(world, revision, names, options.signal);
@@ -28,7 +28,7 @@ export async function lookAtAll(
     names.filter((name) => !unfit.has(name)),
     drainingNamespaces(world.ledger.state),
   );
-  if (!options.dryRun) await takeHold(world, seen);
+  if (!options.dryRun) await takeHold(world, seen, options.nonce);
   const known = world.ledger.state.seen;
   const met = [...seen.keys()].filter((name) => !known.includes(name));
   if (met.length > 0) await world.ledger.update((state) => ({ ...state, seen: [...state.seen, ...met] }));
@@ -75,23 +75,25 @@ export const drainingNamespaces = ({ fleet, tenants }: FleetMemory, only?: Tenan
     .map(([tenant]) => namespaceOf(fleet, tenant));
 
 /** Compares the fences with our own claim: a live one of somebody else refuses, a free or forgotten one is taken over. */
-async function takeHold(world: World, seen: ReadonlyMap<HypervisorName, HostFacts>): Promise<void> {
-  const { claim, ledger, takeOver } = world;
-  for (const [hypervisor, { fence }] of seen) {
-    if (!fence || fence.holder === claim.holder) continue;
-    const live = fence.state === "held" && fence.ageSeconds < FENCE_LIVES_SECONDS;
-    if (live && fence.holder !== ledger.state.holder && !takeOver)
-      throw new EvenkeelError(
-        "EK-HOST-HELD",
-        `${hypervisor} is held by ${fence.holder}, which works on ${fence.manifests}`,
-        { fix: `wait until it ends, or ${FENCE_LIVES_SECONDS} s after it died, or add --take-over` },
-      );
-  }
-  const newest = Math.max(
-    0,
-    ...[...seen.values()].map(({ fence }) => (fence?.holder === claim.holder ? 0 : (fence?.epoch ?? 0))),
+async function takeHold(
+  world: World,
+  seen: ReadonlyMap<HypervisorName, HostFacts>,
+  nonce: () => string,
+): Promise<void> {
+  const { ledger, takeOver } = world;
+  const id = ledger.state.id || nonce();
+  const others = [...seen].flatMap(([hypervisor, { fence }]) =>
+    fence && fence.ledger !== id ? [{ hypervisor, ...fence }] : [],
   );
-  if (claim.epoch > newest) return;
-  claim.epoch = Math.max(newest, ledger.state.epoch) + 1;
-  await ledger.update((state) => ({ ...state, epoch: claim.epoch, holder: claim.holder }));
+  const live = others.find(({ state, ageSeconds }) => state === "held" && ageSeconds < FENCE_LIVES_SECONDS);
+  if (live && !takeOver)
+    throw new EvenkeelError(
+      "EK-HOST-HELD",
+      `${live.hypervisor} is held by ${live.holder}, which works on ${live.manifests}`,
+      { fix: `wait until it ends, or ${FENCE_LIVES_SECONDS} s after it died, or add --take-over` },
+    );
+  const newest = Math.max(ledger.state.epoch, ...others.map(({ epoch }) => epoch));
+  if (world.claim.ledger === id && world.claim.epoch >= newest) return;
+  world.claim = { ...world.claim, ledger: id, epoch: newest + 1 };
+  await ledger.update((state) => ({ ...state, id, epoch: newest + 1 }));
 }

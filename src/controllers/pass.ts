@@ -50,7 +50,11 @@ export async function passOver(world: World, options: PassOptions): Promise<Pass
       schedule: clock.schedule,
       count: world.count,
     });
-  const observation = await lookAtAll(world, revision, trips(1), { dryRun, signal });
+  const observation = await lookAtAll(world, revision, trips(1), {
+    dryRun,
+    signal,
+    nonce: clock.nonce,
+  });
   const observed = observeAll(observation.seen, world.ledger.state);
   await world.ledger.update((state) => ({ ...state, documents: documentsToKeep(state, revision) }));
   const leaving = departures(revision, world.ledger.state, observed);

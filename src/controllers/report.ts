@@ -1,5 +1,5 @@
 import { EvenkeelError } from "../api/errors.ts";
-import { replicaName, type TenantName } from "../api/names.ts";
+import { type HypervisorName, replicaName, type TenantName } from "../api/names.ts";
 import type { Note, Refusal } from "../api/reasons.ts";
 import type { Failure, Outcome } from "../hosts/execute.ts";
 import type { PlanEntry } from "../plan/plan.ts";
@@ -46,6 +46,11 @@ export class Report {
   /** What still differs after everything was done: it did not take effect, or somebody undid it. */
   verified(left: readonly PlanEntry[]): void {
     this.#left = left;
+  }
+
+  /** Where something was changed, or was to be. */
+  get hypervisors(): readonly HypervisorName[] {
+    return [...this.#entries, ...this.#failures].map(({ hypervisor }) => hypervisor);
   }
 
   get didNothing(): boolean {

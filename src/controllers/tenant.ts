@@ -64,7 +64,8 @@ export const tenantController = (world: World): Controller<TenantName, TenantRes
     }
 
     if (!pass.dryRun && !report.didNothing) {
-      const looked = await trips.look(memory()?.hypervisors ?? [], drainingNamespaces(ledger.state, tenant));
+      const places = new Set([...(memory()?.hypervisors ?? []), ...report.hypervisors]);
+      const looked = await trips.look([...places], drainingNamespaces(ledger.state, tenant));
       sight = sightOf(world, pass, tenant, looked);
       report.verified(diff(desired(world, sight, pass, "told"), sight.observed, sight));
     }

@@ -88,6 +88,8 @@ export interface FenceFact {
   readonly state: "held" | "free";
   /** Seconds since the fence was written. */
   readonly ageSeconds: number;
+  /** Identity of the holder's ledger: the same one is our own, from before. */
+  readonly ledger: string;
   /** `machine:pid`. */
   readonly holder: string;
   /** Real path of the holder's manifests. */

@@ -122,12 +122,13 @@ function parseConnections(text: string): Record<string, number> {
 }
 
 function parseFence(text: string): FenceFact | undefined {
-  const [epoch, state, age, holder, manifests] = text.trim().split(" ");
-  if (!epoch || !age || !holder || (state !== "held" && state !== "free")) return undefined;
+  const [epoch, state, age, ledger, holder, manifests] = text.trim().split(" ");
+  if (!epoch || !age || !ledger || !holder || (state !== "held" && state !== "free")) return undefined;
   return {
     epoch: Number(epoch),
     state,
     ageSeconds: Number(age),
+    ledger,
     holder: decodeURIComponent(holder),
     manifests: decodeURIComponent(manifests ?? ""),
   };

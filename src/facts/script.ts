@@ -7,7 +7,7 @@ export interface LookRequest {
   readonly nonce: string;
   /** Namespaces with a drain in progress: their connections are read too (11 ms each, so only theirs). */
   readonly draining: readonly string[];
-  /** A controller that ends frees its fence with its last look, at no further round trip. */
+  /** Identity of the ledger whose fence is freed: a controller that may end does so with its look, at no further round trip. */
   readonly freeFenceOf?: string;
 }
 
@@ -54,9 +54,9 @@ h boot; cat /proc/sys/kernel/random/boot_id
 h fence
 F=${fleetDirectory(fleet)}/fence
 if [ -e "$F" ]; then
-  read -r epoch state at holder manifests < "$F"
-  ${freeFenceOf === undefined ? ":" : `[ "$holder" = '${freeFenceOf}' ] && [ "$state" = held ] && printf '%s free %s %s %s\\n' "$epoch" "$at" "$holder" "$manifests" > "$F.$$" && mv "$F.$$" "$F" && state=free`}
-  echo "$epoch $state $(($(date +%s) - at)) $holder $manifests"
+  read -r epoch state at ledger holder manifests < "$F"
+  ${freeFenceOf === undefined ? ":" : `[ "$ledger" = '${freeFenceOf}' ] && [ "$state" = held ] && printf '%s free %s %s %s %s\\n' "$epoch" "$at" "$ledger" "$holder" "$manifests" > "$F.$$" && mv "$F.$$" "$F" && state=free`}
+  echo "$epoch $state $(($(date +%s) - at)) $ledger $holder $manifests"
 fi
 h ip; must ip -j -d -batch "$d/own"
 h forwarding; must bridge -j fdb

@@ -11,7 +11,8 @@ export interface LookOptions {
   /** Namespaces whose connections are to be counted. */
   readonly draining: readonly string[];
   readonly freeFence: boolean;
-  readonly holder: string;
+  /** Identity of this controller's ledger. */
+  readonly ledger: string;
   readonly lookSeconds: number;
   readonly signal: AbortSignal;
   readonly nonce: () => string;
@@ -23,13 +24,13 @@ export interface LookOptions {
  *   something is not there
  */
 export async function look(host: Host, options: LookOptions): Promise<HostFacts> {
-  const { fleet, draining, freeFence, holder, lookSeconds, signal } = options;
+  const { fleet, draining, freeFence, ledger, lookSeconds, signal } = options;
   const nonce = options.nonce();
   const script = lookScript({
     fleet,
     nonce,
     draining,
-    ...(freeFence && { freeFenceOf: encodeURIComponent(holder) }),
+    ...(freeFence && ledger !== "" && { freeFenceOf: ledger }),
   });
   const [result, containers] = await Promise.all([
     host.run(script, { deadlineSeconds: lookSeconds, signal }),

@@ -13,6 +13,9 @@ export interface Block {
 /** Who changes the hypervisor, as the fence there remembers it. */
 export interface FenceClaim {
   readonly epoch: number;
+  /** Identity of the ledger. */
+  readonly ledger: string;
+  /** `machine:pid`, for people. */
   readonly holder: string;
   readonly manifests: string;
 }
@@ -37,6 +40,7 @@ export function changeScript(
     String(claim.epoch),
     "held",
     "$(date +%s)",
+    claim.ledger,
     quoteWord(claim.holder),
     quoteWord(claim.manifests),
   ].join(" ");

@@ -115,7 +115,7 @@ export class RoundTrips {
         try {
           seen.set(
             hypervisor,
-            await look(host, { ...this.#options, draining, holder: this.#options.claim().holder }),
+            await look(host, { ...this.#options, draining, ledger: this.#options.claim().ledger }),
           );
         } catch (error) {
           unseen.set(hypervisor, { hypervisor, error: error as Error });

@@ -41,15 +41,23 @@ export function diff(
     });
     if (!change) continue;
     const { kind, name, hypervisor, tenant, subnet } = resource;
-    entries.push({ ...change, key, kind, name, hypervisor, tenant, subnet, after: wanted[key] });
+    const [before, after] = [present[key], wanted[key]];
+    entries.push({ ...change, key, kind, name, hypervisor, tenant, subnet, before, after });
   }
-  return withTheirNamespace(withTheirContainer(entries, observed));
+  return withTheirNamespace(withTheirContainer(entries, desired, observed));
 }
 
 const at = ({ hypervisor, tenant }: PlanEntry): string => `${hypervisor}/${tenant}`;
 
-/** A port can be put only into a container that runs, or is being started by the same plan. */
-function withTheirContainer(entries: readonly PlanEntry[], observed: readonly Resource[]): PlanEntry[] {
+/**
+ * A port can be put only into a container that runs, or is being started by the same plan; and into one that was told to
+ * end none is put any more.
+ */
+function withTheirContainer(
+  entries: readonly PlanEntry[],
+  desired: readonly Resource[],
+  observed: readonly Resource[],
+): PlanEntry[] {
   const running = new Set(
     observed
       .filter(({ kind, state }) => kind === "container" && (state as ContainerState).running)
@@ -57,6 +65,8 @@ function withTheirContainer(entries: readonly PlanEntry[], observed: readonly Re
   );
   for (const { kind, name, operations } of entries)
     if (kind === "container" && operations.some(({ phase }) => phase === "start")) running.add(name);
+  for (const { kind, name, state } of desired)
+    if (kind === "container" && !(state as ContainerState).running) running.delete(name);
   return entries.filter(
     ({ kind, after }) => kind !== "port" || !after || running.has((after.state as PortState).container),
   );

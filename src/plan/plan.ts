@@ -11,6 +11,8 @@ export interface PlanEntry extends Change {
   readonly hypervisor: HypervisorName;
   readonly tenant: TenantName;
   readonly subnet: SubnetName | undefined;
+  /** What stands now; undefined when nothing does. */
+  readonly before: Resource | undefined;
   /** What will stand when it is done; undefined when nothing will. */
   readonly after: Resource | undefined;
 }

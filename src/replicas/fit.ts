@@ -89,8 +89,19 @@ export function fit(
   for (const replica of active().toSorted((a, b) => b.ordinal - a.ordinal))
     if (replica.ordinal > around.count) drain(replica, `${around.count} replicas are wanted`);
 
-  for (let ordinal = 1; ordinal <= around.count; ordinal++)
-    if (!active().some((replica) => replica.ordinal === ordinal) && !add(ordinal, undefined)) break;
+  /** Whether one more may stand: those that still drain count, so that a roll never takes more room than it says. */
+  const surge = (): boolean => {
+    const standing = replicas.filter((replica) => replica.subnet === name && replica.phase !== "leaving");
+    return standing.filter(({ ordinal }) => ordinal <= around.count).length < around.count + update.maxSurge;
+  };
+  const isEnding = (ordinal: number): boolean =>
+    replicas.some((replica) => replica.subnet === name && replica.ordinal === ordinal && replica.phase !== "leaving");
+
+  for (let ordinal = 1; ordinal <= around.count; ordinal++) {
+    if (active().some((replica) => replica.ordinal === ordinal)) continue;
+    if (isEnding(ordinal) && !surge()) continue;
+    if (!add(ordinal, undefined)) break;
+  }
 
   for (const replica of active().toSorted((a, b) => a.ordinal - b.ordinal)) {
     if (isCurrent(replica)) continue;
@@ -98,12 +109,11 @@ export function fit(
     const spare = replica.phase === "starting" || serving() > around.count - update.maxUnavailable;
     const because =
       replica.specHash === hash ? `it may not stand on ${replica.hypervisor}` : "its specification changed";
-    const surge = active().length < around.count + update.maxSurge;
     const home = around.allowed.has(replica.hypervisor) ? replica.hypervisor : undefined;
     if (twin) {
       if (spare && (twin.phase === "serving" || update.maxSurge === 0)) drain(replica, because);
     } else if (active().some((other) => isCurrent(other) && isStalled(other))) break;
-    else if (surge && add(replica.ordinal, home)) continue;
+    else if (surge() && add(replica.ordinal, home)) continue;
     else if (spare && update.maxUnavailable > 0) drain(replica, because);
   }
   return { replicas, notes };

@@ -77,8 +77,8 @@ export interface FleetMemory {
   readonly fleet: FleetName;
   /** Of the last fence taken; each controller that takes over uses the next. */
   readonly epoch: number;
-  /** Who took it: the same name on a fence is our own from before. */
-  readonly holder: string;
+  /** Random; says on a fence that it is this ledger's own, whichever process wrote it. Empty until it is first used. */
+  readonly id: string;
   /** Hypervisors seen at least once since this ledger began: before that, what they hold is not known. */
   readonly seen: readonly HypervisorName[];
   readonly lastVxlanId: number;
@@ -94,7 +94,7 @@ export const emptyMemory = (fleet: FleetName): FleetMemory => ({
   version: 1,
   fleet,
   epoch: 0,
-  holder: "",
+  id: "",
   seen: [],
   lastVxlanId: 0,
   releasedVxlanIds: [],

@@ -110,14 +110,18 @@ export const guardChain = kind<GuardState>({
       : [rules, { phase: "unguard", tool: "host-chain-remove", lines: [chain] }];
     return {
       verb: desired ? (observed ? "change" : "add") : "remove",
-      reason: desired
-        ? `strangers' packets are kept out of ${missing.map((id) => `VXLAN ${id}`).join(", ") || "the uplink's bridge"}`
-        : "the segments are gone",
+      reason: reasonFor(missing, stale.filter((id) => wanted[id] === undefined)),
       disruption: "none",
       operations,
     };
   },
 });
+
+function reasonFor(missing: readonly string[], gone: readonly string[]): string {
+  const ids = (list: readonly string[]): string => list.map((id) => `VXLAN ${id}`).join(", ");
+  if (missing.length > 0) return `strangers' packets are kept out of ${ids(missing)}`;
+  return gone.length > 0 ? `${ids(gone)} gone` : "what is bridged to the uplink is let through";
+}
 
 interface Found {
   readonly segments: Record<string, string[]>;

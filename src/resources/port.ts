@@ -86,9 +86,11 @@ export const port = kind<PortState>({
     const orphan = observed !== undefined && observed.inside.mac !== desired.inside.mac;
     const current = orphan ? undefined : observed;
     const ours = linkDifference({ ...desired, up: false }, current && { ...current, up: false });
-    const raise = desired.up && current?.up !== true;
-    const theirs = insideDifference(desired.inside, current?.inside);
     const rejoined = current?.master !== desired.master;
+    // Joining a bridge resets the flags: a port is never up and unlocked, not even for a moment.
+    const lower = rejoined && current?.up === true;
+    const raise = desired.up && (current?.up !== true || lower);
+    const theirs = insideDifference(desired.inside, current?.inside);
     const admit = rejoined || !current?.entry;
     if (ours.lines.length + theirs.lines.length === 0 && !raise && !admit) return undefined;
 
@@ -110,7 +112,7 @@ export const port = kind<PortState>({
             ...(orphan ? ["its replica does not have the other end"] : []),
             ...(current ? ours.reasons : []),
             ...(current ? theirs.reasons : []),
-            ...(raise && current ? ["down"] : []),
+            ...(current?.up === false ? ["down"] : []),
             ...(admit && current ? ["the bridge does not know it"] : []),
           ].join("; ")
         : `joins the replica to ${desired.master}`,
@@ -119,7 +121,7 @@ export const port = kind<PortState>({
         ...(orphan ? [remove("settings")] : []),
         ...(current ? [] : sandbox("plug", "ip", [create])),
         ...sandbox("inside", "sandbox", theirs.lines),
-        ...script("attach", "ip-inside", ours.lines),
+        ...script("attach", "ip-inside", [...(lower ? [`link set ${link} down`] : []), ...ours.lines]),
         ...script(
           "admit",
           "bridge-inside",
