@@ -27,8 +27,13 @@ export function parseCidr(text: string, hostBits: "refused" | "allowed" = "refus
   return canonical === text || hostBits === "allowed" ? trusted<Cidr>(canonical) : undefined;
 }
 
-const number = (address: string): number => Number(new Address4(address).bigInt());
-const fromNumber = (value: number): Ipv4 => trusted(Address4.fromBigInt(BigInt(value)).correctForm());
+const number = (address: string): number =>
+  address
+    .replace(/\/.*/, "")
+    .split(".")
+    .reduce((sum, octet) => sum * 256 + Number(octet), 0);
+const fromNumber = (value: number): Ipv4 =>
+  trusted([2 ** 24, 2 ** 16, 2 ** 8, 1].map((unit) => Math.floor(value / unit) % 256).join("."));
 
 /** `24` of `10.13.13.0/24`. */
 export const prefixLength = (cidr: Cidr | InterfaceAddress): number => Number(cidr.split("/")[1]);
@@ -48,9 +53,17 @@ export const contains = (cidr: Cidr, address: Ipv4): boolean => {
   return index >= 0 && index < size(cidr);
 };
 
+/** The first and the last address of a network as numbers, for comparing many. */
+export function rangeOf(cidr: Cidr): { readonly first: number; readonly last: number } {
+  const first = number(cidr);
+  return { first, last: first + size(cidr) - 1 };
+}
+
 /** Whether the two networks share an address. */
-export const overlaps = (a: Cidr, b: Cidr): boolean =>
-  contains(a, addressAt(b, 0)) || contains(b, addressAt(a, 0));
+export function overlaps(a: Cidr, b: Cidr): boolean {
+  const [one, other] = [rangeOf(a), rangeOf(b)];
+  return one.first <= other.last && other.first <= one.last;
+}
 
 /** A single address as a network, `198.18.100.10/32`. */
 export const host = (address: Ipv4): Cidr => trusted(`${address}/32`);

@@ -7,11 +7,12 @@ import { Document } from "./document.ts";
 import type { Fault } from "./fault.ts";
 import { repeatedItems } from "./list-keys.ts";
 import { didYouMean } from "./nearest.ts";
-import type { WrittenDocument, WrittenFile } from "./parse.ts";
+import type { WrittenFile } from "./parse.ts";
 import { child, expand, isMap, type Path, showPath, valueAt } from "./path.ts";
 import { belongs, HOME, type Place, placeOf } from "./place.ts";
 import type { Manifest } from "./revision.ts";
 import { faultOf, show } from "./sentences.ts";
+import type { WrittenDocument } from "./written.ts";
 
 const API_VERSION = "evenkeel.dev/v1alpha1";
 const KINDS: readonly string[] = Object.keys(DEFINITIONS);

@@ -23,7 +23,7 @@ export interface Position {
 }
 
 /** Where a file begins: for what is wrong with all of it. */
-export const START: Position = { line: 1, column: 1 };
+const START: Position = { line: 1, column: 1 };
 
 /** A problem with a file as such, not with a field of a document in it. */
 export const fileProblem = (

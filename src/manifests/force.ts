@@ -26,7 +26,7 @@ export interface Found {
 }
 
 /** The object's key, from its own fields. */
-export const keyOf = ({ kind, metadata }: Manifest): DocumentKey =>
+const keyOf = ({ kind, metadata }: Manifest): DocumentKey =>
   `${kind}/${"namespace" in metadata ? metadata.namespace : ""}/${metadata.name}`;
 
 const labelOf = (key: DocumentKey): string => key.replace("//", "/");

@@ -6,14 +6,14 @@ import { fileProblem } from "./fault.ts";
 import { ManifestsError, type Problem } from "./revision.ts";
 
 /** The largest manifest that is read, in bytes. */
-export const LARGEST_FILE = 64 * 1024;
+const LARGEST_FILE = 64 * 1024;
 /** How deep folders may lie in each other. */
 const DEEPEST_FOLDER = 16;
 
 /** A file of the tree, by its path relative to the tree with `/` between names. */
 export interface TreeFile {
   readonly path: string;
-  /** At most the first {@link LARGEST_FILE} bytes. */
+  /** At most its first 64 KiB and one byte. */
   readonly content: Buffer;
 }
 
@@ -131,7 +131,7 @@ const isInside = (root: string, path: string): boolean => {
 
 const kibibytes = (bytes: number): string => `${Math.ceil(bytes / 1024).toLocaleString("en")} KiB`;
 
-/** The first {@link LARGEST_FILE} bytes of a file and, where there is more, one besides to tell. */
+/** The first 64 KiB of a file and, where there is more, one besides to tell. */
 async function readStart(path: string): Promise<Buffer> {
   // Never waits, should the file have become a pipe in the meantime.
   const file = await open(path, constants.O_RDONLY | constants.O_NONBLOCK);

@@ -1,8 +1,7 @@
 import { execFileSync } from "node:child_process";
-import { chmodSync, mkdirSync, symlinkSync } from "node:fs";
+import { chmodSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, test } from "@jest/globals";
-import fc from "fast-check";
 import { createColors } from "picocolors";
 import { EvenkeelError } from "../../src/api/errors.ts";
 import { describeError, describeProblems } from "../../src/cli/problems.ts";
@@ -80,9 +79,9 @@ describe("a valid tree", () => {
   });
 
   test("has a digest of its content alone", async () => {
-    const [once, again, other] = [write(VALID), write(VALID), write(edited(WEB, "max: 6", "max: 7"))];
-    expect((await load(once)).digest).toBe((await load(again)).digest);
-    expect((await load(once)).digest).not.toBe((await load(other)).digest);
+    const [first, again, other] = [write(VALID), write(VALID), write(edited(WEB, "max: 6", "max: 7"))];
+    expect((await load(first)).digest).toBe((await load(again)).digest);
+    expect((await load(first)).digest).not.toBe((await load(other)).digest);
   });
 
   test("takes several documents a file, byte order marks and carriage returns", async () => {
@@ -187,6 +186,13 @@ describe("a broken document", () => {
   });
 });
 
+test("what is taken away from a legible tree is gone", async () => {
+  const { "provider/t2.yaml": _tenant, "tenants/t2/web.yaml": _subnet, ...files } = VALID;
+  const revision = await load(write(files), await good());
+  expect([...revision.tenants.keys()]).toEqual(["t1"]);
+  expect([revision.complete, revision.problems]).toEqual([true, []]);
+});
+
 describe("documents that do not agree", () => {
   test("give way in the one that has changed, even where the error is told in the other", async () => {
     // t2 comes later by name, so the error is told there; but it is t1 whose range has grown.
@@ -233,148 +239,6 @@ describe("documents that do not agree", () => {
     const revision = await load(write(files), await good());
     expect(Object.keys(held(revision))).toEqual(["t1", "t2"]);
     expect(tenant(revision, "t1")?.tenant).toBeDefined();
-  });
-});
-
-describe("hostile input", () => {
-  const deep = `x: ${"[".repeat(30_000)}`;
-  const bomb = ["a: &a [x, x, x, x, x, x, x, x, x]"]
-    .concat(
-      ["b", "c", "d", "e", "f"].map(
-        (name, index) => `${name}: &${name} [${`*${"abcde"[index]}, `.repeat(9)}]`,
-      ),
-    )
-    .join("\n");
-  const cases: readonly (readonly [string, string | Buffer, string])[] = [
-    ["10 MB", Buffer.alloc(10_000_000, "#"), "1:1:  EK-LIMIT"],
-    ["an alias bomb", bomb, "1:1:  EK-LIMIT"],
-    ["101 aliases", `a: &a x\nb: [${Array(101).fill("*a").join(", ")}]`, "2:405:  EK-LIMIT"],
-    ["an alias to nothing", "a: *b", "1:1:  EK-YAML"],
-    ["deep nesting", deep, "1:1:  EK-LIMIT"],
-    ["nesting of 33", `x: ${"[".repeat(33)}${"]".repeat(33)}`, "1:35:  EK-LIMIT"],
-    ["a NUL", "kind: Sub\0net\n", "1:10:  EK-YAML"],
-    ["an escape sequence", "\n  \u{1b}[31mred", "2:3:  EK-YAML"],
-    ["no UTF-8", Buffer.from([0x61, 0xff, 0xfe]), "1:1:  EK-YAML"],
-    ["a list", "- a", "1:1:  EK-YAML"],
-    ["a text", "hello", "1:1:  EK-YAML"],
-    ["no document", "# nothing\n---\n", "1:1:  EK-YAML"],
-  ];
-  test.each(cases)("%s is an error that holds its tenant alone", async (_name, text, problem) => {
-    const revision = await load(write({ ...VALID, "tenants/t1/x.yaml": text }));
-    expect(revision.problems.map(short)).toEqual([`tenants/t1/x.yaml:${problem}`]);
-    expect(Object.keys(held(revision))).toEqual(["t1"]);
-  });
-
-  test("fields with names of an object's own are unknown fields", async () => {
-    const revision = await load(
-      write(edited(WEB, "    image", "    __proto__: {a: 1}\n    constructor: 1\n    image")),
-    );
-    expect(revision.problems.map(short)).toEqual([
-      `${WEB}:8:5: spec.workload.__proto__ EK-FIELD-UNKNOWN`,
-      `${WEB}:9:5: spec.workload.constructor EK-FIELD-UNKNOWN`,
-    ]);
-    expect({}).not.toHaveProperty("a");
-  });
-
-  test("keys that are no text, tags and YAML 1.1 change nothing of what is read", async () => {
-    const strange = await load(write(edited(WEB, "    image", "    ? [a]\n    : 1\n    image")));
-    expect(strange.problems.map(({ code }) => code)).toContain("EK-YAML");
-    const tagged = await load(write(edited(WEB, "max: 6", "max: !!js/function 6")));
-    expect(tagged.problems.map(({ code }) => code)).toContain("EK-YAML");
-    const old = await load(
-      write({ ...VALID, [WEB]: `%YAML 1.1\n---\n${VALID[WEB]?.replace("name: http", "name: yes")}` }),
-    );
-    expect(tenant(old, "t1")?.subnets.size === 1 || old.problems.length > 0).toBe(true);
-  });
-
-  test("links are followed inside of the tree only", async () => {
-    const outside = write({ "secret.yaml": VALID[WEB] });
-    const directory = write(VALID);
-    symlinkSync(join(outside, "secret.yaml"), join(directory, "tenants/t1/out.yaml"));
-    symlinkSync(outside, join(directory, "tenants/t1/folder"));
-    symlinkSync("nowhere", join(directory, "tenants/t1/nowhere.yaml"));
-    symlinkSync("..", join(directory, "tenants/t1/up"));
-    mkdirSync(join(directory, "tenants/t1/more"));
-    symlinkSync("../../../provider", join(directory, "provider/again"));
-    const revision = await load(directory);
-    expect(revision.problems.map(short)).toEqual([
-      "provider/again:1:1:  EK-MANIFESTS",
-      "tenants/t1/folder:1:1:  EK-PLACE",
-      "tenants/t1/nowhere.yaml:1:1:  EK-MANIFESTS",
-      "tenants/t1/out.yaml:1:1:  EK-PLACE",
-      "tenants/t1/up:1:1:  EK-PLACE",
-    ]);
-    const linked = write({ ...VALID, [WEB]: undefined, "tenants/t1/.data/web": VALID[WEB] });
-    symlinkSync(".data/web", join(linked, WEB));
-    expect((await load(linked)).problems).toEqual([]);
-  });
-
-  test("what is no file is not waited for, and dot files are not read", async () => {
-    const directory = write({
-      ...VALID,
-      "tenants/t1/.hidden.yaml": "a: [",
-      ".git/x.yaml": "a: [",
-      "README.md": "x",
-    });
-    execFileSync("mkfifo", [join(directory, "tenants/t1/pipe.yaml")]);
-    expect((await load(directory)).problems.map(short)).toEqual(["tenants/t1/pipe.yaml:1:1:  EK-PLACE"]);
-  });
-
-  test("private keys are refused anywhere, and never shown", async () => {
-    const key = "-----BEGIN OPENSSH PRIVATE KEY-----\nabc";
-    const directory = write({ ...VALID, "provider/id_hv1": key, "tenants/t2/k.yaml": `a:\n  b: "${key}` });
-    const { problems } = await load(directory);
-    expect(problems.map(short)).toContain("provider/id_hv1:1:1:  EK-SECRET");
-    expect(problems.map(short)).toContain("tenants/t2/k.yaml:2:7:  EK-SECRET");
-    expect(describeProblems(problems, directory, createColors(false))).not.toContain("BEGIN");
-  });
-
-  test.each([
-    ["empty", {}],
-    ["without manifests", { "README.md": "x" }],
-    ["without a hypervisor", { [WEB]: VALID[WEB] }],
-    ["without a valid hypervisor", { ...VALID, "provider/hv1.yaml": BROKEN, "provider/hv2.yaml": BROKEN }],
-  ])("a tree that is %s is an error, never a wish for nothing", async (_name, files) => {
-    await expect(load(write(files))).rejects.toMatchObject({ code: "EK-MANIFESTS" });
-  });
-
-  test("a tree that cannot be read is an error too", async () => {
-    await expect(load("/nonexistent")).rejects.toThrow(
-      "cannot read the manifests in /nonexistent: it does not exist",
-    );
-    await expect(load(join(write(VALID), WEB))).rejects.toThrow("it is not a directory");
-    const away = write({ ...VALID });
-    const out = write({ "provider/hv1.yaml": VALID["provider/hv1.yaml"] });
-    symlinkSync(join(away, "tenants"), join(out, "tenants"));
-    await expect(load(out)).rejects.toMatchObject({ code: "EK-MANIFESTS" });
-  });
-
-  test("no text makes loading fail in another way than it says", async () => {
-    const fragments =
-      "kind: Subnet|apiVersion: evenkeel.dev/v1alpha1|metadata: {name: web}|spec:|  cidr: |10.0.0.0/24|  workload: |{image: x}" +
-      "|  replicas: {min: 1, max: 1e99}|{resources: {memory: 1e30}}|- |? |: |&a |*a |!!x |---|>|{|}|[|]|\"|'|\t|  |\0|\r|null" +
-      "|  service: {address: 1.2.3.4, ports: [{port: 1}]}|\u{2028}";
-    const fragment = fc.constantFrom(
-      "\n",
-      ...fragments.split("|"),
-      ...fragments.split("|").map((line) => `${line}\n`),
-    );
-    const text = fc.oneof(
-      fc.string({ unit: "binary" }),
-      fc.array(fragment, { maxLength: 30 }).map((parts) => parts.join("")),
-    );
-    const property = fc.asyncProperty(
-      text,
-      fc.constantFrom(WEB, "provider/t1.yaml", "provider/hv2.yaml"),
-      async (body, file) => {
-        try {
-          await load(write({ ...VALID, [file]: body }));
-        } catch (error) {
-          expect(error).toBeInstanceOf(EvenkeelError);
-        }
-      },
-    );
-    await fc.assert(property, { numRuns: 150 });
   });
 });
 

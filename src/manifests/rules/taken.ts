@@ -1,22 +1,30 @@
-import { addressOf, type Cidr, host, networkOf, overlaps, parseCidr } from "../../api/addresses.ts";
+import { type Cidr, type Ipv4, addressOf, host, networkOf, parseCidr, rangeOf } from "../../api/addresses.ts";
 import type { Hypervisor, Tenant } from "../../api/kinds.gen.ts";
 import { trusted } from "../../api/names.ts";
-import type { Fault } from "../fault.ts";
 import type { Path } from "../path.ts";
-import type { DocumentKey } from "../revision.ts";
 import { show } from "../sentences.ts";
-import type { Subject, View } from "./rule.ts";
+import type { Finding, Subject, View } from "./rule.ts";
 
-/** A network that others must keep clear of, and how a message names it. */
+/** A network that others must keep clear of. */
 export interface Taken {
   readonly network: Cidr;
+  /** Worked out once: a large fleet compares a great many. */
+  readonly range: ReturnType<typeof rangeOf>;
+  /** What it is, for messages. */
   readonly what: string;
-  /** The document that takes it; undefined for what the Internet takes. */
-  readonly owner?: DocumentKey;
+  /** The document that takes it, and the field; undefined for what the Internet takes. */
+  readonly by?: { readonly subject: Subject; readonly path: Path };
 }
 
+const taken = (network: Cidr, what: string, by?: Taken["by"]): Taken => ({
+  network,
+  range: rangeOf(network),
+  what,
+  ...(by && { by }),
+});
+
 const known = (networks: Readonly<Record<string, string>>): readonly Taken[] =>
-  Object.entries(networks).map(([network, what]) => ({ network: trusted(network), what }));
+  Object.entries(networks).map(([network, what]) => taken(trusted(network), what));
 
 /** Networks that mean something else on every host. */
 export const RESERVED = known({
@@ -42,32 +50,41 @@ export const PRIVATE = known({
 /** Whether host bits are zero: comparing another network would mean nothing. */
 export const isCanonical = (cidr: Cidr): boolean => parseCidr(cidr) !== undefined;
 
+/** A network that a document takes; none where it is none, which is told elsewhere. */
+export const take = (subject: Subject, path: Path, network: Cidr, what: string): readonly Taken[] =>
+  isCanonical(network) ? [taken(network, what, { subject, path })] : [];
+
 /** The first of the taken networks that shares an address with `cidr`; one is enough to be in the way. */
-export function clash(cidr: Cidr, path: Path, taken: readonly Taken[]): readonly Fault[] {
+export function clash(about: Subject, path: Path, cidr: Cidr, others: readonly Taken[]): readonly Finding[] {
   if (!isCanonical(cidr)) return [];
-  const found = taken.find(({ network }) => isCanonical(network) && overlaps(cidr, network));
+  const { first, last } = rangeOf(cidr);
+  const found = others.find(({ range }) => first <= range.last && range.first <= last);
   if (found === undefined) return [];
-  const message = `must not overlap ${found.network} (${found.what}), found ${show(cidr)}`;
-  return [{ code: "EK-OVERLAP", path, message }];
+  const { network, what, by } = found;
+  const where = by === undefined ? what : `${what}, ${by.subject.cite(by.path)}`;
+  const message = `must not overlap ${network} (${where}), found ${show(cidr)}`;
+  const related = by === undefined ? [] : [by.subject.key];
+  return [{ code: "EK-OVERLAP", path, message, about: about.key, related }];
 }
 
 /** The addresses under which a tenant is reached from outside. */
-export const services = ({ key, object, cite }: Subject<Tenant>): readonly Taken[] => [
-  ...object.spec.serviceAddresses.map((network, index) => ({
-    network,
-    owner: key,
-    what: `service addresses of tenant ${object.metadata.name}, ${cite(["spec", "serviceAddresses", index])}`,
-  })),
-  ...(object.spec.bastion
-    ? [
-        {
-          network: host(object.spec.bastion.address),
-          owner: key,
-          what: `bastion of tenant ${object.metadata.name}, ${cite(["spec", "bastion", "address"])}`,
-        },
-      ]
-    : []),
-];
+export function services(tenant: Subject<Tenant>): readonly Taken[] {
+  const { spec, metadata } = tenant.object;
+  return [
+    ...spec.serviceAddresses.flatMap((network, index) => {
+      const what = `service addresses of tenant ${metadata.name}`;
+      return take(tenant, ["spec", "serviceAddresses", index], network, what);
+    }),
+    ...(spec.bastion
+      ? take(
+          tenant,
+          ["spec", "bastion", "address"],
+          host(spec.bastion.address),
+          `bastion of tenant ${metadata.name}`,
+        )
+      : []),
+  ];
+}
 
 /** Networks of the hypervisors that a tenant's things may stand on. */
 export const hosts = ({ spec }: Tenant, view: View): readonly Taken[] =>
@@ -75,26 +92,36 @@ export const hosts = ({ spec }: Tenant, view: View): readonly Taken[] =>
     const found = view.hypervisor(name);
     if (!found) return [];
     const { underlay, uplink } = found.object.spec;
-    const at = (field: string): string =>
-      `${field} of hypervisor ${name}, ${found.cite(["spec", field, "address"])}`;
     return [
-      { network: host(underlay.address), what: at("underlay") },
-      ...(uplink ? [{ network: networkOf(uplink.address), what: at("uplink") }] : []),
+      ...take(
+        found,
+        ["spec", "underlay", "address"],
+        host(underlay.address),
+        `underlay of hypervisor ${name}`,
+      ),
+      ...(uplink
+        ? take(
+            found,
+            ["spec", "uplink", "address"],
+            networkOf(uplink.address),
+            `uplink of hypervisor ${name}`,
+          )
+        : []),
     ];
   });
 
 /** The addresses that are a hypervisor's own, and its router's. */
-export const ownAddresses = ({ key, object, cite }: Subject<Hypervisor>): readonly Taken[] => {
-  const { underlay, uplink } = object.spec;
-  const of = (field: string, name: string): string =>
-    `${name} of hypervisor ${object.metadata.name}, ${cite(["spec", field])}`;
+export function ownAddresses(hypervisor: Subject<Hypervisor>): readonly Taken[] {
+  const { spec, metadata } = hypervisor.object;
+  const own = (field: "underlay" | "uplink", part: string, address: Ipv4, what: string): readonly Taken[] =>
+    take(hypervisor, ["spec", field, part], host(address), `${what} of hypervisor ${metadata.name}`);
   return [
-    { network: host(underlay.address), what: of("underlay", "underlay address"), owner: key },
-    ...(uplink
+    ...own("underlay", "address", spec.underlay.address, "underlay address"),
+    ...(spec.uplink
       ? [
-          { network: host(addressOf(uplink.address)), what: of("uplink", "uplink address"), owner: key },
-          { network: host(uplink.gateway), what: of("uplink", "gateway"), owner: key },
+          ...own("uplink", "address", addressOf(spec.uplink.address), "uplink address"),
+          ...own("uplink", "gateway", spec.uplink.gateway, "gateway"),
         ]
       : []),
   ];
-};
+}
