@@ -31,7 +31,7 @@ export interface Schema {
 }
 
 /** A column of `get`. */
-export interface Column {
+interface Column {
   readonly name: string;
   /** integer, number, string or date (shown as an age). */
   readonly type: string;

@@ -1,5 +1,5 @@
 /** Every error code of evenkeel, with what it means. Codes are an interface: they are never renamed. */
-export const ERROR_CODES = {
+const ERROR_CODES = {
   "EK-USAGE": "the command line asks for something that does not exist or does not fit together",
   "EK-MANIFESTS": "the manifest tree cannot be read, or holds nothing to work with",
   "EK-YAML": "a manifest is not well-formed YAML",

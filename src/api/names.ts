@@ -20,9 +20,9 @@ export type LinkName = Brand<"LinkName">;
 const DNS_LABEL = /^[a-z0-9]([a-z0-9-]*[a-z0-9])?$/;
 
 /** Longest name a manifest may carry. */
-export const NAME_LENGTH = 32;
+const NAME_LENGTH = 32;
 
-/** Whether `text` is a DNS label of at most {@link NAME_LENGTH} characters: what every `metadata.name` must be. */
+/** Whether `text` is a DNS label of at most 32 characters: what every `metadata.name` must be. */
 export const isName = (text: string): boolean => text.length <= NAME_LENGTH && DNS_LABEL.test(text);
 
 /**
