@@ -1,4 +1,5 @@
 import { addressAt, compareAddresses, type Ipv4 } from "../api/addresses.ts";
+import { targetPort } from "../api/subnets.ts";
 import { digestOf } from "../api/digest.ts";
 import type { Subnet, Tenant } from "../api/kinds.gen.ts";
 import type { SubnetName } from "../api/names.ts";
@@ -21,20 +22,17 @@ interface ServedPort {
 /** Every port of every service of the tenant. */
 export const services = ({ subnets }: Pick<Scope, "subnets">): ServedPort[] => subnets.flatMap(servedPorts);
 
-function servedPorts({ metadata: { name }, spec }: Subnet): ServedPort[] {
-  const { service, workload } = spec;
-  return (service?.ports ?? []).map(({ port, protocol: written, targetPort }) => {
-    const protocol = written === "UDP" ? "udp" : "tcp";
-    const named = workload.ports.find(
-      (candidate) => candidate.name !== undefined && candidate.name === targetPort,
-    );
+function servedPorts({ metadata: { name }, spec: { service, workload } }: Subnet): ServedPort[] {
+  if (!service) return [];
+  return service.ports.map((served) => {
+    const protocol = served.protocol === "UDP" ? "udp" : "tcp";
     return {
       subnet: name,
-      address: service?.address as Ipv4,
-      port,
+      address: service.address,
+      port: served.port,
       protocol,
-      targetPort: named?.containerPort ?? (typeof targetPort === "number" ? targetPort : port),
-      chain: chainName(name, protocol, port),
+      targetPort: targetPort(workload.ports, served) ?? served.port,
+      chain: chainName(name, protocol, served.port),
     };
   });
 }

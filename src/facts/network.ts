@@ -10,15 +10,12 @@ interface LinkJson {
   flags: string[];
   group?: string;
   ifalias?: string;
+  addr_info: { family: string; local: string; prefixlen: number }[];
   linkinfo?: {
     info_kind?: string;
     info_data?: { id?: number; local?: string; port?: number };
     info_slave_data?: Record<string, unknown>;
   };
-}
-interface AddressJson {
-  ifname: string;
-  addr_info: { family: string; local: string; prefixlen: number }[];
 }
 interface RouteJson {
   dst: string;
@@ -52,27 +49,23 @@ const PORT_FLAGS = {
   isolated: "isolated",
 } as const;
 
-/** Reads the four JSON lines of `ip -j -d -batch`: link, addr, route, neigh, in that order. */
+/** Reads the three JSON lines of `ip -j -d -batch`: addr (which shows links with all their details), route, neigh. */
 export function parseNetwork(text: string): Pick<NamespaceFacts, "links" | "routes" | "neighbours"> {
-  const [links, addresses, routes, neighbours] = text.split("\n").filter((line) => line.startsWith("["));
-  const byLink = new Map(
-    json<AddressJson>(addresses).map(({ ifname, addr_info }) => [
-      ifname,
-      addr_info
-        .filter(({ family }) => family === "inet")
-        .map(({ local, prefixlen }) => `${local}/${prefixlen}`),
-    ]),
-  );
+  const [links, routes, neighbours] = text.split("\n").filter((line) => line.startsWith("["));
   return {
-    links: json<LinkJson>(links).map((link) => readLink(link, byLink.get(link.ifname) ?? [])),
+    links: json<LinkJson>(links).map(readLink),
     routes: json<RouteJson>(routes).map(readRoute),
     neighbours: json<NeighbourJson>(neighbours).flatMap(readNeighbour),
   };
 }
 
-const json = <T>(line: string | undefined): T[] => (line === undefined ? [] : (JSON.parse(line) as T[]));
+/** One line of a tool's JSON. A line that is missing is a look that failed, not a list that is empty: that is `[]`. */
+function json<T>(line: string | undefined): T[] {
+  if (line === undefined) throw new SyntaxError("a tool printed nothing");
+  return JSON.parse(line) as T[];
+}
 
-function readLink(link: LinkJson, addresses: readonly string[]): LinkFact {
+function readLink(link: LinkJson): LinkFact {
   const { info_kind = "", info_data = {}, info_slave_data = {} } = link.linkinfo ?? {};
   const flags: Record<string, boolean> = {};
   for (const [printed, name] of Object.entries(PORT_FLAGS)) {
@@ -92,7 +85,9 @@ function readLink(link: LinkJson, addresses: readonly string[]): LinkFact {
         ? { id: info_data.id, local: info_data.local ?? "", port: info_data.port ?? 0 }
         : undefined,
     flags,
-    addresses,
+    addresses: link.addr_info
+      .filter(({ family }) => family === "inet")
+      .map(({ local, prefixlen }) => `${local}/${prefixlen}`),
   };
 }
 

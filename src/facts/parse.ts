@@ -11,19 +11,29 @@ interface Section {
   readonly text: string;
 }
 
+/** What reading a look needs to know. */
+export interface ParseOptions {
+  readonly nonce: string;
+  /** Whether a namespace is our fleet's. */
+  readonly ours: (namespace: string) => boolean;
+  /** Docker's list; undefined when it did not answer. */
+  readonly containers: readonly ContainerSummary[] | undefined;
+}
+
 /**
  * Turns the output of one look into facts.
- * @throws EvenkeelError EK-LOOK-INCOMPLETE when the closing sentinel is missing, or a part that matters failed.
+ * @throws EvenkeelError EK-LOOK-INCOMPLETE when the closing sentinel is missing, or a part that matters failed or is garbled.
  */
-export function parseLook(
-  hypervisor: HypervisorName,
-  output: string,
-  options: {
-    nonce: string;
-    ours: (namespace: string) => boolean;
-    containers: readonly ContainerSummary[] | undefined;
-  },
-): HostFacts {
+export function parseLook(hypervisor: HypervisorName, output: string, options: ParseOptions): HostFacts {
+  try {
+    return readLook(hypervisor, output, options);
+  } catch (error) {
+    if (error instanceof SyntaxError) throw incomplete(hypervisor, error.message);
+    throw error;
+  }
+}
+
+function readLook(hypervisor: HypervisorName, output: string, options: ParseOptions): HostFacts {
   const sections = split(output, options.nonce);
   if (sections.at(-1)?.title !== "end")
     throw incomplete(hypervisor, "the output ends before its closing line");

@@ -29,7 +29,6 @@ h() { printf '\\n#>%s %s\\n' "$N" "$*"; }
 must() { "$@" || h failed "$*"; }
 PART
 cat > "$d/own" <<'BATCH'
-link
 addr
 route show table main
 neigh show nud permanent
@@ -41,8 +40,14 @@ h forwarding; must bridge -j fdb
 h ipv4; must iptables-save
 h ipv6; must ip6tables-save
 h bridge; must ebtables-nft-save
-h sysctls; cd /proc/sys/net && grep -s . ipv4/ip_forward bridge/bridge-nf-call-* ipv4/conf/*/rp_filter ipv4/conf/*/arp_* \\
-  ipv4/conf/*/send_redirects ipv4/conf/*/accept_redirects ipv4/conf/*/accept_source_route ipv6/conf/*/disable_ipv6
+h sysctls; cd /proc/sys/net; set -- ipv4/ip_forward bridge/bridge-nf-call-*
+for c in all default; do
+  set -- "$@" ipv6/conf/$c/disable_ipv6
+  for k in arp_announce arp_ignore arp_notify accept_redirects accept_source_route rp_filter send_redirects; do
+    set -- "$@" ipv4/conf/$c/$k
+  done
+done
+grep -s . "$@"
 case " $DRAINING " in *" $name "*) h connections; must conntrack -L > "$d/c.$name" 2>/dev/null; awk '
   { state = $1 == "tcp" ? $4 : "-"; n = 0
     for (i = 1; i <= NF; i++) if ($i ~ /^src=/ && ++n == 2) count[$1 " " state " " substr($i, 5)]++ }

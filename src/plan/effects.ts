@@ -28,18 +28,21 @@ function seen(after: Resource, before: Resource | undefined): Resource {
   return { ...after, state: { ...state, id, running: signal === undefined } satisfies ContainerState };
 }
 
+/** What a link takes along when it goes. */
+const FOLLOWS: Readonly<Record<string, string>> = { bridge: "neighbours", vxlan: "forwarding" };
+const OUTLIVES_NAMESPACE = ["container", "guard"];
+
 /** What vanishes by itself with what an entry removes. */
 function takeAlong(entry: PlanEntry, draft: Record<string, Resource>): void {
-  const ended =
-    entry.kind === "container" && !(draft[entry.key]?.state as ContainerState | undefined)?.running;
-  const dissolved = entry.kind === "netns" && entry.verb === "remove";
-  if (!ended && !dissolved) return;
-  for (const [key, resource] of Object.entries(draft)) {
-    const goes = ended
-      ? resource.kind === "port" && (resource.state as PortState).container === entry.name
-      : resource.hypervisor === entry.hypervisor &&
-        resource.tenant === entry.tenant &&
-        !["container", "guard"].includes(resource.kind);
+  const { kind, name, verb, hypervisor, tenant, subnet } = entry;
+  const ended = kind === "container" && !(draft[entry.key]?.state as ContainerState | undefined)?.running;
+  if (!ended && verb !== "remove") return;
+  for (const [key, other] of Object.entries(draft)) {
+    if (other.hypervisor !== hypervisor || other.tenant !== tenant) continue;
+    const goes =
+      (ended && other.kind === "port" && (other.state as PortState).container === name) ||
+      (kind === "netns" && !OUTLIVES_NAMESPACE.includes(other.kind)) ||
+      (other.kind === FOLLOWS[kind] && other.subnet === subnet);
     if (goes) delete draft[key];
   }
 }

@@ -13,8 +13,6 @@ export interface Surroundings {
   readonly count: number;
   /** Where replicas of the tenant may stand. */
   readonly allowed: ReadonlySet<HypervisorName>;
-  /** Why no new replica may be made now; undefined when one may. */
-  readonly barred: Note | undefined;
   readonly now: number;
   place(need: Need, standing: readonly ReplicaMemory[], first: HypervisorName | undefined): Placement;
   addresses(standing: readonly ReplicaMemory[]): AddressPair | undefined;
@@ -52,10 +50,6 @@ export function fit(
   /** One more incarnation of an ordinal; false when there is nowhere to put it. */
   const add = (ordinal: number, first: HypervisorName | undefined): boolean => {
     const object = `replica/${namespace}/${replicaName(name, ordinal)}`;
-    if (around.barred) {
-      notes.push({ ...around.barred, object });
-      return false;
-    }
     const need = needOf(subnet.spec);
     const { hypervisor, reasons } = around.place(need, replicas, first);
     if (hypervisor === undefined) {
@@ -95,7 +89,9 @@ export function fit(
     return standing.filter(({ ordinal }) => ordinal <= around.count).length < around.count + update.maxSurge;
   };
   const isEnding = (ordinal: number): boolean =>
-    replicas.some((replica) => replica.subnet === name && replica.ordinal === ordinal && replica.phase !== "leaving");
+    replicas.some(
+      (replica) => replica.subnet === name && replica.ordinal === ordinal && replica.phase !== "leaving",
+    );
 
   for (let ordinal = 1; ordinal <= around.count; ordinal++) {
     if (active().some((replica) => replica.ordinal === ordinal)) continue;

@@ -1,4 +1,5 @@
 import { addressAt, type Cidr, type Ipv4 } from "../api/addresses.ts";
+import { gatewayAddress } from "../api/subnets.ts";
 import { planIdOf } from "../api/digest.ts";
 import { type SubnetName, type TenantName, trusted } from "../api/names.ts";
 import type { Refusal } from "../api/reasons.ts";
@@ -26,7 +27,7 @@ export function networks(
   tenant: TenantName,
   wanted: TenantManifests | undefined,
   memory: TenantMemory,
-  options: { approvals: readonly string[]; vxlanId: (taken: readonly number[]) => number | undefined },
+  options: { approvals: readonly string[]; vxlanId: (taken: readonly number[]) => number },
 ): Networks {
   const segments: Record<string, SegmentMemory> = { ...memory.segments };
   const recreating = new Set<SubnetName>();
@@ -35,7 +36,7 @@ export function networks(
     const current = segments[name];
     if (!current) {
       const vxlanId = options.vxlanId(Object.values(segments).map((segment) => segment.vxlanId));
-      if (vxlanId !== undefined) segments[name] = { ...network, vxlanId, lastIndex: 0 };
+      segments[name] = { ...network, vxlanId, lastIndex: 0 };
       continue;
     }
     if (current.cidr === network.cidr && current.gateway === network.gateway) continue;
@@ -56,7 +57,7 @@ function* wantedNetworks(wanted: TenantManifests | undefined): Iterable<[string,
   const { cidr } = wanted.tenant.spec.managementNetwork;
   yield [MANAGEMENT, { cidr, gateway: addressAt(cidr, 1) }];
   for (const { metadata, spec } of wanted.subnets.values())
-    yield [metadata.name, { cidr: spec.cidr, gateway: spec.gatewayAddress ?? addressAt(spec.cidr, 1) }];
+    yield [metadata.name, { cidr: spec.cidr, gateway: gatewayAddress(spec) }];
 }
 
 function refuse(tenant: TenantName, name: string, from: Network, to: Network, replicas: number): Refusal {

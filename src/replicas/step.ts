@@ -57,11 +57,9 @@ const RELEASED_MILLISECONDS = 600_000;
 export function step(input: StepInput): StepResult {
   const { tenant, wanted, fleet, now } = input;
   const before = adopt(fleet.tenants[tenant] ?? EMPTY_TENANT, wanted, input.observed, now);
-  const barred = unknownPast(input);
   const { segments, recreating, refusals } = networks(tenant, wanted, before, {
     approvals: fleet.approvals,
-    vxlanId: (taken) =>
-      barred ? undefined : nextVxlanId(fleet, new Set([...input.foreignVxlanIds, ...taken]), now),
+    vxlanId: (taken) => nextVxlanId(fleet, new Set([...input.foreignVxlanIds, ...taken]), now),
   });
 
   const home = homeOf(before, input);
@@ -80,14 +78,14 @@ export function step(input: StepInput): StepResult {
   };
   const isLeaving = (subnet: SubnetName): boolean =>
     input.leaving === "everything" || input.leaving.has(subnet) || recreating.has(subnet);
-  const { replicas, book, notes } = fitAll(memory, input, isLeaving, barred);
+  const { replicas, book, notes } = fitAll(memory, input, isLeaving);
   const after = forget(
     { ...memory, replicas: replicas.map((one) => withoutDocument(one, input)), segments: book.segments },
     input,
   );
   return {
     memory: after,
-    notes: [...(barred ? [barred] : []), ...home.notes, ...notes, ...stalled(after)],
+    notes: [...home.notes, ...notes, ...stalled(after)],
     refusals,
     nextDeadline: earliest(after, input),
   };
@@ -112,21 +110,6 @@ function homeOf(
   };
 }
 
-/** With a new ledger nobody knows what an unseen hypervisor holds: nothing is given out that might already be in use there. */
-function unknownPast({ tenant, wanted, fleet }: StepInput): Note | undefined {
-  const unseen = wanted?.tenant
-    ? standbys(wanted.tenant.spec).filter((name) => !fleet.seen.includes(name))
-    : [];
-  return unseen.length === 0
-    ? undefined
-    : {
-        reason: "LedgerIncomplete",
-        object: `tenant/${tenant}`,
-        message: `${unseen.join(", ")} not seen since the ledger began, may hold replicas of ${tenant}`,
-        severity: "stuck",
-      };
-}
-
 /** Of a tenant or subnet without any document, nothing says how long a drain may take: Kubernetes' own defaults. */
 const graceOf = (replica: ReplicaMemory, { wanted }: StepInput): Grace => {
   const { gracePeriodSeconds = 30, stopSeconds = 10 } = wanted?.subnets.get(replica.subnet)?.spec.drain ?? {};
@@ -143,7 +126,6 @@ function fitAll(
   memory: TenantMemory,
   input: StepInput,
   isLeaving: (subnet: SubnetName) => boolean,
-  barred: Note | undefined,
 ): { replicas: readonly ReplicaMemory[]; book: AddressBook; notes: Note[] } {
   const { wanted, fleet, tenant, now } = input;
   const spec = wanted?.tenant?.spec;
@@ -159,7 +141,6 @@ function fitAll(
     const result = fit(subnet, replicas, {
       count: isLeaving(name) ? 0 : Math.min(Math.max(memory.desired[name] ?? min, min), max),
       allowed: new Set(order),
-      barred,
       now,
       place: (need, standing, first) =>
         place(

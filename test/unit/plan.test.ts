@@ -1,0 +1,221 @@
+import { describe, expect, test } from "@jest/globals";
+import fc from "fast-check";
+import type { Resource } from "../../src/resources/resource.ts";
+import { hypervisor, pass, T2, scenario, serving, short, subnet, tenant } from "./scenario.ts";
+
+const replicas = (observed: readonly Resource[]): string[] =>
+  observed
+    .filter(({ kind }) => kind === "container")
+    .map(({ name, hypervisor: at }) => `${name.split(".").at(-2)}@${at}`)
+    .toSorted();
+
+/** What stands, but for tables that are not there while they would be empty. */
+const standing = (observed: readonly Resource[]): string[] =>
+  observed
+    .map(({ kind }) => kind)
+    .filter((kind) => !["forwarding", "neighbours"].includes(kind))
+    .toSorted();
+
+describe("from nothing", () => {
+  test("a tenant gets its network on every hypervisor and its replicas at home", () => {
+    const on = scenario();
+    const plan = pass(on).map(short);
+    expect(plan.filter((line) => line.includes("netns"))).toEqual(["+ netns t2@hv1", "+ netns t2@hv2"]);
+    expect(plan.filter((line) => line.includes("uplink"))).toEqual(["+ uplink t2@hv1"]);
+    expect(replicas(on.observed)).toEqual(["web-1@hv1", "web-2@hv1"]);
+  });
+
+  test("a second pass plans nothing", () => {
+    const on = scenario();
+    pass(on);
+    expect(pass(on)).toEqual([]);
+  });
+
+  test("with the ledger lost it still plans nothing", () => {
+    const on = scenario();
+    pass(on);
+    on.fleet = scenario().fleet;
+    expect(pass(on).map(short)).toEqual([]);
+  });
+
+  test("what home has no room for goes to the standby", () => {
+    const small = hypervisor("hv1", "198.18.0.11", { replicas: 50, cpu: "1400m" });
+    const on = scenario({
+      subnets: [subnet("web", 3, { service: serving() })],
+      hypervisors: [small, hypervisor("hv2", "198.18.0.12")],
+    });
+    pass(on);
+    expect(replicas(on.observed)).toEqual(["web-1@hv1", "web-2@hv1", "web-3@hv2"]);
+  });
+
+  test("a replica that does not answer gets no requests", () => {
+    const on = scenario({ mute: [2] });
+    pass(on);
+    const nat = on.observed.find(({ kind }) => kind === "nat");
+    expect(
+      JSON.stringify(nat?.state)
+        .match(/to-destination 10\.13\.13\.\d+:8080/g)
+        ?.toSorted(),
+    ).toEqual(
+      Array(2).fill("to-destination 10.13.13.2:8080"), // written once to compare, once to restore
+    );
+  });
+});
+
+describe("an incomplete look", () => {
+  test("nothing is planned for a hypervisor that was not seen, and its replicas are kept", () => {
+    const on = scenario({
+      hypervisors: [hypervisor("hv1", "198.18.0.11", { replicas: 1 }), hypervisor("hv2", "198.18.0.12")],
+    });
+    pass(on);
+    on.unseen = ["hv2"];
+    expect(pass(on)).toEqual([]);
+    expect(on.fleet.tenants[T2]).toMatchObject({
+      replicas: [{ phase: "serving" }, { phase: "serving" }],
+    });
+  });
+
+  test("where Docker is silent links are mended and containers left alone", () => {
+    const on = scenario();
+    pass(on);
+    on.observed = on.observed.filter(({ kind }) => !["container", "port", "bridge"].includes(kind));
+    on.withoutDocker = ["hv1", "hv2"];
+    expect(new Set(pass(on).map(({ kind }) => kind))).toEqual(new Set(["bridge"]));
+  });
+});
+
+describe("a roll", () => {
+  test("makes each new replica before its old one is drained, one at a time, and keeps ordinals", () => {
+    const on = scenario();
+    pass(on);
+    on.subnets = [
+      subnet("web", 2, {
+        service: serving(),
+        workload: { ...subnet("web", 2).spec.workload, image: "evenkeel/web:2" },
+      }),
+    ];
+    const steps = pass(on)
+      .map(short)
+      .filter((line) => line.includes("container"));
+    expect(steps).toEqual([
+      "+ container web-1@hv1",
+      "~ container web-1@hv1",
+      "+ container web-2@hv1",
+      "- container web-1@hv1",
+      "~ container web-2@hv1",
+      "- container web-2@hv1",
+    ]);
+    expect(replicas(on.observed)).toEqual(["web-1@hv1", "web-2@hv1"]);
+  });
+
+  test("a new one that does not answer stops it", () => {
+    const on = scenario();
+    pass(on);
+    const before = replicas(on.observed);
+    on.mute = [1];
+    on.subnets = [
+      subnet("web", 2, {
+        service: serving(),
+        workload: { ...subnet("web", 2).spec.workload, image: "evenkeel/broken:1" },
+      }),
+    ];
+    pass(on);
+    expect(replicas(on.observed)).toEqual([...before, "web-1@hv1"].toSorted());
+  });
+});
+
+describe("removal", () => {
+  test("a tenant goes in an order that never strands a namespace: containers first, namespace last", () => {
+    const on = scenario();
+    pass(on);
+    const plan = pass(on, "everything");
+    expect(on.observed).toEqual([]);
+    const kinds = plan.filter(({ verb }) => verb === "remove").map(({ kind }) => kind);
+    expect(kinds.lastIndexOf("container")).toBeLessThan(kinds.indexOf("netns"));
+  });
+
+  test("a subnet that lost its file takes nothing else along", () => {
+    const on = scenario({
+      subnets: [
+        subnet("db", 1, { cidr: "10.13.14.0/24" as never }),
+        subnet("web", 2, { service: serving() }),
+      ],
+    });
+    pass(on);
+    pass(on, new Set(["db" as never]));
+    on.subnets = on.subnets.filter(({ metadata }) => metadata.name !== ("db" as never));
+    pass(on);
+    expect(replicas(on.observed)).toEqual(["web-1@hv1", "web-2@hv1"]);
+    expect(on.observed.filter((resource) => resource.subnet === ("db" as never))).toEqual([]);
+  });
+});
+
+describe("properties", () => {
+  const worlds = fc.record({
+    counts: fc.array(fc.integer({ min: 0, max: 4 }), { minLength: 1, maxLength: 3 }),
+    home: fc.integer({ min: 0, max: 6 }),
+    standby: fc.boolean(),
+    egress: fc.constantFrom("none" as const, "snat" as const),
+  });
+  const build = ({
+    counts,
+    home,
+    standby,
+    egress,
+  }: {
+    counts: number[];
+    home: number;
+    standby: boolean;
+    egress: "none" | "snat";
+  }) =>
+    scenario({
+      tenant: tenant({ egress, standby: standby ? tenant().spec.standby : [] }),
+      subnets: counts.map((count, index) =>
+        subnet(`s${index}`, count, {
+          cidr: `10.13.${index}.0/24` as never,
+          ...(index === 0 && { service: serving() }),
+        }),
+      ),
+      hypervisors: [hypervisor("hv1", "198.18.0.11", { replicas: home }), hypervisor("hv2", "198.18.0.12")],
+    });
+
+  test("plan again is empty, whatever was wanted", () => {
+    fc.assert(
+      fc.property(worlds, (world) => {
+        const on = build(world);
+        pass(on);
+        expect(pass(on).map(short)).toEqual([]);
+      }),
+    );
+  });
+
+  test("whatever was deleted by hand comes back, and then nothing more", () => {
+    fc.assert(
+      fc.property(worlds, fc.array(fc.nat(), { maxLength: 6 }), (world, victims) => {
+        const on = build(world);
+        pass(on);
+        const kinds = standing(on.observed);
+        const gone = new Set(victims.map((victim) => victim % Math.max(1, on.observed.length)));
+        on.observed = on.observed.filter((_, index) => !gone.has(index));
+        pass(on);
+        expect(pass(on).map(short)).toEqual([]);
+        expect(standing(on.observed)).toEqual(kinds);
+      }),
+    );
+  });
+
+  test("no two replicas share an address, and none has the gateway's", () => {
+    fc.assert(
+      fc.property(worlds, (world) => {
+        const on = build(world);
+        pass(on);
+        const { replicas: all = [] } = on.fleet.tenants[T2] ?? {};
+        const data = all.map(({ subnet: of, address }) => `${of} ${address}`);
+        const management = all.map(({ managementAddress }) => managementAddress);
+        expect(new Set(data).size).toBe(data.length);
+        expect(new Set(management).size).toBe(management.length);
+        expect([...data, ...management].filter((one) => one.endsWith(".1"))).toEqual([]);
+      }),
+    );
+  });
+});

@@ -1,0 +1,194 @@
+import type { Cidr, Ipv4 } from "../../src/api/addresses.ts";
+import type { Hypervisor, Service, Subnet, Tenant } from "../../src/api/kinds.gen.ts";
+import {
+  type HypervisorName,
+  type Incarnation,
+  type SubnetName,
+  type TenantName,
+  trusted,
+} from "../../src/api/names.ts";
+import { compile } from "../../src/desired/compile.ts";
+import { diff } from "../../src/plan/diff.ts";
+import { effects } from "../../src/plan/effects.ts";
+import { order } from "../../src/plan/order.ts";
+import type { PlanEntry } from "../../src/plan/plan.ts";
+import { emptyMemory, type FleetMemory, withTenant } from "../../src/replicas/memory.ts";
+import { linkNames } from "../../src/resources/marks.ts";
+import type { Resource } from "../../src/resources/resource.ts";
+import { step } from "../../src/replicas/step.ts";
+
+/** The pure core without any hypervisor: documents in, plans out, their effects taken for true. */
+
+export const FLEET = trusted<import("../../src/api/names.ts").FleetName>("campus");
+export const T2 = trusted<TenantName>("t2");
+const apiVersion = "evenkeel.dev/v1alpha1" as const;
+
+export const hypervisor = (
+  name: string,
+  address: string,
+  capacity: Hypervisor["spec"]["capacity"] = { replicas: 50 },
+): Hypervisor => ({
+  apiVersion,
+  kind: "Hypervisor",
+  metadata: { name: trusted<HypervisorName>(name) },
+  spec: {
+    fleet: FLEET,
+    connection: { local: {} },
+    underlay: { address: address as Ipv4, device: "eth0", mtu: 1500 },
+    uplink: { device: "edge", address: "198.18.100.2/24" as never, gateway: "198.18.100.1" as Ipv4 },
+    runtimes: ["docker"],
+    capacity,
+    load: { min: 50, max: 80 },
+    price: { perReplicaHour: "0.00", currency: "EUR" },
+    unschedulable: false,
+  },
+});
+
+export const tenant = (spec: Partial<Tenant["spec"]> = {}): Tenant => ({
+  apiVersion,
+  kind: "Tenant",
+  metadata: { name: T2 },
+  spec: {
+    primary: trusted<HypervisorName>("hv1"),
+    standby: [{ name: trusted<HypervisorName>("hv2") }],
+    serviceAddresses: ["198.18.100.10/31" as Cidr],
+    managementNetwork: { cidr: "192.168.252.0/24" as Cidr },
+    egress: "none",
+    quota: { subnets: 8, replicas: 40 },
+    ...spec,
+  },
+});
+
+export const subnet = (name: string, min: number, spec: Partial<Subnet["spec"]> = {}): Subnet => ({
+  apiVersion,
+  kind: "Subnet",
+  metadata: { name: trusted<SubnetName>(name), namespace: T2 },
+  spec: {
+    cidr: "10.13.13.0/24" as Cidr,
+    dhcp: true,
+    replicas: { min, max: Math.max(min, 1) },
+    workload: {
+      runtime: "docker",
+      image: "evenkeel/web:1",
+      imagePullPolicy: "IfNotPresent",
+      env: [],
+      ports: [{ name: "http", containerPort: 8080, protocol: "TCP" }],
+      resources: { cpu: "500m", memory: "256Mi" },
+    },
+    update: { maxSurge: 1, maxUnavailable: 0 },
+    drain: { gracePeriodSeconds: 30, signal: "SIGTERM", stopSeconds: 10 },
+    ...spec,
+  },
+});
+
+export const serving = (address = "198.18.100.10"): Service => ({
+  address: address as Ipv4,
+  ports: [{ name: "http", port: 80, targetPort: "http", protocol: "TCP" }],
+});
+
+/** A fleet as a test changes it. */
+export interface Scenario {
+  tenant: Tenant | undefined;
+  subnets: Subnet[];
+  hypervisors: Hypervisor[];
+  fleet: FleetMemory;
+  observed: Resource[];
+  /** Hypervisors that cannot be looked at. */
+  unseen: string[];
+  /** Hypervisors whose Docker does not answer. */
+  withoutDocker: string[];
+  /** Milliseconds; moves by a second with each pass. */
+  now: number;
+  /** Replicas that never answer, by ordinal. */
+  mute: number[];
+}
+
+export const scenario = (change: Partial<Scenario> = {}): Scenario => ({
+  tenant: tenant(),
+  subnets: [subnet("web", 2, { service: serving() })],
+  hypervisors: [hypervisor("hv1", "198.18.0.11"), hypervisor("hv2", "198.18.0.12")],
+  fleet: emptyMemory(FLEET),
+  observed: [],
+  unseen: [],
+  withoutDocker: [],
+  now: 1_000_000,
+  mute: [],
+  ...change,
+});
+
+let serial = 0;
+const fresh = (): Incarnation => trusted((serial++).toString(36).padStart(8, "a"));
+
+/** One dry pass: rounds of step, compile, diff and effects until a round plans nothing. Returns every entry. */
+export function pass(on: Scenario, leaving: ReadonlySet<SubnetName> | "everything" = new Set()): PlanEntry[] {
+  on.now += 1000;
+  const seen = new Set(
+    on.hypervisors.map(({ metadata }) => metadata.name).filter((name) => !on.unseen.includes(name)),
+  );
+  const withDocker = new Set([...seen].filter((name) => !on.withoutDocker.includes(name)));
+  const hypervisors = new Map(on.hypervisors.map((one) => [one.metadata.name, one]));
+  const wanted = {
+    name: T2,
+    tenant: on.tenant,
+    subnets: new Map(on.subnets.map((one) => [one.metadata.name, one])),
+    held: undefined,
+  };
+  const all: PlanEntry[] = [];
+  for (let round = 0; round < 20; round++) {
+    const answers = new Map(
+      (on.fleet.tenants[T2]?.replicas ?? [])
+        .filter(({ ordinal }) => !on.mute.includes(ordinal))
+        .map(({ incarnation }) => [incarnation, true] as const),
+    );
+    const next = step({
+      tenant: T2,
+      wanted,
+      leaving,
+      fleet: on.fleet,
+      hypervisors,
+      observed: on.observed.filter((resource) => seen.has(resource.hypervisor)),
+      seen,
+      visible: withDocker,
+      connections: {},
+      answers,
+      foreignVxlanIds: new Set(),
+      now: on.now,
+      fresh,
+    });
+    on.fleet = withTenant(on.fleet, T2, next.memory, on.now);
+    const entries = order(diff(desiredOf(on, leaving), on.observed, { fleet: FLEET, seen, withDocker }));
+    all.push(...entries);
+    if (entries.length === 0 && round > 0) return all;
+    on.observed = effects(entries, on.observed);
+  }
+  throw new Error(
+    `a plan that never ends: ${all
+      .slice(-6)
+      .map(({ verb, key, reason }) => `${verb} ${key} (${reason})`)
+      .join("; ")}`,
+  );
+}
+
+function desiredOf(on: Scenario, leaving: ReadonlySet<SubnetName> | "everything"): Resource[] {
+  const memory = on.fleet.tenants[T2];
+  if (!memory || !on.tenant || (leaving === "everything" && memory.replicas.length === 0)) return [];
+  return compile({
+    fleet: FLEET,
+    tenant: on.tenant,
+    subnets: on.subnets.filter(({ metadata }) => memory.segments[metadata.name]),
+    memory,
+    hypervisors: new Map(on.hypervisors.map((one) => [one.metadata.name, one])),
+    traits: new Map(),
+    signals: true,
+    now: on.now,
+  });
+}
+
+/** `+ container web-1@hv1`: an entry without what is fresh each time. */
+export function short({ verb, kind, name, hypervisor: at, subnet: of }: PlanEntry): string {
+  const readable =
+    /\.([a-z0-9-]+)\.[a-z0-9]{8}$/.exec(name)?.[1] ?? (kind === "port" ? `${name[0]}-port of ${of}` : name);
+  return `${{ add: "+", change: "~", replace: "±", remove: "-" }[verb]} ${kind} ${readable}@${at}`;
+}
+
+export const bridgeOf = linkNames.bridge;
