@@ -51,7 +51,9 @@ const PORT_FLAGS = {
 
 /** Reads the three JSON lines of `ip -j -d -batch`: addr (which shows links with all their details), route, neigh. */
 export function parseNetwork(text: string): Pick<NamespaceFacts, "links" | "routes" | "neighbours"> {
-  const [links, routes, neighbours] = text.split("\n").filter((line) => line.startsWith("["));
+  const lines = text.split("\n").filter((line) => line.startsWith("["));
+  if (lines.length !== 3) throw new SyntaxError(`ip printed ${lines.length} of 3 lists`);
+  const [links, routes, neighbours] = lines;
   return {
     links: json<LinkJson>(links).map(readLink),
     routes: json<RouteJson>(routes).map(readRoute),
