@@ -30,6 +30,7 @@ export async function once(directory: string, options: OnceOptions): Promise<num
           clock: systemClock,
           dryRun: false,
           signal: abort.signal,
+          stop: abort.signal,
           only,
           lookSeconds: 10,
           changeSeconds: 60,

@@ -10,12 +10,14 @@ import { MemoryLedger } from "../ledger/ledger.ts";
 import { load } from "../manifests/load.ts";
 import type { DocumentKey, Revision, StoredDocument } from "../manifests/revision.ts";
 import type { FleetMemory } from "../replicas/memory.ts";
+import { type LogLevel, openLog } from "../telemetry/log.ts";
 
 /** Options that every command shares which works on hypervisors. */
 export interface SessionOptions {
   readonly stateDir?: string;
   readonly keysDir?: string;
   readonly takeOver?: boolean;
+  readonly logLevel?: LogLevel;
 }
 
 /** Everything a command works with: manifests, ledger, hypervisors. To be closed. */
@@ -72,7 +74,8 @@ export async function openSession(
       hosts,
       claim: { epoch: 0, ledger: "", holder, manifests: revision.directory },
       takeOver: options.takeOver ?? false,
-      count: { looks: 0, changes: 0, probes: 0 },
+      count: new Map(),
+      log: await openLog(options.logLevel ?? "silent"),
     },
     async close() {
       await Promise.all([...hosts.values()].map((host) => host.close()));

@@ -4,11 +4,12 @@ import type { Observation } from "../facts/facts.ts";
 import type { FenceClaim } from "../hosts/render.ts";
 import type { Failure } from "../hosts/execute.ts";
 import type { Host } from "../hosts/host.ts";
-import type { RoundTrips, TripCount } from "../hosts/round-trips.ts";
+import type { RoundTrips, TripCounts } from "../hosts/round-trips.ts";
 import type { Ledger } from "../ledger/ledger.ts";
 import type { Revision } from "../manifests/revision.ts";
 import type { Departures } from "./departures.ts";
 import type { PlanEntry } from "../plan/plan.ts";
+import type { Log } from "../telemetry/log.ts";
 
 /**
  * One loop. It reads all it needs, closes the gap, looks again, and says when it wants to be called again; called twice it
@@ -27,7 +28,8 @@ export interface World {
   /** Who this controller is on the hypervisors' fences; set when it takes hold of them. */
   claim: FenceClaim;
   readonly takeOver: boolean;
-  readonly count: TripCount;
+  readonly count: TripCounts;
+  readonly log: Log;
 }
 
 /** What holds for one pass over some tenants. */
@@ -37,7 +39,11 @@ export interface Pass {
   readonly now: number;
   /** Decide everything, change nothing. */
   readonly dryRun: boolean;
+  /** Ends what runs on the hypervisors at once; what came of it is then unknown. */
   readonly signal: AbortSignal;
+  /** Begins nothing new: what was begun is carried out, looked at, and that is all. */
+  readonly stop: AbortSignal;
+  readonly log: Log;
   /** The look that the pass began with. */
   readonly observation: Observation;
   readonly departures: Departures;
@@ -60,6 +66,8 @@ export interface TenantResult {
   readonly notes: readonly Note[];
   readonly refusals: readonly Refusal[];
   readonly failures: readonly Failure[];
+  /** How many of its resources stand, as the last look showed them. */
+  readonly objects: number;
   /** When it wants to be called again, milliseconds since the epoch. */
   readonly again: number | undefined;
 }

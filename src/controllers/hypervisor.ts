@@ -23,7 +23,10 @@ export async function lookAtAll(
   options: { dryRun: boolean; signal: AbortSignal; nonce: () => string },
 ): Promise<Observation> {
   const names = [...revision.hypervisors.keys()];
-  const unfit = await meet(world, revision, names, options.signal);
+  // The first contact tries things out in a namespace of its own, which a dry pass may not.
+  const unfit = options.dryRun
+    ? new Map<HypervisorName, Error>()
+    : await meet(world, revision, names, options.signal);
   const { seen, unseen } = await trips.look(
     names.filter((name) => !unfit.has(name)),
     drainingNamespaces(world.ledger.state),

@@ -16,7 +16,10 @@ export interface PassOptions {
   readonly revision: Revision;
   readonly clock: Clock;
   readonly dryRun: boolean;
+  /** Ends what runs on the hypervisors at once. */
   readonly signal: AbortSignal;
+  /** Begins no further round. */
+  readonly stop: AbortSignal;
   /** Only these tenants; undefined for all that manifests, memory or marks know. */
   readonly only: readonly TenantName[] | undefined;
   /** Deadlines on the hypervisors, in seconds. */
@@ -34,7 +37,7 @@ export interface PassResult {
 
 /** One pass: a look at all hypervisors, then every tenant's loop, side by side and in shared round trips. */
 export async function passOver(world: World, options: PassOptions): Promise<PassResult> {
-  const { revision, clock, dryRun, signal } = options;
+  const { revision, clock, dryRun, signal, stop } = options;
   const now = clock.now();
   const trips = (members: number): RoundTrips =>
     new RoundTrips({
@@ -47,8 +50,10 @@ export async function passOver(world: World, options: PassOptions): Promise<Pass
       changeSeconds: options.changeSeconds,
       signal,
       nonce: clock.nonce,
+      now: clock.now,
       schedule: clock.schedule,
       count: world.count,
+      log: world.log,
     });
   const observation = await lookAtAll(world, revision, trips(1), {
     dryRun,
@@ -71,6 +76,8 @@ export async function passOver(world: World, options: PassOptions): Promise<Pass
           now,
           dryRun,
           signal,
+          stop,
+          log: world.log.child({ tenant }),
           observation,
           departures: leaving,
           trips: shared,
@@ -82,6 +89,7 @@ export async function passOver(world: World, options: PassOptions): Promise<Pass
       }
     }),
   );
+  world.log.debug({ tenants: tenants.length, milliseconds: clock.now() - now, dryRun }, "pass");
   return { tenants, refusal: leaving.refusal, observation };
 }
 

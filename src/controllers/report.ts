@@ -57,14 +57,8 @@ export class Report {
     return this.#entries.length + this.#failures.length === 0;
   }
 
-  held(why: string): TenantResult {
-    const note: Note = {
-      reason: "ManifestInvalid",
-      object: `tenant/${this.#tenant}`,
-      message: why,
-      severity: "stuck",
-    };
-    return this.#result("stuck", [note], undefined);
+  held(note: Note, standing: number): TenantResult {
+    return this.#result("stuck", [note], undefined, standing);
   }
 
   result(sight: Sight, memory: TenantMemory | undefined, now: number): TenantResult {
@@ -81,7 +75,7 @@ export class Report {
     const state = failed ? "failed" : stuck ? "stuck" : waiting ? "waiting" : "converged";
     const again =
       moving || failed ? Math.min(now + SOON, this.#deadline ?? Number.POSITIVE_INFINITY) : this.#deadline;
-    return this.#result(state, notes, again);
+    return this.#result(state, notes, again, sight.observed.length);
   }
 
   #leftNotes(): Note[] {
@@ -93,7 +87,12 @@ export class Report {
     }));
   }
 
-  #result(state: TenantResult["state"], notes: readonly Note[], again: number | undefined): TenantResult {
+  #result(
+    state: TenantResult["state"],
+    notes: readonly Note[],
+    again: number | undefined,
+    objects: number,
+  ): TenantResult {
     return {
       tenant: this.#tenant,
       state,
@@ -101,6 +100,7 @@ export class Report {
       notes,
       refusals: this.#refusals,
       failures: this.#failures,
+      objects,
       again,
     };
   }

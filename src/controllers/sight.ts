@@ -1,5 +1,7 @@
 import type { Ipv4 } from "../api/addresses.ts";
+import type { Tenant } from "../api/kinds.gen.ts";
 import type { HypervisorName, Incarnation, SubnetName, TenantName } from "../api/names.ts";
+import type { Note } from "../api/reasons.ts";
 import type { HostFacts, Observation, Unseen } from "../facts/facts.ts";
 import { type HostTraits, traitsOf } from "../facts/traits.ts";
 import type { Revision, TenantManifests } from "../manifests/revision.ts";
@@ -10,7 +12,7 @@ import { namespaceOf, subnetOfLabels, tenantOf } from "../resources/marks.ts";
 import type { Resource } from "../resources/resource.ts";
 import type { PullPolicy } from "../hosts/execute.ts";
 import type { ContainerRequest } from "../hosts/host.ts";
-import type { TenantMemory } from "../replicas/memory.ts";
+import type { FleetMemory, TenantMemory } from "../replicas/memory.ts";
 import type { Pass, World } from "./controller.ts";
 import { inForce } from "./departures.ts";
 
@@ -20,7 +22,7 @@ export interface Sight extends Sighting, DiffOptions {
   readonly wanted: TenantManifests | undefined;
   readonly leaving: ReadonlySet<SubnetName> | "everything";
   /** Why nothing of it may be changed; undefined when all is well. */
-  readonly held: string | undefined;
+  readonly held: Note | undefined;
   readonly facts: ReadonlyMap<HypervisorName, HostFacts>;
   readonly unseen: ReadonlyMap<HypervisorName, Unseen>;
   readonly traits: ReadonlyMap<HypervisorName, HostTraits>;
@@ -44,7 +46,7 @@ export function sightOf(
     tenant,
     wanted: inForce(tenant, revision, ledger.state),
     leaving: isGone ? "everything" : (departures.subnets.get(tenant) ?? new Set()),
-    held: isGone ? undefined : heldBecause(tenant, pass),
+    held: isGone ? undefined : heldBecause(tenant, pass, ledger.state),
     facts,
     unseen,
     seen,
@@ -65,13 +67,28 @@ export function sightOf(
   };
 }
 
-function heldBecause(tenant: TenantName, { revision }: Pass): string | undefined {
+function heldBecause(tenant: TenantName, { revision }: Pass, memory: FleetMemory): Note | undefined {
+  const hold = (reason: Note["reason"], message: string): Note => ({
+    reason,
+    object: `tenant/${tenant}`,
+    message,
+    severity: "stuck",
+  });
   const manifests = revision.tenants.get(tenant);
-  if (manifests) return manifests.held;
-  return revision.complete
-    ? "its files are gone; its removal waits for approval"
-    : "its files are gone, but the tree could not be read whole";
+  if (!manifests)
+    return revision.complete
+      ? hold("NeedsApproval", "its files are gone; its removal waits for approval")
+      : hold("ManifestInvalid", "its files are gone, but the tree could not be read whole");
+  if (manifests.held !== undefined) return hold("ManifestInvalid", manifests.held);
+  // With a new ledger nobody knows what an unseen hypervisor holds: nothing is given out that may be in use there, and
+  // nothing that may point there is withdrawn.
+  const unseen = manifests.tenant ? hypervisorsOf(manifests.tenant).filter((name) => !memory.seen.includes(name)) : [];
+  if (unseen.length === 0) return undefined;
+  const message = `${unseen.join(", ")} not seen since the ledger began, may hold replicas of ${tenant}`;
+  return hold("LedgerIncomplete", message);
 }
+
+const hypervisorsOf = ({ spec }: Tenant): HypervisorName[] => [spec.primary, ...spec.standby.map(({ name }) => name)];
 
 /**
  * The same after operations whose effects are known. Connections have to be counted anew; a dry pass, which asks what will

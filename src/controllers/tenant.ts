@@ -29,11 +29,11 @@ export const tenantController = (world: World): Controller<TenantName, TenantRes
 
   async reconcile(tenant, pass) {
     const { ledger, hosts, fleet } = world;
-    const { now, fresh, trips, signal, revision } = pass;
+    const { now, fresh, trips, signal, stop, revision, log } = pass;
     const memory = () => ledger.state.tenants[tenant];
     const report = new Report(tenant);
     let sight = sightOf(world, pass, tenant, pass.observation);
-    if (sight.held !== undefined) return report.held(sight.held);
+    if (sight.held !== undefined) return report.held(sight.held, sight.observed.length);
 
     for (let round = 0; round < ROUNDS; round++) {
       const next = step({ ...sight, fleet: ledger.state, hypervisors: revision.hypervisors, now, fresh });
@@ -43,6 +43,7 @@ export const tenantController = (world: World): Controller<TenantName, TenantRes
       const plan = guardNames(order(report.notFailed(differences)), sight.facts, fleet);
       report.decided(next, plan.notes);
       if (plan.entries.length > 0) pass.show(tenant, plan.entries);
+      log.debug({ round, entries: plan.entries.length }, "round");
 
       const means = {
         tenant,
@@ -60,6 +61,7 @@ export const tenantController = (world: World): Controller<TenantName, TenantRes
       const news = answers.size > sight.answers.size;
       sight = { ...sight, answers };
       if (plan.entries.length === 0 && !news) break;
+      if (stop.aborted) break;
       if (!pass.dryRun && plan.entries.some(isTellingToEnd)) break; // what a workload does then cannot be foreseen
     }
 

@@ -6,6 +6,7 @@ import { probe, type ProbeTarget } from "./probe.ts";
 import { type Block, changeScript, type FenceClaim, FENCED } from "./render.ts";
 import type { Host } from "./host.ts";
 import { look } from "./look.ts";
+import type { Log } from "../telemetry/log.ts";
 
 /** What came of one tenant's block on one hypervisor. */
 export interface BlockResult {
@@ -24,12 +25,15 @@ type Request =
   | { readonly what: "probe"; readonly hypervisor: HypervisorName; readonly targets: readonly ProbeTarget[] };
 type Answer = Observation | ReadonlyMap<HypervisorName, BlockResult> | ReadonlyMap<string, boolean>;
 
-/** Counted for people: how often hypervisors were asked, and for what. */
+/** Counted for people: how often a hypervisor was asked, and for what. */
 export interface TripCount {
-  looks: number;
-  changes: number;
-  probes: number;
+  readonly looks: number;
+  readonly changes: number;
+  readonly probes: number;
 }
+
+/** By hypervisor; grows as they are asked. */
+export type TripCounts = Map<HypervisorName, TripCount>;
 
 export interface RoundTripOptions {
   readonly fleet: FleetName;
@@ -43,8 +47,10 @@ export interface RoundTripOptions {
   readonly changeSeconds: number;
   readonly signal: AbortSignal;
   readonly nonce: () => string;
+  readonly now: () => number;
   readonly schedule: (action: () => void, milliseconds: number) => () => void;
-  readonly count: TripCount;
+  readonly count: TripCounts;
+  readonly log: Log;
 }
 
 /** A late tenant holds the others up for at most this long, in milliseconds. */
@@ -111,12 +117,9 @@ export class RoundTrips {
       names.map(async (hypervisor) => {
         const host = this.#options.hosts.get(hypervisor);
         if (!host) return;
-        this.#options.count.looks++;
+        const options = { ...this.#options, draining, ledger: this.#options.claim().ledger };
         try {
-          seen.set(
-            hypervisor,
-            await look(host, { ...this.#options, draining, ledger: this.#options.claim().ledger }),
-          );
+          seen.set(hypervisor, await this.#counted(hypervisor, "looks", () => look(host, options)));
         } catch (error) {
           unseen.set(hypervisor, { hypervisor, error: error as Error });
         }
@@ -144,19 +147,16 @@ export class RoundTrips {
     hypervisor: HypervisorName,
     blocks: readonly Block[],
   ): Promise<ReadonlyMap<string, BlockResult>> {
-    const { fleet, hosts, nonce, claim, changeSeconds, signal, count } = this.#options;
+    const { fleet, hosts, nonce, claim, changeSeconds, signal } = this.#options;
     const mark = nonce();
     const all = (message: string): Map<string, BlockResult> =>
       new Map(blocks.map(({ tenant }) => [tenant, { ok: false, message }]));
     const host = hosts.get(hypervisor);
     if (!host) return all("no such hypervisor");
-    count.changes++;
     try {
       const script = changeScript(fleet, mark, claim(), blocks);
-      const { state, code, stdout, stderr } = await host.run(script, {
-        deadlineSeconds: changeSeconds,
-        signal,
-      });
+      const run = () => host.run(script, { deadlineSeconds: changeSeconds, signal });
+      const { state, code, stdout, stderr } = await this.#counted(hypervisor, "changes", run);
       if (code === FENCED) return all(`another controller has taken ${hypervisor} over (${stderr.trim()})`);
       const results = readResults(stdout, mark);
       const rest =
@@ -179,13 +179,30 @@ export class RoundTrips {
     const results = await Promise.all(
       [...targets].map(async ([hypervisor, all]) => {
         const host = this.#options.hosts.get(hypervisor);
-        this.#options.count.probes++;
         // A prober that does not answer says nothing about those it was to ask.
-        const answers = host && (await probe(host, all, this.#options.signal).catch(() => undefined));
+        const ask = async () => host && (await probe(host, all, this.#options.signal));
+        const answers = await this.#counted(hypervisor, "probes", ask).catch(() => undefined);
         return [hypervisor, answers ?? new Map<string, boolean>()] as const;
       }),
     );
     return new Map(results);
+  }
+
+  /** One exec on one hypervisor. */
+  async #counted<Result>(
+    hypervisor: HypervisorName,
+    what: keyof TripCount,
+    trip: () => Promise<Result>,
+  ): Promise<Result> {
+    const { count, log, now } = this.#options;
+    const before = count.get(hypervisor) ?? { looks: 0, changes: 0, probes: 0 };
+    count.set(hypervisor, { ...before, [what]: before[what] + 1 });
+    const begun = now();
+    try {
+      return await trip();
+    } finally {
+      log.debug({ hypervisor, what, milliseconds: now() - begun }, "round trip");
+    }
   }
 }
 

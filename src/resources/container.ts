@@ -49,7 +49,7 @@ export const container = kind<ContainerState>({
         ? {
             verb: "change",
             reason: `drained; ${desired.signal} tells it to end`,
-            disruption: "none",
+            disruption: "drain",
             operations: [{ phase: "stop", tool: "signal", lines: [`${desired.signal} ${observed.id}`] }],
           }
         : undefined;
