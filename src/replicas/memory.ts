@@ -103,6 +103,16 @@ export const emptyMemory = (fleet: FleetName): FleetMemory => ({
   documents: {},
 });
 
+/** Whether a step changed nothing that another step would go on from. */
+export const samePhases = (before: TenantMemory | undefined, after: TenantMemory): boolean => {
+  const phases = (of: TenantMemory | undefined): string =>
+    (of?.replicas ?? []).map(({ incarnation, phase }) => `${incarnation} ${phase}`).join();
+  return (
+    phases(before) === phases(after) &&
+    Object.keys(before?.segments ?? {}).join() === Object.keys(after.segments).join()
+  );
+};
+
 /** VXLAN ids are forgotten after this long, well after their quarantine. */
 const RELEASED_MILLISECONDS = 600_000;
 

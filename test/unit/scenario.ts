@@ -12,7 +12,13 @@ import { diff } from "../../src/plan/diff.ts";
 import { effects } from "../../src/plan/effects.ts";
 import { order } from "../../src/plan/order.ts";
 import type { PlanEntry } from "../../src/plan/plan.ts";
-import { emptyMemory, type FleetMemory, withTenant } from "../../src/replicas/memory.ts";
+import {
+  emptyMemory,
+  type FleetMemory,
+  type ReplicaMemory,
+  samePhases,
+  withTenant,
+} from "../../src/replicas/memory.ts";
 import { linkNames } from "../../src/resources/marks.ts";
 import type { Resource } from "../../src/resources/resource.ts";
 import { step } from "../../src/replicas/step.ts";
@@ -119,8 +125,15 @@ export const scenario = (change: Partial<Scenario> = {}): Scenario => ({
 let serial = 0;
 const fresh = (): Incarnation => trusted((serial++).toString(36).padStart(8, "a"));
 
-/** One dry pass: rounds of step, compile, diff and effects until a round plans nothing. Returns every entry. */
-export function pass(on: Scenario, leaving: ReadonlySet<SubnetName> | "everything" = new Set()): PlanEntry[] {
+/**
+ * One dry pass: rounds of step, compile, diff and effects until a round plans nothing. Returns every entry.
+ * @param watch is shown the replicas after each round's decision
+ */
+export function pass(
+  on: Scenario,
+  leaving: ReadonlySet<SubnetName> | "everything" = new Set(),
+  watch: (replicas: readonly ReplicaMemory[]) => void = () => {},
+): PlanEntry[] {
   on.now += 1000;
   const seen = new Set(
     on.hypervisors.map(({ metadata }) => metadata.name).filter((name) => !on.unseen.includes(name)),
@@ -134,12 +147,13 @@ export function pass(on: Scenario, leaving: ReadonlySet<SubnetName> | "everythin
     held: undefined,
   };
   const all: PlanEntry[] = [];
-  for (let round = 0; round < 20; round++) {
+  for (let round = 0; round < 200; round++) {
     const answers = new Map(
       (on.fleet.tenants[T2]?.replicas ?? [])
         .filter(({ ordinal }) => !on.mute.includes(ordinal))
         .map(({ incarnation }) => [incarnation, true] as const),
     );
+    const before = on.fleet.tenants[T2];
     const next = step({
       tenant: T2,
       wanted,
@@ -156,9 +170,10 @@ export function pass(on: Scenario, leaving: ReadonlySet<SubnetName> | "everythin
       fresh,
     });
     on.fleet = withTenant(on.fleet, T2, next.memory, on.now);
+    watch(next.memory.replicas);
     const entries = order(diff(desiredOf(on, leaving), on.observed, { fleet: FLEET, seen, withDocker }));
     all.push(...entries);
-    if (entries.length === 0 && round > 0) return all;
+    if (entries.length === 0 && samePhases(before, next.memory)) return all;
     on.observed = effects(entries, on.observed);
   }
   throw new Error(

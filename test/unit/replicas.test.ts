@@ -1,0 +1,190 @@
+import { describe, expect, test } from "@jest/globals";
+import fc from "fast-check";
+import { addressAt, type Cidr } from "../../src/api/addresses.ts";
+import { type HypervisorName, trusted } from "../../src/api/names.ts";
+import { type Candidate, place } from "../../src/autoscale/place.ts";
+import { nextIndex, nextVxlanId, QUARANTINE_MILLISECONDS } from "../../src/replicas/allocate.ts";
+import { emptyMemory, type ReplicaMemory, withTenant } from "../../src/replicas/memory.ts";
+import { advance, type Evidence, retryAt } from "../../src/replicas/phase.ts";
+import { FLEET, pass, scenario, serving, subnet, T2 } from "./scenario.ts";
+
+const NOW = 1_000_000;
+const GRACE = { drain: 30_000, stop: 10_000 };
+
+const replica = (change: Partial<ReplicaMemory> = {}): ReplicaMemory => ({
+  tenant: T2,
+  subnet: trusted("web"),
+  ordinal: 1,
+  incarnation: trusted("aaaaaaaa"),
+  address: addressAt("10.13.13.0/24" as Cidr, 2),
+  managementAddress: addressAt("192.168.252.0/24" as Cidr, 2),
+  specHash: "1:0",
+  hypervisor: trusted("hv1"),
+  phase: "serving",
+  since: NOW - 1000,
+  seen: true,
+  failures: 0,
+  nanoCpus: 0,
+  memory: 0,
+  ...change,
+});
+
+const fine: Evidence = { visible: true, container: "running", linked: true, answers: true, connections: 0 };
+
+describe("a replica's phase", () => {
+  test.each<[string, Partial<ReplicaMemory>, Partial<Evidence>, string | undefined]>([
+    ["starting, answers", { phase: "starting" }, {}, "serving"],
+    ["starting, silent", { phase: "starting" }, { answers: false }, "starting"],
+    ["starting, not asked", { phase: "starting" }, { answers: undefined }, "starting"],
+    ["starting, without its links", { phase: "starting" }, { linked: false }, "starting"],
+    ["starting, not there yet", { phase: "starting", seen: false }, { container: "absent" }, "starting"],
+    ["starting, removed by hand", { phase: "starting" }, { container: "absent" }, "leaving"],
+    ["serving, ended", {}, { container: "ended" }, "starting"],
+    ["serving, lost a link", {}, { linked: false }, "starting"],
+    ["serving, removed by hand", {}, { container: "absent" }, "leaving"],
+    ["serving, hypervisor not seen", {}, { visible: false, container: "absent", linked: false }, "serving"],
+    ["draining, connections left", { phase: "draining" }, { connections: 3 }, "draining"],
+    ["draining, nobody counted", { phase: "draining" }, { connections: undefined }, "draining"],
+    ["draining, empty", { phase: "draining" }, {}, "stopping"],
+    ["draining, over time", { phase: "draining", since: NOW - 30_000 }, { connections: 3 }, "stopping"],
+    ["draining, not seen and over time", { phase: "draining", since: 0 }, { visible: false }, "draining"],
+    ["draining, ended by itself", { phase: "draining" }, { container: "ended" }, "leaving"],
+    ["stopping, still running", { phase: "stopping" }, {}, "stopping"],
+    ["stopping, ended", { phase: "stopping" }, { container: "ended" }, "leaving"],
+    ["stopping, over time", { phase: "stopping", since: NOW - 10_000 }, {}, "leaving"],
+    ["leaving, still there", { phase: "leaving" }, {}, "leaving"],
+    ["leaving, gone", { phase: "leaving" }, { container: "absent", linked: false }, undefined],
+    [
+      "leaving, not seen",
+      { phase: "leaving" },
+      { visible: false, container: "absent", linked: false },
+      "leaving",
+    ],
+  ])("%s", (_, before, evidence, after) => {
+    expect(advance(replica(before), { ...fine, ...evidence }, GRACE, NOW)?.phase).toBe(after);
+  });
+
+  test("one that keeps ending is started again ever later", () => {
+    let one = replica({ phase: "starting" });
+    const gaps: number[] = [];
+    for (let failure = 0; failure < 10; failure++) {
+      const now = retryAt(one);
+      one = advance(one, { ...fine, container: "ended" }, GRACE, now) as ReplicaMemory;
+      gaps.push(retryAt(one) - now);
+    }
+    expect(gaps).toEqual([0, 0, 10_000, 20_000, 40_000, 80_000, 160_000, 300_000, 300_000, 300_000]);
+  });
+});
+
+describe("addresses and ids", () => {
+  const net = "10.13.13.0/29" as Cidr;
+
+  test("go round the range, leave out what is taken or rests, and end when all are", () => {
+    const none = { taken: new Set<never>(), released: [], now: NOW };
+    expect(nextIndex(net, { ...none, last: 0 })).toBe(1);
+    expect(nextIndex(net, { ...none, last: 5 })).toBe(6);
+    expect(nextIndex(net, { ...none, last: 6 })).toBe(1); // 7 is the broadcast address
+    const taken = new Set([1, 2, 3, 4, 5].map((index) => addressAt(net, index)));
+    expect(nextIndex(net, { ...none, taken, last: 0 })).toBe(6);
+    const resting = [{ address: addressAt(net, 6), at: NOW - QUARANTINE_MILLISECONDS + 1 }];
+    expect(nextIndex(net, { ...none, taken, released: resting, last: 0 })).toBeUndefined();
+    expect(nextIndex(net, { ...none, taken, released: resting, last: 0, now: NOW + 1 })).toBe(6);
+  });
+
+  test("no VXLAN id is given twice, or while somebody else has it", () => {
+    const fleet = emptyMemory(FLEET);
+    expect(nextVxlanId(fleet, new Set([1001, 1002]), NOW)).toBe(1003);
+    const segment = { vxlanId: 1003, cidr: net, gateway: addressAt(net, 1), lastIndex: 0 };
+    const memory = {
+      primary: undefined,
+      hypervisors: [],
+      segments: { web: segment },
+      replicas: [],
+      released: [],
+      desired: {},
+      down: false,
+    };
+    const used = withTenant(fleet, T2, memory as never, NOW);
+    expect(nextVxlanId(used, new Set(), NOW)).toBe(1004);
+    const gone = withTenant(used, T2, undefined, NOW);
+    expect(nextVxlanId({ ...gone, lastVxlanId: 1002 }, new Set(), NOW + 1)).toBe(1004);
+    expect(nextVxlanId({ ...gone, lastVxlanId: 1002 }, new Set(), NOW + QUARANTINE_MILLISECONDS)).toBe(1003);
+  });
+
+  test("a replica that comes in another's place has another address, name and links", () => {
+    const on = scenario();
+    pass(on);
+    const before = on.fleet.tenants[T2]?.replicas ?? [];
+    on.observed = on.observed.filter(({ kind, name }) => kind !== "container" || !name.includes(".web-1."));
+    pass(on);
+    const after = on.fleet.tenants[T2]?.replicas ?? [];
+    const one = (all: readonly ReplicaMemory[]) => all.find(({ ordinal }) => ordinal === 1);
+    expect(one(after)?.incarnation).not.toBe(one(before)?.incarnation);
+    expect(one(after)?.address).not.toBe(one(before)?.address);
+  });
+});
+
+describe("placement", () => {
+  const candidate: Candidate = {
+    hypervisor: trusted("hv1"),
+    barred: undefined,
+    places: 1,
+    nanoCpus: 5e8,
+    memory: undefined,
+  };
+
+  test("takes the first with room, and says why not the others", () => {
+    const full = { ...candidate, places: 0 };
+    const slow = { ...candidate, hypervisor: trusted<HypervisorName>("hv2"), nanoCpus: 1e8 };
+    const good = { ...candidate, hypervisor: trusted<HypervisorName>("hv3") };
+    const need = { nanoCpus: 2e8, memory: 1 };
+    expect(place([full, slow, good], need)).toEqual({
+      hypervisor: "hv3",
+      reasons: ["hv1: no place free", "hv2: 100m CPU free, 200m needed"],
+    });
+    expect(place([full, slow], need).hypervisor).toBeUndefined();
+  });
+});
+
+describe("counts", () => {
+  test("scale-in takes the highest ordinals, and never one below", () => {
+    fc.assert(
+      fc.property(fc.integer({ min: 0, max: 5 }), fc.integer({ min: 0, max: 5 }), (from, to) => {
+        const on = scenario({ subnets: [subnet("web", from, { service: serving() })] });
+        pass(on);
+        on.subnets = [subnet("web", to, { service: serving() })];
+        pass(on);
+        const ordinals = on.fleet.tenants[T2]?.replicas.map(({ ordinal }) => ordinal).toSorted() ?? [];
+        expect(ordinals).toEqual(Array.from({ length: to }, (_, index) => index + 1));
+      }),
+    );
+  });
+
+  test("a roll never has fewer serving than count less maxUnavailable, nor more standing than count and maxSurge", () => {
+    fc.assert(
+      fc.property(
+        fc.integer({ min: 1, max: 5 }),
+        fc.integer({ min: 0, max: 2 }),
+        fc.integer({ min: 0, max: 2 }),
+        (count, maxSurge, maxUnavailable) => {
+          fc.pre(maxSurge + maxUnavailable > 0);
+          const update = { maxSurge, maxUnavailable };
+          const on = scenario({ subnets: [subnet("web", count, { update })] });
+          pass(on);
+          const { workload } = subnet("web", count).spec;
+          on.subnets = [subnet("web", count, { update, workload: { ...workload, image: "evenkeel/web:2" } })];
+          pass(on, new Set(), (replicas) => {
+            const standing = replicas.filter(({ phase }) => phase !== "leaving").length;
+            expect(standing).toBeLessThanOrEqual(count + maxSurge);
+            expect(replicas.filter(({ phase }) => phase === "serving").length).toBeGreaterThanOrEqual(
+              Math.max(0, count - Math.max(maxUnavailable, 0)),
+            );
+          });
+          const hashes = new Set(on.fleet.tenants[T2]?.replicas.map(({ specHash }) => specHash));
+          expect(hashes.size).toBe(1);
+          expect(on.fleet.tenants[T2]?.replicas).toHaveLength(count);
+        },
+      ),
+    );
+  });
+});
