@@ -56,6 +56,8 @@ const PLAIN: HostTraits = { uplinkIsBridge: false, uplinkMtu: 1500, dropsBridged
 export function scope(input: CompileInput): Scope {
   const { tenant, memory, hypervisors, traits } = input;
   const { standby } = tenant.spec;
+  // In the order of names, whether or not one of them is on its way out: an order that changed would rewrite every table.
+  const subnets = input.subnets.toSorted((a, b) => (a.metadata.name < b.metadata.name ? -1 : 1));
   // Where the gateway stands, which is not where it is wanted as long as it must not move.
   const primary = memory.primary ?? tenant.spec.primary;
   // In an order of their own, so that a ledger rebuilt from marks gives the same rules as the one that was lost.
@@ -80,15 +82,16 @@ export function scope(input: CompileInput): Scope {
   });
   return {
     ...input,
+    subnets,
     name: tenant.metadata.name,
     parts,
     standing,
-    segments: segmentsOf(input),
+    segments: segmentsOf(memory, subnets),
     mtu: Math.min(...parts.map(({ spec }) => spec.underlay.mtu)) - VXLAN_OVERHEAD,
   };
 }
 
-function segmentsOf({ memory, subnets }: CompileInput): Segment[] {
+function segmentsOf(memory: TenantMemory, subnets: readonly Subnet[]): Segment[] {
   const management = memory.segments[MANAGEMENT];
   return [
     ...subnets.flatMap(({ metadata: { name } }): Segment[] => {

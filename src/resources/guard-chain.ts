@@ -110,7 +110,10 @@ export const guardChain = kind<GuardState>({
       : [rules, { phase: "unguard", tool: "host-chain-remove", lines: [chain] }];
     return {
       verb: desired ? (observed ? "change" : "add") : "remove",
-      reason: reasonFor(missing, stale.filter((id) => wanted[id] === undefined)),
+      reason: reasonFor(
+        missing,
+        stale.filter((id) => wanted[id] === undefined),
+      ),
       disruption: "none",
       operations,
     };

@@ -64,7 +64,7 @@ export const uplink = kind<UplinkState>({
       return (
         observed && {
           verb: "remove",
-          reason: "the gateway is not here",
+          reason: "no service is reached through it any more",
           disruption: "none",
           operations: [remove],
         }

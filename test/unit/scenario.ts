@@ -7,6 +7,7 @@ import {
   type TenantName,
   trusted,
 } from "../../src/api/names.ts";
+import type { Note, Refusal } from "../../src/api/reasons.ts";
 import { compile } from "../../src/desired/compile.ts";
 import { diff } from "../../src/plan/diff.ts";
 import { effects } from "../../src/plan/effects.ts";
@@ -107,6 +108,9 @@ export interface Scenario {
   now: number;
   /** Replicas that never answer, by ordinal. */
   mute: number[];
+  /** What the last pass said. */
+  notes: readonly Note[];
+  refusals: readonly Refusal[];
 }
 
 export const scenario = (change: Partial<Scenario> = {}): Scenario => ({
@@ -119,6 +123,8 @@ export const scenario = (change: Partial<Scenario> = {}): Scenario => ({
   withoutDocker: [],
   now: 1_000_000,
   mute: [],
+  notes: [],
+  refusals: [],
   ...change,
 });
 
@@ -170,6 +176,8 @@ export function pass(
       fresh,
     });
     on.fleet = withTenant(on.fleet, T2, next.memory, on.now);
+    on.notes = next.notes;
+    on.refusals = next.refusals;
     watch(next.memory.replicas);
     const entries = order(diff(desiredOf(on, leaving), on.observed, { fleet: FLEET, seen, withDocker }));
     all.push(...entries);
