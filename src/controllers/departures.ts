@@ -1,7 +1,8 @@
 import type { HypervisorName, SubnetName, TenantName } from "../api/names.ts";
 import type { Refusal } from "../api/reasons.ts";
 import type { HostFacts } from "../facts/facts.ts";
-import type { Revision, TenantManifests } from "../manifests/revision.ts";
+import type { TenantManifests } from "../api/documents.ts";
+import type { Revision } from "../manifests/revision.ts";
 import { type Departure, guardDepartures } from "../plan/guard.ts";
 import { type FleetMemory, MANAGEMENT } from "../replicas/memory.ts";
 import { observe } from "../resources/index.ts";

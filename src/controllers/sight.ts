@@ -4,14 +4,15 @@ import type { HypervisorName, Incarnation, SubnetName, TenantName } from "../api
 import type { Note } from "../api/reasons.ts";
 import type { HostFacts, Observation, Unseen } from "../facts/facts.ts";
 import { type HostTraits, traitsOf } from "../facts/traits.ts";
-import type { Revision, TenantManifests } from "../manifests/revision.ts";
+import type { TenantManifests } from "../api/documents.ts";
+import type { Revision } from "../manifests/revision.ts";
 import type { DiffOptions } from "../plan/diff.ts";
 import type { Sighting } from "../replicas/evidence.ts";
 import { observe } from "../resources/index.ts";
 import { namespaceOf, subnetOfLabels, tenantOf } from "../resources/marks.ts";
 import type { Resource } from "../resources/resource.ts";
 import type { PullPolicy } from "../hosts/execute.ts";
-import type { ContainerRequest } from "../hosts/host.ts";
+import type { ContainerRequest } from "../resources/operation.ts";
 import type { FleetMemory, TenantMemory } from "../replicas/memory.ts";
 import type { Pass, World } from "./controller.ts";
 import { inForce } from "./departures.ts";
@@ -82,13 +83,18 @@ function heldBecause(tenant: TenantName, { revision }: Pass, memory: FleetMemory
   if (manifests.held !== undefined) return hold("ManifestInvalid", manifests.held);
   // With a new ledger nobody knows what an unseen hypervisor holds: nothing is given out that may be in use there, and
   // nothing that may point there is withdrawn.
-  const unseen = manifests.tenant ? hypervisorsOf(manifests.tenant).filter((name) => !memory.seen.includes(name)) : [];
+  const unseen = manifests.tenant
+    ? hypervisorsOf(manifests.tenant).filter((name) => !memory.seen.includes(name))
+    : [];
   if (unseen.length === 0) return undefined;
   const message = `${unseen.join(", ")} not seen since the ledger began, may hold replicas of ${tenant}`;
   return hold("LedgerIncomplete", message);
 }
 
-const hypervisorsOf = ({ spec }: Tenant): HypervisorName[] => [spec.primary, ...spec.standby.map(({ name }) => name)];
+const hypervisorsOf = ({ spec }: Tenant): HypervisorName[] => [
+  spec.primary,
+  ...spec.standby.map(({ name }) => name),
+];
 
 /**
  * The same after operations whose effects are known. Connections have to be counted anew; a dry pass, which asks what will

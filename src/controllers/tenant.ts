@@ -6,7 +6,7 @@ import { effects } from "../plan/effects.ts";
 import { guardNames } from "../plan/guard.ts";
 import { order } from "../plan/order.ts";
 import { isTellingToEnd } from "../plan/plan.ts";
-import { withTenant } from "../replicas/memory.ts";
+import { samePhases, withTenant } from "../replicas/memory.ts";
 import { step } from "../replicas/step.ts";
 import type { Resource } from "../resources/resource.ts";
 import type { Controller, Pass, TenantResult, World } from "./controller.ts";
@@ -15,8 +15,8 @@ import { ask } from "./readiness.ts";
 import { Report } from "./report.ts";
 import { afterwards, isOver, pullPolicies, type Sight, sightOf } from "./sight.ts";
 
-/** More rounds than the longest chain of steps that needs no look in between. */
-const ROUNDS = 12;
+/** More rounds than any chain of steps takes that needs no look in between; a dry pass goes through a whole roll. */
+const ROUNDS = 1000;
 
 /**
  * The loop: reads all it needs, closes the gap, looks again. Level-based: it does not matter why it was called.
@@ -36,6 +36,7 @@ export const tenantController = (world: World): Controller<TenantName, TenantRes
     if (sight.held !== undefined) return report.held(sight.held, sight.observed.length);
 
     for (let round = 0; round < ROUNDS; round++) {
+      const before = memory();
       const next = step({ ...sight, fleet: ledger.state, hypervisors: revision.hypervisors, now, fresh });
       await ledger.update((state) => withTenant(state, tenant, next.memory, now)); // remember, then act
 
@@ -60,7 +61,7 @@ export const tenantController = (world: World): Controller<TenantName, TenantRes
       const answers = await ask(sight, next.memory, pass);
       const news = answers.size > sight.answers.size;
       sight = { ...sight, answers };
-      if (plan.entries.length === 0 && !news) break;
+      if (plan.entries.length === 0 && !news && samePhases(before, next.memory)) break;
       if (stop.aborted) break;
       if (!pass.dryRun && plan.entries.some(isTellingToEnd)) break; // what a workload does then cannot be foreseen
     }

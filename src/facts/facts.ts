@@ -1,6 +1,5 @@
 import type { Ipv4, Mac } from "../api/addresses.ts";
 import type { HypervisorName } from "../api/names.ts";
-import type { ContainerSummary } from "../hosts/host.ts";
 
 /** A network interface, as `ip -j -d link` shows it; only what evenkeel compares. */
 export interface LinkFact {
@@ -71,6 +70,17 @@ export interface NamespaceFacts {
   readonly sysctls: Readonly<Record<string, string>>;
   /** Live connections by the replica they go to; only where a drain is in progress, else undefined. */
   readonly connections: Readonly<Record<string, number>> | undefined;
+}
+
+/** A container as Docker's list shows it. */
+export interface ContainerSummary {
+  readonly id: string;
+  readonly name: string;
+  readonly image: string;
+  readonly imageId: string;
+  /** created, running, paused, restarting, removing, exited, dead */
+  readonly state: string;
+  readonly labels: Readonly<Record<string, string>>;
 }
 
 /** What a replica's own network namespace shows, read through /proc without entering it. */

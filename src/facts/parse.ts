@@ -1,7 +1,6 @@
 import { EvenkeelError } from "../api/errors.ts";
 import type { HypervisorName } from "../api/names.ts";
-import type { ContainerSummary } from "../hosts/host.ts";
-import type { FenceFact, HostFacts, NamespaceFacts } from "./facts.ts";
+import type { ContainerSummary, FenceFact, HostFacts, NamespaceFacts } from "./facts.ts";
 import { parseForwarding, parseNetwork } from "./network.ts";
 import { parseTables } from "./rules.ts";
 import { parseSandboxes } from "./sandboxes.ts";

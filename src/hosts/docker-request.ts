@@ -1,5 +1,6 @@
 import type { ContainerCreateOptions, ContainerInfo } from "dockerode";
-import type { ContainerRequest, ContainerSummary } from "./host.ts";
+import type { ContainerSummary } from "../facts/facts.ts";
+import type { ContainerRequest } from "../resources/operation.ts";
 
 /** Processes and threads of one replica: a fork bomb must not take the hypervisor's process table from the others. */
 const PIDS_LIMIT = 4096;

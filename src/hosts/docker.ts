@@ -4,7 +4,9 @@ import type { HypervisorName } from "../api/names.ts";
 import { DockerCalls, only } from "./docker-calls.ts";
 import { carries, createOptions, pullError, reference, summary } from "./docker-request.ts";
 import { property } from "./failure.ts";
-import type { ContainerEngine, ContainerRequest, ContainerSummary, StartedContainer } from "./host.ts";
+import type { ContainerSummary } from "../facts/facts.ts";
+import type { ContainerRequest } from "../resources/operation.ts";
+import type { ContainerEngine, StartedContainer } from "./host.ts";
 import type { SocketAgent } from "./socket-agent.ts";
 
 /** Where Docker listens on a hypervisor. */

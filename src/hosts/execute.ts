@@ -5,7 +5,8 @@ import type { PlanEntry } from "../plan/plan.ts";
 import type { ContainerState } from "../resources/container.ts";
 import type { EngineOperation, Operation, ScriptOperation } from "../resources/operation.ts";
 import type { Resource } from "../resources/resource.ts";
-import type { ContainerEngine, ContainerRequest, Host } from "./host.ts";
+import type { ContainerRequest } from "../resources/operation.ts";
+import type { ContainerEngine, Host } from "./host.ts";
 import type { Block } from "./render.ts";
 import type { RoundTrips } from "./round-trips.ts";
 

@@ -1,3 +1,5 @@
+import type { ContainerSummary } from "../facts/facts.ts";
+import type { ContainerRequest } from "../resources/operation.ts";
 import type { HypervisorName } from "../api/names.ts";
 
 /** What came of a script that ran, or may have run, on a hypervisor. */
@@ -19,33 +21,6 @@ export interface ScriptOptions {
   /** Whole seconds, at least 1; holds on the hypervisor, from the start of the script. */
   readonly deadlineSeconds: number;
   readonly signal: AbortSignal;
-}
-
-/** A container as Docker's list shows it. */
-export interface ContainerSummary {
-  readonly id: string;
-  readonly name: string;
-  readonly image: string;
-  readonly imageId: string;
-  /** created, running, paused, restarting, removing, exited, dead */
-  readonly state: string;
-  readonly labels: Readonly<Record<string, string>>;
-}
-
-/** What Docker is asked to create: one interface-less container that never restarts by itself. */
-export interface ContainerRequest {
-  readonly name: string;
-  /** What the workload sees as its own name: the readable one, `web-3`; at most 63 characters. */
-  readonly hostname: string;
-  readonly image: string;
-  /** Instead of the image's own; undefined keeps that. */
-  readonly command: readonly string[] | undefined;
-  readonly env: readonly { readonly name: string; readonly value: string }[];
-  readonly labels: Readonly<Record<string, string>>;
-  /** Billionths of a CPU. */
-  readonly nanoCpus: number;
-  /** Bytes. */
-  readonly memory: number;
 }
 
 /** What creating and starting a container tells that the list does not. */

@@ -10,7 +10,7 @@ import { didYouMean } from "./nearest.ts";
 import type { WrittenFile } from "./parse.ts";
 import { child, expand, isMap, type Path, showPath, valueAt } from "./path.ts";
 import { belongs, HOME, type Place, placeOf } from "./place.ts";
-import type { Manifest } from "./revision.ts";
+import type { Manifest } from "../api/documents.ts";
 import { faultOf, show } from "./sentences.ts";
 import type { WrittenDocument } from "./written.ts";
 

@@ -2,7 +2,8 @@ import type { KindName } from "../api/kinds.gen.ts";
 import type { TenantName } from "../api/names.ts";
 import type { Fault } from "./fault.ts";
 import { type Path, showPath } from "./path.ts";
-import type { DocumentKey, Manifest, Problem } from "./revision.ts";
+import type { DocumentKey, Manifest } from "../api/documents.ts";
+import type { Problem } from "./revision.ts";
 import type { WrittenDocument } from "./written.ts";
 
 /** A document of the tree, with all that was found wrong with it so far. */

@@ -2,7 +2,7 @@ import { isDeepStrictEqual } from "node:util";
 import { type HypervisorName, type TenantName, trusted } from "../api/names.ts";
 import type { Document } from "./document.ts";
 import { placeOf } from "./place.ts";
-import type { DocumentKey, Manifest, StoredDocument } from "./revision.ts";
+import type { DocumentKey, Manifest, StoredDocument } from "../api/documents.ts";
 import type { Finding, Rule } from "./rules/rule.ts";
 import { type Candidate, findings } from "./view.ts";
 

@@ -9,14 +9,8 @@ import { type InForce, settle } from "./force.ts";
 import { commitOf } from "./git.ts";
 import { parseFile, type WrittenFile } from "./parse.ts";
 import { placeOf } from "./place.ts";
-import {
-  type DocumentKey,
-  ManifestsError,
-  type Problem,
-  type Revision,
-  type StoredDocument,
-  type TenantManifests,
-} from "./revision.ts";
+import type { DocumentKey, StoredDocument, TenantManifests } from "../api/documents.ts";
+import { ManifestsError, type Problem, type Revision } from "./revision.ts";
 import { RULES } from "./rules/index.ts";
 import type { Rule } from "./rules/rule.ts";
 import { privateKeyIn } from "./secrets.ts";

@@ -1,12 +1,7 @@
 import { type ErrorCode, EvenkeelError } from "../api/errors.ts";
-import type { Hypervisor, Subnet, Tenant } from "../api/kinds.gen.ts";
+import type { DocumentKey, StoredDocument, TenantManifests } from "../api/documents.ts";
+import type { Hypervisor } from "../api/kinds.gen.ts";
 import type { FleetName, HypervisorName, SubnetName, TenantName } from "../api/names.ts";
-
-/** A manifest of any kind, checked and with its defaults filled in. */
-export type Manifest = Hypervisor | Tenant | Subnet;
-
-/** `Kind/namespace/name`: `Subnet/t2/web`; the middle is empty for kinds that have no namespace: `Tenant//t2`. */
-export type DocumentKey = `${Manifest["kind"]}/${string}/${string}`;
 
 /** The line of a file that a problem is about, to show it with a mark under the offending words. */
 export interface Excerpt {
@@ -36,26 +31,6 @@ export interface Problem {
   /** The object as people name it, `Subnet/t2/web`, where the document tells. */
   readonly object?: string;
   readonly excerpt?: Excerpt;
-}
-
-/** What the tree says about one tenant. */
-export interface TenantManifests {
-  readonly name: TenantName;
-  /** Undefined when no version of its document is in force; then `held` says why. */
-  readonly tenant: Tenant | undefined;
-  readonly subnets: ReadonlyMap<SubnetName, Subnet>;
-  /**
-   * Set when a document of this tenant is broken and there is no last good version of it: nothing of the tenant may be
-   * changed or removed. The text says why.
-   */
-  readonly held: string | undefined;
-}
-
-/** A document in force, as it is remembered so that it can stand in for a later, broken version of itself. */
-export interface StoredDocument {
-  /** Relative to the tree. */
-  readonly file: string;
-  readonly object: Manifest;
 }
 
 /** The commit that a tree was read at. */

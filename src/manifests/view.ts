@@ -2,7 +2,7 @@ import type { Hypervisor, KindName, Subnet, Tenant } from "../api/kinds.gen.ts";
 import type { HypervisorName, TenantName } from "../api/names.ts";
 import { by, byText } from "./compare.ts";
 import { type Path, startsWith } from "./path.ts";
-import type { DocumentKey } from "./revision.ts";
+import type { DocumentKey } from "../api/documents.ts";
 import type { Finding, Rule, Subject, View } from "./rules/rule.ts";
 
 /** A document that rules may be shown, and where its schema does not hold. */

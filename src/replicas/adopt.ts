@@ -2,7 +2,7 @@ import { addressAt, type Ipv4, parseCidr } from "../api/addresses.ts";
 import { type SubnetName, trusted } from "../api/names.ts";
 import { parseCpu, parseMemory } from "../api/quantities.ts";
 import { MANAGEMENT, type ReplicaMemory, type SegmentMemory, type TenantMemory } from "./memory.ts";
-import type { TenantManifests } from "../manifests/revision.ts";
+import type { TenantManifests } from "../api/documents.ts";
 import type { BridgeState } from "../resources/bridge.ts";
 import type { ContainerState } from "../resources/container.ts";
 import type { Resource } from "../resources/resource.ts";

@@ -1,6 +1,6 @@
 import type { Cidr, Ipv4 } from "../api/addresses.ts";
 import type { FleetName, HypervisorName, SubnetName, TenantName } from "../api/names.ts";
-import type { StoredDocument } from "../manifests/revision.ts";
+import type { StoredDocument } from "../api/documents.ts";
 import type { ReplicaMark } from "../resources/marks.ts";
 
 /**

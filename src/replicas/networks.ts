@@ -4,7 +4,7 @@ import { planIdOf } from "../api/digest.ts";
 import { type SubnetName, type TenantName, trusted } from "../api/names.ts";
 import type { Refusal } from "../api/reasons.ts";
 import { MANAGEMENT, type SegmentMemory, type TenantMemory } from "./memory.ts";
-import type { TenantManifests } from "../manifests/revision.ts";
+import type { TenantManifests } from "../api/documents.ts";
 
 /** A network as it is wanted. */
 interface Network {

@@ -15,7 +15,7 @@ import {
   type ReplicaMemory,
   type TenantMemory,
 } from "./memory.ts";
-import type { TenantManifests } from "../manifests/revision.ts";
+import type { TenantManifests } from "../api/documents.ts";
 import { adopt } from "./adopt.ts";
 import { AddressBook, nextVxlanId } from "./allocate.ts";
 import { evidenceOn, type Sighting } from "./evidence.ts";

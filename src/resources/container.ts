@@ -1,4 +1,4 @@
-import type { ContainerRequest } from "../hosts/host.ts";
+import type { ContainerRequest } from "./operation.ts";
 import { readLabels, type ReplicaMark } from "./marks.ts";
 import { kind } from "./resource.ts";
 

@@ -1,5 +1,3 @@
-import type { ContainerRequest } from "../hosts/host.ts";
-
 /**
  * The order in which one hypervisor's operations run. It is the order of safety: rules stand before anything is connected,
  * a port is locked before it is up, nobody is balanced to before it is there, and what goes loses its links last.
@@ -58,6 +56,22 @@ export interface ScriptOperation {
   readonly lines: readonly string[];
   /** Name of the container whose sandbox the lines name. */
   readonly sandboxOf?: string;
+}
+
+/** What Docker is asked to create: one interface-less container that never restarts by itself. */
+export interface ContainerRequest {
+  readonly name: string;
+  /** What the workload sees as its own name: the readable one, `web-3`; at most 63 characters. */
+  readonly hostname: string;
+  readonly image: string;
+  /** Instead of the image's own; undefined keeps that. */
+  readonly command: readonly string[] | undefined;
+  readonly env: readonly { readonly name: string; readonly value: string }[];
+  readonly labels: Readonly<Record<string, string>>;
+  /** Billionths of a CPU. */
+  readonly nanoCpus: number;
+  /** Bytes. */
+  readonly memory: number;
 }
 
 /** Something that Docker's interface does. */

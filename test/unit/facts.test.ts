@@ -4,7 +4,7 @@ import { trusted } from "../../src/api/names.ts";
 import { parseLook } from "../../src/facts/parse.ts";
 import { canonicalRule, parseTables } from "../../src/facts/rules.ts";
 import { lookScript } from "../../src/facts/script.ts";
-import type { ContainerSummary } from "../../src/hosts/host.ts";
+import type { ContainerSummary } from "../../src/facts/facts.ts";
 import { observe } from "../../src/resources/index.ts";
 
 /** One look at a hypervisor of the lab with two tenants, as it was printed. */

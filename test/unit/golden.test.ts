@@ -3,7 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { describe, expect, test } from "@jest/globals";
 import { parse, parseAllDocuments, stringify } from "yaml";
-import type { Manifest } from "../../src/manifests/revision.ts";
+import type { Manifest } from "../../src/api/documents.ts";
 import { load } from "../../src/manifests/load.ts";
 import type { SubnetName } from "../../src/api/names.ts";
 import type { PortState } from "../../src/resources/port.ts";

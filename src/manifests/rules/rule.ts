@@ -2,7 +2,7 @@ import type { Hypervisor, KindName, Subnet, Tenant } from "../../api/kinds.gen.t
 import type { HypervisorName, TenantName } from "../../api/names.ts";
 import type { Fault } from "../fault.ts";
 import type { Path } from "../path.ts";
-import type { DocumentKey, Manifest } from "../revision.ts";
+import type { DocumentKey, Manifest } from "../../api/documents.ts";
 
 /** A document as rules see it. */
 export interface Subject<M extends Manifest = Manifest> {
