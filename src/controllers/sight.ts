@@ -8,7 +8,7 @@ import type { TenantManifests } from "../api/documents.ts";
 import type { Revision } from "../manifests/revision.ts";
 import type { DiffOptions } from "../plan/diff.ts";
 import type { Sighting } from "../replicas/evidence.ts";
-import { observe } from "../resources/index.ts";
+import { observeByTenant } from "../resources/index.ts";
 import { namespaceOf, subnetOfLabels, tenantOf } from "../resources/marks.ts";
 import type { Resource } from "../resources/resource.ts";
 import type { PullPolicy } from "../hosts/execute.ts";
@@ -53,9 +53,7 @@ export function sightOf(
     seen,
     withDocker,
     visible: withDocker,
-    observed: [...facts.values()]
-      .flatMap((one) => observe(one, fleet))
-      .filter((resource) => resource.tenant === tenant),
+    observed: [...facts.values()].flatMap((one) => observeByTenant(one, fleet).get(tenant) ?? []),
     connections: connectionsOf(facts, namespaceOf(fleet, tenant)),
     answers: new Map<Incarnation, boolean>(),
     traits: new Map(

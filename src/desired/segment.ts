@@ -10,15 +10,14 @@ import { type Part, replicasOn, type Scope, type Segment, within } from "./input
 /** A segment's part on one hypervisor: its bridge, what joins it to the others, who is where. */
 export function segment(scope: Scope, part: Part, of: Segment): Resource[] {
   const place = { hypervisor: part.name, tenant: scope.name, ...(of.subnet && { subnet: of.subnet }) };
-  const name = of.subnet ?? "management";
   const [bridge, vxlan] = [linkNames.bridge(of.subnet), linkNames.vxlan(of.subnet)];
   const joined = scope.parts.length > 1;
   return [
-    { ...place, kind: "bridge", name, state: bridgeState(scope, part, of) },
+    { ...place, kind: "bridge", name: bridge, state: bridgeState(scope, part, of) },
     { ...place, kind: "neighbours", name: bridge, state: neighbourState(scope, part, of) },
     ...(joined
       ? [
-          { ...place, kind: "vxlan", name, state: vxlanState(scope, part, of) },
+          { ...place, kind: "vxlan", name: vxlan, state: vxlanState(scope, part, of) },
           { ...place, kind: "forwarding", name: vxlan, state: forwardingState(scope, part, of) },
         ]
       : []),

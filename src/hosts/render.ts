@@ -69,7 +69,7 @@ const quoteWord = (text: string): string =>
   encodeURIComponent(text).replace(/[!'()*]/g, (c) => `%${c.charCodeAt(0).toString(16)}`) || "-";
 
 /** What takes more than one command, as functions of the script. */
-const PROGRAMS = `
+export const PROGRAMS = `
 SETTINGS='cd /proc/sys/net; while IFS== read -r path value; do
   case $path in bridge/*) [ -e "$path" ] || continue;; esac; echo "$value" > "$path"; done'
 FORGET='while read -r words; do conntrack -D $words >/dev/null 2>&1 || :; done'
@@ -91,10 +91,15 @@ netns_remove() { while read -r n; do [ -e "/run/netns/$n" ] || continue
 `;
 
 function renderBlock({ tenant, operations, sandboxes }: Block, nonce: string): string {
-  const sections = coalesce(operations, sandboxes).map(renderSection).join("");
   return `( set -e
-${sections}) 2> "$e"; c=$?; echo "#>${nonce} ${tenant} $c"; head -c 4000 "$e"\n`;
+${renderSections(operations, sandboxes)}) 2> "$e"; c=$?; echo "#>${nonce} ${tenant} $c"; head -c 4000 "$e"\n`;
 }
+
+/** The calls alone, as few as the order allows; they need {@link PROGRAMS} before them. */
+export const renderSections = (
+  operations: readonly ScriptOperation[],
+  sandboxes: ReadonlyMap<string, string> = new Map(),
+): string => coalesce(operations, sandboxes).map(renderSection).join("");
 
 interface Section {
   readonly tool: ScriptOperation["tool"];

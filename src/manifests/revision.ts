@@ -1,7 +1,7 @@
 import { type ErrorCode, EvenkeelError } from "../api/errors.ts";
 import type { DocumentKey, StoredDocument, TenantManifests } from "../api/documents.ts";
 import type { Hypervisor } from "../api/kinds.gen.ts";
-import type { FleetName, HypervisorName, SubnetName, TenantName } from "../api/names.ts";
+import type { FleetName, HypervisorName, TenantName } from "../api/names.ts";
 
 /** The line of a file that a problem is about, to show it with a mark under the offending words. */
 export interface Excerpt {

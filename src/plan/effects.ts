@@ -34,7 +34,7 @@ const OUTLIVES_NAMESPACE = ["container", "guard"];
 
 /** What vanishes by itself with what an entry removes. */
 function takeAlong(entry: PlanEntry, draft: Record<string, Resource>): void {
-  const { kind, name, verb, hypervisor, tenant, subnet } = entry;
+  const { kind, name, verb, hypervisor, tenant } = entry;
   const ended = kind === "container" && !(draft[entry.key]?.state as ContainerState | undefined)?.running;
   if (!ended && verb !== "remove") return;
   for (const [key, other] of Object.entries(draft)) {
@@ -42,7 +42,7 @@ function takeAlong(entry: PlanEntry, draft: Record<string, Resource>): void {
     const goes =
       (ended && other.kind === "port" && (other.state as PortState).container === name) ||
       (kind === "netns" && !OUTLIVES_NAMESPACE.includes(other.kind)) ||
-      (other.kind === FOLLOWS[kind] && other.subnet === subnet);
+      (other.kind === FOLLOWS[kind] && other.name === name);
     if (goes) delete draft[key];
   }
 }

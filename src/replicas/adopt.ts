@@ -1,11 +1,11 @@
 import { addressAt, type Ipv4, parseCidr } from "../api/addresses.ts";
-import { type SubnetName, trusted } from "../api/names.ts";
 import { parseCpu, parseMemory } from "../api/quantities.ts";
 import { MANAGEMENT, type ReplicaMemory, type SegmentMemory, type TenantMemory } from "./memory.ts";
 import type { TenantManifests } from "../api/documents.ts";
 import type { BridgeState } from "../resources/bridge.ts";
 import type { ContainerState } from "../resources/container.ts";
 import type { Resource } from "../resources/resource.ts";
+import { linkNames } from "../resources/marks.ts";
 import type { NatState } from "../resources/nat.ts";
 import type { VxlanState } from "../resources/vxlan.ts";
 import { lastIndexOf } from "./allocate.ts";
@@ -61,22 +61,22 @@ function adoptSegments(
   replicas: readonly ReplicaMemory[],
 ): Record<string, SegmentMemory> {
   const segments: Record<string, SegmentMemory> = {};
-  for (const { kind, name, state } of observed) {
-    if (kind !== "vxlan") continue;
+  for (const { kind, name, subnet, state } of observed) {
+    const management = name === linkNames.vxlan(undefined);
+    if (kind !== "vxlan" || (!management && subnet === undefined)) continue;
     const gateway = observed.find(
-      (other) => other.kind === "bridge" && other.name === name && hasAddress(other),
+      (other) => other.kind === "bridge" && other.name === linkNames.bridge(subnet) && hasAddress(other),
     );
-    const management = name === "management";
-    const written = management
-      ? wanted?.tenant?.spec.managementNetwork.cidr
-      : wanted?.subnets.get(trusted<SubnetName>(name))?.spec.cidr;
+    const written = subnet
+      ? wanted?.subnets.get(subnet)?.spec.cidr
+      : wanted?.tenant?.spec.managementNetwork.cidr;
     const carried = (gateway?.state as BridgeState | undefined)?.addresses[0] ?? written ?? "";
     const cidr = parseCidr(carried, "allowed");
     if (!cidr) continue;
-    const addresses = management
-      ? replicas.map(({ managementAddress }) => managementAddress)
-      : replicas.filter(({ subnet }) => subnet === name).map(({ address }) => address);
-    segments[management ? MANAGEMENT : name] = {
+    const addresses = subnet
+      ? replicas.filter((replica) => replica.subnet === subnet).map(({ address }) => address)
+      : replicas.map(({ managementAddress }) => managementAddress);
+    segments[subnet ?? MANAGEMENT] = {
       vxlanId: (state as VxlanState).id,
       cidr,
       gateway: gateway ? (carried.split("/")[0] as Ipv4) : addressAt(cidr, 1),

@@ -1,4 +1,4 @@
-import { linkNames, namespaceOf, groupOf, isMarked, subnetOfAlias, tenantOf } from "./marks.ts";
+import { groupOf, namespaceOf, isMarked, subnetOfAlias, tenantOf } from "./marks.ts";
 import { type LinkState, linkDifference, readLink } from "./link.ts";
 import { kind } from "./resource.ts";
 
@@ -14,13 +14,12 @@ export const bridge = kind<BridgeState>({
       if (!tenant) continue;
       for (const link of links.filter(({ type }) => type === "bridge")) {
         const subnet = subnetOfAlias(link.alias);
-        const segment = link.name === linkNames.bridge(undefined) ? "management" : (subnet ?? link.name);
         yield {
           kind: "bridge",
           hypervisor,
           tenant,
           ...(subnet && { subnet }),
-          name: segment,
+          name: link.name,
           state: { ...readLink(link), alias: isMarked(link, fleet) ? (link.alias ?? "") : "" },
         };
       }

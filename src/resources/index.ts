@@ -1,4 +1,4 @@
-import type { FleetName } from "../api/names.ts";
+import type { FleetName, TenantName } from "../api/names.ts";
 import type { HostFacts } from "../facts/facts.ts";
 import { bridge } from "./bridge.ts";
 import { container } from "./container.ts";
@@ -50,8 +50,28 @@ export const rankOf = (name: string): number => byName.get(name)?.rank ?? KINDS.
 export type Resources = Readonly<Record<ResourceKey, Resource>>;
 
 /** Everything on a hypervisor that carries the fleet's mark. */
-export function observe(facts: HostFacts, fleet: FleetName): Resource[] {
-  return KINDS.flatMap((kind) => [...kind.observe(facts, fleet)]);
+export const observe = (facts: HostFacts, fleet: FleetName): Resource[] =>
+  [...observeByTenant(facts, fleet).values()].flat();
+
+/** One look serves all tenants, and is read once for them all. */
+const read = new WeakMap<HostFacts, ReadonlyMap<TenantName, readonly Resource[]>>();
+
+/** The same by tenant. */
+export function observeByTenant(
+  facts: HostFacts,
+  fleet: FleetName,
+): ReadonlyMap<TenantName, readonly Resource[]> {
+  const known = read.get(facts);
+  if (known) return known;
+  const byTenant = new Map<TenantName, Resource[]>();
+  for (const kind of KINDS)
+    for (const resource of kind.observe(facts, fleet)) {
+      const own = byTenant.get(resource.tenant);
+      if (own) own.push(resource);
+      else byTenant.set(resource.tenant, [resource]);
+    }
+  read.set(facts, byTenant);
+  return byTenant;
 }
 
 export const byKey = (resources: Iterable<Resource>): Resources =>

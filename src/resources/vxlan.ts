@@ -1,6 +1,6 @@
 import type { Ipv4 } from "../api/addresses.ts";
 import { type LinkState, linkDifference, readLink } from "./link.ts";
-import { groupOf, isMarked, linkNames, namespaceOf, subnetOfAlias, tenantOf } from "./marks.ts";
+import { groupOf, isMarked, namespaceOf, subnetOfAlias, tenantOf } from "./marks.ts";
 import { kind } from "./resource.ts";
 
 /** Joins a segment to its other parts. Made inside the namespace; its packets leave by the hypervisor's underlay. */
@@ -29,7 +29,7 @@ export const vxlan = kind<VxlanState>({
           hypervisor,
           tenant,
           ...(subnet && { subnet }),
-          name: link.name === linkNames.vxlan(undefined) ? "management" : (subnet ?? link.name),
+          name: link.name,
           state: {
             ...readLink(link),
             mac: undefined,

@@ -78,7 +78,7 @@ describe("a look", () => {
       "nat",
     ])
       expect(kinds).toContain(`t1 ${kind}`);
-    expect(observe(facts, trusted("other"))).toEqual([]);
+    expect(observe(parse(captured), trusted("other"))).toEqual([]);
   });
 
   test("that was cut off anywhere is no look", () => {
