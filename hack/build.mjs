@@ -1,13 +1,14 @@
-// Bundles src/main.ts into dist/reconcile.js. Split chunks keep `reconcile --help` fast: a command loads only what it uses.
+// Bundles src/main.ts into dist/reconcile.js, or into the directory named as argument. Split chunks keep `reconcile --help` fast: a command loads only what it uses.
 import { chmod, readFile, rm } from "node:fs/promises";
 import { build } from "esbuild";
 
 const { version } = JSON.parse(await readFile("package.json", "utf8"));
 
-await rm("dist", { recursive: true, force: true });
+const [outdir = "dist"] = process.argv.slice(2);
+await rm(outdir, { recursive: true, force: true });
 await build({
   entryPoints: { reconcile: "src/main.ts" },
-  outdir: "dist",
+  outdir,
   chunkNames: "chunks/[name]-[hash]",
   bundle: true,
   splitting: true,
@@ -26,4 +27,4 @@ await build({
     js: '#!/usr/bin/env node\nimport { createRequire as __createRequire } from "node:module"; const require = __createRequire(import.meta.url);',
   },
 });
-await chmod("dist/reconcile.js", 0o755);
+await chmod(`${outdir}/reconcile.js`, 0o755);
