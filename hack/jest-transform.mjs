@@ -7,5 +7,7 @@ const options = { loader: "ts", format: "esm", target: "node20", sourcemap: "inl
 export default {
   process: (source, file) => ({ code: transformSync(source, { ...options, sourcefile: file }).code }),
   getCacheKey: (source, file, { configString, instrument }) =>
-    createHash("sha256").update([version, source, file, configString, String(instrument)].join("\0")).digest("hex"),
+    createHash("sha256")
+      .update([version, source, file, configString, String(instrument)].join("\0"))
+      .digest("hex"),
 };

@@ -46,3 +46,7 @@ export class EvenkeelError extends Error {
     this.fix = options.fix;
   }
 }
+
+/** Whatever was thrown, as an Error: JavaScript lets anything be thrown. */
+export const asError = (thrown: unknown): Error =>
+  thrown instanceof Error ? thrown : new Error(String(thrown));

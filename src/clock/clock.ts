@@ -5,15 +5,15 @@ import { type Incarnation, trusted } from "../api/names.ts";
 /** The only wall clock, timers and randomness of the program. */
 export interface Clock {
   /** Milliseconds since the epoch. */
-  now(): number;
+  readonly now: () => number;
   /** Waits; rejects with an AbortError when the signal comes first. */
-  sleep(milliseconds: number, signal: AbortSignal): Promise<void>;
+  readonly sleep: (milliseconds: number, signal: AbortSignal) => Promise<void>;
   /** Calls `action` later; returns how to cancel it. Keeps no process alive. */
-  schedule(action: () => void, milliseconds: number): () => void;
+  readonly schedule: (action: () => void, milliseconds: number) => () => void;
   /** A word that nobody can guess, to mark the parts of a script's output. */
-  nonce(): string;
+  readonly nonce: () => string;
   /** Eight letters and digits that were never used before, as good as certain. */
-  incarnation(): Incarnation;
+  readonly incarnation: () => Incarnation;
 }
 
 const ALPHABET = "abcdefghijkmnpqrstuvwxyz23456789";

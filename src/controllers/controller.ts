@@ -17,7 +17,7 @@ import type { Log } from "../telemetry/log.ts";
  */
 export interface Controller<Request, Result> {
   readonly name: string;
-  reconcile(request: Request, pass: Pass): Promise<Result>;
+  readonly reconcile: (request: Request, pass: Pass) => Promise<Result>;
 }
 
 /** What all controllers share for the life of the process. They speak to each other through the ledger alone. */

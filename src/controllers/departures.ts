@@ -1,4 +1,5 @@
-import type { HypervisorName, SubnetName, TenantName } from "../api/names.ts";
+import { keysOf } from "../api/records.ts";
+import { type HypervisorName, type SubnetName, type TenantName, trusted } from "../api/names.ts";
 import type { Refusal } from "../api/reasons.ts";
 import type { HostFacts } from "../facts/facts.ts";
 import type { TenantManifests } from "../api/documents.ts";
@@ -24,7 +25,7 @@ export function tenantsOf(
 ): TenantName[] {
   const names = new Set<TenantName>([
     ...revision.tenants.keys(),
-    ...(Object.keys(memory.tenants) as TenantName[]),
+    ...keysOf(memory.tenants),
     ...observed.map(({ tenant }) => tenant),
   ]);
   return [...names].toSorted();
@@ -52,7 +53,7 @@ export function departures(
     else if (manifests.held === undefined && !remembered?.down) {
       const known = [...Object.keys(remembered?.segments ?? {}), ...standing];
       const gone = new Set(
-        known.filter((name) => name !== MANAGEMENT && !manifests.subnets.has(name as SubnetName)),
+        known.filter((name) => name !== MANAGEMENT && !manifests.subnets.has(trusted(name))),
       );
       if (gone.size > 0)
         leaving.push({
@@ -68,7 +69,7 @@ export function departures(
     tenants: new Set(allowed.filter(({ subnets }) => !subnets).map(({ tenant }) => tenant)),
     subnets: new Map(
       allowed.flatMap(({ tenant, subnets }) =>
-        subnets ? [[tenant, new Set(subnets as SubnetName[])] as const] : [],
+        subnets ? [[tenant, new Set(subnets.map((name) => trusted<SubnetName>(name)))] as const] : [],
       ),
     ),
     refusal,

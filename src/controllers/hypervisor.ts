@@ -1,3 +1,4 @@
+import { entriesOf } from "../api/records.ts";
 import { EvenkeelError } from "../api/errors.ts";
 import type { HypervisorName, TenantName } from "../api/names.ts";
 import type { HostFacts, Observation } from "../facts/facts.ts";
@@ -5,7 +6,7 @@ import { contact } from "../hosts/contact.ts";
 import { namespaceOf } from "../resources/marks.ts";
 import type { RoundTrips } from "../hosts/round-trips.ts";
 import type { Revision } from "../manifests/revision.ts";
-import type { FleetMemory, TenantMemory } from "../replicas/memory.ts";
+import type { FleetMemory } from "../replicas/memory.ts";
 import type { World } from "./controller.ts";
 
 /** A holder that has not been heard of for this long is taken to be gone. */
@@ -72,7 +73,7 @@ async function meet(
 
 /** Namespaces in which a replica waits for its last connections; of one tenant, or of all. */
 export const drainingNamespaces = ({ fleet, tenants }: FleetMemory, only?: TenantName): string[] =>
-  (Object.entries(tenants) as [TenantName, TenantMemory][])
+  entriesOf(tenants)
     .filter(([tenant]) => only === undefined || tenant === only)
     .filter(([, { replicas }]) => replicas.some(({ phase }) => phase === "draining"))
     .map(([tenant]) => namespaceOf(fleet, tenant));

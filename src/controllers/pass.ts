@@ -1,9 +1,9 @@
+import { entriesOf } from "../api/records.ts";
 import type { TenantName } from "../api/names.ts";
 import type { Refusal } from "../api/reasons.ts";
 import type { Clock } from "../clock/clock.ts";
 import type { Observation } from "../facts/facts.ts";
 import { RoundTrips } from "../hosts/round-trips.ts";
-import type { DocumentKey } from "../api/documents.ts";
 import type { Revision } from "../manifests/revision.ts";
 import type { PlanEntry } from "../plan/plan.ts";
 import type { FleetMemory } from "../replicas/memory.ts";
@@ -96,8 +96,8 @@ export async function passOver(world: World, options: PassOptions): Promise<Pass
 
 /** Documents in force, and those of what is gone from the tree but not yet from the hypervisors. */
 function documentsToKeep(memory: FleetMemory, revision: Revision): FleetMemory["documents"] {
-  const departing = Object.entries(memory.documents).filter(([key, { object }]) => {
-    if (revision.documents.has(key as DocumentKey)) return false;
+  const departing = entriesOf(memory.documents).filter(([key, { object }]) => {
+    if (revision.documents.has(key)) return false;
     if (object.kind === "Tenant") return memory.tenants[object.metadata.name] !== undefined;
     if (object.kind !== "Subnet") return false;
     const { namespace, name } = object.metadata;

@@ -18,10 +18,10 @@ export async function ask(
   const targets = memory.replicas.flatMap((replica) => targetOf(replica, sight));
   const { primary } = memory;
   if (targets.length === 0 || !primary) return sight.answers;
-  if (pass.dryRun) return new Map(targets.map(({ id }) => [id as Incarnation, true]));
+  if (pass.dryRun) return new Map(targets.map(({ id }) => [id, true]));
   if (!sight.seen.has(primary)) return sight.answers;
   const answers = await pass.trips.probe(primary, targets);
-  return new Map([...sight.answers, ...[...answers].map(([id, yes]) => [id as Incarnation, yes] as const)]);
+  return new Map([...sight.answers, ...answers]);
 }
 
 function targetOf(replica: ReplicaMemory, sight: Sight): ProbeTarget[] {

@@ -1,8 +1,8 @@
 import type { FleetName } from "../api/names.ts";
 import type { TenantMemory } from "../replicas/memory.ts";
-import type { ContainerState } from "../resources/container.ts";
+import { isContainer } from "../resources/container.ts";
 import { containerName } from "../resources/marks.ts";
-import type { PortState } from "../resources/port.ts";
+import { isPort } from "../resources/port.ts";
 import type { Resource } from "../resources/resource.ts";
 import { gateway } from "./gateway.ts";
 import { type CompileInput, scope } from "./input.ts";
@@ -35,11 +35,9 @@ export function asItStands(
 ): Resource[] {
   const leaving = new Map(memory.replicas.map((of) => [containerName(options.fleet, of), of]));
   return observed.flatMap((resource): Resource[] => {
-    const of = leaving.get(
-      resource.kind === "port" ? (resource.state as PortState).container : resource.name,
-    );
+    const of = leaving.get(isPort(resource) ? resource.state.container : resource.name);
     if (of?.phase === "leaving") return [];
-    if (resource.kind !== "container" || of?.phase !== "stopping") return [resource];
-    return [{ ...resource, state: ending(resource.state as ContainerState, of, options, "SIGTERM") }];
+    if (!isContainer(resource) || of?.phase !== "stopping") return [resource];
+    return [{ ...resource, state: ending(resource.state, of, options, "SIGTERM") }];
   });
 }

@@ -26,7 +26,7 @@ export interface Segment extends SegmentMemory {
   /** Undefined for the management network. */
   readonly subnet: SubnetName | undefined;
   /** Which of a replica's two addresses lies in it. */
-  addressOf(replica: ReplicaMemory): Ipv4;
+  readonly addressOf: (replica: ReplicaMemory) => Ipv4;
 }
 
 /** One hypervisor's part in a tenant. */

@@ -64,6 +64,6 @@ export async function run<Key>({ pass, clock, signal, deadline }: RunOptions<Key
       times > 0 ? now + backoff : Math.max(now + POLL_MILLISECONDS, Math.min(soonest, now + 5_000));
     if (wake > deadline) return "timeout";
     await clock.sleep(wake - now, signal).catch(() => {});
-    keys = [...results.filter((result) => result.state !== "done").map(({ key }) => key)];
+    keys = results.filter((result) => result.state !== "done").map(({ key }) => key);
   }
 }

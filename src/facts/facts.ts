@@ -6,7 +6,7 @@ export interface LinkFact {
   readonly name: string;
   /** bridge, vxlan, veth, macvlan …; empty for a plain NIC. */
   readonly type: string;
-  readonly mac: string;
+  readonly mac: Mac;
   readonly mtu: number;
   /** Name of the bridge it is a port of. */
   readonly master: string | undefined;
@@ -15,7 +15,7 @@ export interface LinkFact {
   readonly group: string;
   readonly alias: string | undefined;
   /** Only of a VXLAN. */
-  readonly vxlan: { readonly id: number; readonly local: string; readonly port: number } | undefined;
+  readonly vxlan: { readonly id: number; readonly local: Ipv4; readonly port: number } | undefined;
   /** Flags of a bridge port that evenkeel sets, by their names in `ip link set … type bridge_slave`. */
   readonly flags: Readonly<Record<string, boolean>>;
   /** `inet` addresses with prefix, `10.13.13.1/24`. */
@@ -25,7 +25,7 @@ export interface LinkFact {
 export interface RouteFact {
   /** `default`, an address or a network. */
   readonly destination: string;
-  readonly gateway: string | undefined;
+  readonly gateway: Ipv4 | undefined;
   readonly device: string;
   readonly source: string | undefined;
 }
@@ -42,7 +42,7 @@ export interface ForwardingFact {
   readonly device: string;
   readonly mac: string;
   /** Remote underlay address; set for entries of the VXLAN itself (`self`). */
-  readonly destination: string | undefined;
+  readonly destination: Ipv4 | undefined;
   /** Which table it is in: the bridge's (`master`) or the device's own (`self`). */
   readonly table: "master" | "self";
 }
@@ -89,7 +89,7 @@ export interface SandboxFacts {
   readonly interfaces: Readonly<
     Record<string, { readonly mac: string; readonly mtu: number; readonly address: string | undefined }>
   >;
-  readonly gateway: string | undefined;
+  readonly gateway: Ipv4 | undefined;
 }
 
 /** Who last changed this hypervisor, by the hypervisor's own clock. */

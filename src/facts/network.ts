@@ -1,10 +1,11 @@
 import { type Ipv4, type Mac, parseIpv4 } from "../api/addresses.ts";
+import { trusted } from "../api/names.ts";
 import type { ForwardingFact, LinkFact, NeighbourFact, NamespaceFacts, RouteFact } from "./facts.ts";
 
-/** The shapes that iproute2's `-j` prints, as far as they are read here. */
+/** The shapes that iproute2's `-j` prints, as far as they are read here; addresses are as the kernel has them. */
 interface LinkJson {
   ifname: string;
-  address?: string;
+  address?: Mac;
   mtu: number;
   master?: string;
   flags: string[];
@@ -13,25 +14,25 @@ interface LinkJson {
   addr_info: { family: string; local: string; prefixlen: number }[];
   linkinfo?: {
     info_kind?: string;
-    info_data?: { id?: number; local?: string; port?: number };
+    info_data?: { id?: number; local?: Ipv4; port?: number };
     info_slave_data?: Record<string, unknown>;
   };
 }
 interface RouteJson {
   dst: string;
-  gateway?: string;
+  gateway?: Ipv4;
   dev: string;
   prefsrc?: string;
 }
 interface NeighbourJson {
   dst: string;
   dev: string;
-  lladdr?: string;
+  lladdr?: Mac;
 }
 interface ForwardingJson {
   mac: string;
   ifname: string;
-  dst?: string;
+  dst?: Ipv4;
   master?: string;
   flags: string[];
   state?: string;
@@ -64,6 +65,7 @@ export function parseNetwork(text: string): Pick<NamespaceFacts, "links" | "rout
 /** One line of a tool's JSON. A line that is missing is a look that failed, not a list that is empty: that is `[]`. */
 function json<T>(line: string | undefined): T[] {
   if (line === undefined) throw new SyntaxError("a tool printed nothing");
+  // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- the border: from here on the types are the proof
   return JSON.parse(line) as T[];
 }
 
@@ -76,7 +78,7 @@ function readLink(link: LinkJson): LinkFact {
   return {
     name: link.ifname,
     type: info_kind,
-    mac: link.address ?? "",
+    mac: link.address ?? trusted<Mac>(""),
     mtu: link.mtu,
     master: link.master,
     up: link.flags.includes("UP"),
@@ -84,7 +86,7 @@ function readLink(link: LinkJson): LinkFact {
     alias: link.ifalias,
     vxlan:
       info_kind === "vxlan" && info_data.id !== undefined
-        ? { id: info_data.id, local: info_data.local ?? "", port: info_data.port ?? 0 }
+        ? { id: info_data.id, local: info_data.local ?? trusted<Ipv4>(""), port: info_data.port ?? 0 }
         : undefined,
     flags,
     addresses: link.addr_info
@@ -102,7 +104,7 @@ const readRoute = ({ dst, gateway, dev, prefsrc }: RouteJson): RouteFact => ({
 
 function readNeighbour({ dst, dev, lladdr }: NeighbourJson): NeighbourFact[] {
   const address: Ipv4 | undefined = parseIpv4(dst);
-  return address && lladdr ? [{ device: dev, address, mac: lladdr as Mac }] : [];
+  return address && lladdr ? [{ device: dev, address, mac: lladdr }] : [];
 }
 
 /** Reads `bridge -j fdb`: only static entries, and those of a VXLAN that name a destination. */

@@ -1,4 +1,5 @@
 import { contains, parseCidr, type Ipv4 } from "../api/addresses.ts";
+import { trusted } from "../api/names.ts";
 import type { SandboxFacts } from "./facts.ts";
 
 /**
@@ -26,7 +27,9 @@ export function parseSandboxes(pids: string, files: string): Map<string, Sandbox
 
 function readSandbox(pid: number, lines: readonly string[]): SandboxFacts {
   const routes = lines.flatMap(readRoute);
-  const own = lines.flatMap((line) => /^net\/fib_trie-\s*\|-- (\S+)$/.exec(line)?.[1] ?? []) as Ipv4[];
+  const own = lines
+    .flatMap((line) => /^net\/fib_trie-\s*\|-- (\S+)$/.exec(line)?.[1] ?? [])
+    .map((text) => trusted<Ipv4>(text));
   const value = (device: string, file: string): string | undefined =>
     lines
       .find((line) => line.startsWith(`root/sys/class/net/${device}/${file}:`))
@@ -53,7 +56,7 @@ function readSandbox(pid: number, lines: readonly string[]): SandboxFacts {
 interface KernelRoute {
   readonly device: string;
   readonly network: string;
-  readonly gateway: string | undefined;
+  readonly gateway: Ipv4 | undefined;
 }
 
 /** One line of /proc/net/route: addresses are little-endian hexadecimal. */
@@ -68,7 +71,7 @@ function readRoute(line: string): KernelRoute[] {
     {
       device,
       network: `${quad(destination)}/${bits}`,
-      gateway: gateway === "00000000" ? undefined : quad(gateway),
+      gateway: gateway === "00000000" ? undefined : trusted<Ipv4>(quad(gateway)),
     },
   ];
 }

@@ -5,22 +5,23 @@
  * A member that is late by more than the patience is left behind for this stop and takes the next one: nobody's slow
  * image pull holds up the others for long.
  */
-export class Convoy<Request, Answer> {
-  readonly #travel: (requests: readonly Request[]) => Promise<readonly Answer[]>;
+export class Convoy<Request, Journey> {
+  readonly #travel: (requests: readonly Request[]) => Promise<Journey>;
   readonly #patience: number;
   readonly #schedule: (action: () => void, milliseconds: number) => () => void;
   #members: number;
-  #waiting: { request: Request; resolve: (answer: Answer) => void; reject: (error: unknown) => void }[] = [];
+  #waiting: { request: Request; resolve: (journey: Journey) => void; reject: (error: unknown) => void }[] =
+    [];
   #cancelTimer: (() => void) | undefined;
 
   /**
-   * @param travel answers all requests of one stop, in their order
+   * @param travel one journey for all requests of one stop; each member takes from it what it asked for
    * @param patience milliseconds from the first arrival at a stop until it is served without those who are late
    * @param schedule a timer, as the clock gives it; returns how to cancel it
    */
   constructor(options: {
     members: number;
-    travel: (requests: readonly Request[]) => Promise<readonly Answer[]>;
+    travel: (requests: readonly Request[]) => Promise<Journey>;
     patience: number;
     schedule: (action: () => void, milliseconds: number) => () => void;
   }) {
@@ -30,8 +31,8 @@ export class Convoy<Request, Answer> {
     this.#schedule = options.schedule;
   }
 
-  /** Arrives at the next stop with a request; resolves with its answer when the journey is done. */
-  stop(request: Request): Promise<Answer> {
+  /** Arrives at the next stop with a request; resolves with the journey when it is done. */
+  stop(request: Request): Promise<Journey> {
     return new Promise((resolve, reject) => {
       this.#waiting.push({ request, resolve, reject });
       this.#cancelTimer ??= this.#schedule(() => this.#depart(), this.#patience);
@@ -56,7 +57,7 @@ export class Convoy<Request, Answer> {
     this.#waiting = [];
     if (travellers.length === 0) return;
     this.#travel(travellers.map(({ request }) => request)).then(
-      (answers) => travellers.forEach(({ resolve }, index) => resolve(answers[index] as Answer)),
+      (journey) => travellers.forEach(({ resolve }) => resolve(journey)),
       (error: unknown) => travellers.forEach(({ reject }) => reject(error)),
     );
   }

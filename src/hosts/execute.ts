@@ -2,7 +2,7 @@ import { EvenkeelError } from "../api/errors.ts";
 import type { HypervisorName, TenantName } from "../api/names.ts";
 import { isBeforeStart, operationsOf } from "../plan/order.ts";
 import type { PlanEntry } from "../plan/plan.ts";
-import type { ContainerState } from "../resources/container.ts";
+import { isContainer } from "../resources/container.ts";
 import type { EngineOperation, Operation, ScriptOperation } from "../resources/operation.ts";
 import type { Resource } from "../resources/resource.ts";
 import type { ContainerRequest } from "../resources/operation.ts";
@@ -68,7 +68,7 @@ export async function execute(entries: readonly PlanEntry[], options: ExecuteOpt
   await runBlocks(late, options, failures);
 
   const failed = ({ hypervisor, name }: PlanEntry): boolean =>
-    failures.some((failure) => failure.hypervisor === hypervisor && (failure.name ?? name) === name);
+    failures.some((one) => one.hypervisor === hypervisor && (one.name ?? name) === name);
   return { done: entries.filter((entry) => !failed(entry)), failures };
 }
 
@@ -93,8 +93,7 @@ async function runningSandboxes(
   const found = new Map<string, string>();
   await Promise.all(
     [...wanted].map(async ([container, { hypervisor }]) => {
-      const state = observed.find(({ kind, name }) => kind === "container" && name === container)?.state;
-      const id = (state as ContainerState | undefined)?.id;
+      const id = observed.filter(isContainer).find(({ name }) => name === container)?.state.id;
       try {
         const path = id && (await hosts.get(hypervisor)?.containers.sandbox(id, signal));
         if (path) found.set(container, path);

@@ -1,10 +1,11 @@
+import { type Incarnation, trusted } from "../api/names.ts";
 import type { Ipv4 } from "../api/addresses.ts";
 import type { Host } from "./host.ts";
 
 /** Who is asked, from where: a TCP port of a replica, from inside its tenant's gateway. */
 export interface ProbeTarget {
-  /** What the answer is filed under. */
-  readonly id: string;
+  /** The replica asked; the answer is filed under it. */
+  readonly id: Incarnation;
   readonly namespace: string;
   readonly address: Ipv4;
   readonly port: number;
@@ -18,7 +19,7 @@ export async function probe(
   host: Host,
   targets: readonly ProbeTarget[],
   signal: AbortSignal,
-): Promise<Map<string, boolean>> {
+): Promise<Map<Incarnation, boolean>> {
   const script = `
 while read -r id namespace address port; do
   ( end=$(($(date +%s) + ${PATIENCE_SECONDS}))
@@ -33,10 +34,10 @@ ${targets.map(({ id, namespace, address, port }) => `${id} ${namespace} ${addres
 wait
 `;
   const { stdout } = await host.run(script, { deadlineSeconds: PATIENCE_SECONDS + 6, signal });
-  const answers = new Map<string, boolean>();
+  const answers = new Map<Incarnation, boolean>();
   for (const line of stdout.split("\n")) {
     const [id, answer] = line.split(" ");
-    if (id && answer) answers.set(id, answer === "yes");
+    if (id && answer) answers.set(trusted(id), answer === "yes");
   }
   return answers;
 }

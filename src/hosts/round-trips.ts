@@ -1,5 +1,5 @@
-import type { FleetName, HypervisorName } from "../api/names.ts";
-import { EvenkeelError } from "../api/errors.ts";
+import type { FleetName, HypervisorName, Incarnation } from "../api/names.ts";
+import { asError, EvenkeelError } from "../api/errors.ts";
 import type { Observation, Unseen, HostFacts } from "../facts/facts.ts";
 import { Convoy } from "./convoy.ts";
 import { probe, type ProbeTarget } from "./probe.ts";
@@ -23,7 +23,14 @@ type Request =
     }
   | { readonly what: "change"; readonly blocks: ReadonlyMap<HypervisorName, Block> }
   | { readonly what: "probe"; readonly hypervisor: HypervisorName; readonly targets: readonly ProbeTarget[] };
-type Answer = Observation | ReadonlyMap<HypervisorName, BlockResult> | ReadonlyMap<string, boolean>;
+
+/** What came of everything that was asked at one stop. */
+interface Journey {
+  /** By hypervisor and tenant. */
+  readonly changed: ReadonlyMap<HypervisorName, ReadonlyMap<string, BlockResult>>;
+  readonly probed: ReadonlyMap<HypervisorName, ReadonlyMap<Incarnation, boolean>>;
+  readonly looked: Observation;
+}
 
 /** Counted for people: how often a hypervisor was asked, and for what. */
 export interface TripCount {
@@ -59,7 +66,7 @@ const PATIENCE = 10_000;
 /** The round trips of one pass, shared by its tenants. */
 export class RoundTrips {
   readonly #options: RoundTripOptions;
-  readonly #convoy: Convoy<Request, Answer>;
+  readonly #convoy: Convoy<Request, Journey>;
 
   constructor(options: RoundTripOptions) {
     this.#options = options;
@@ -73,22 +80,24 @@ export class RoundTrips {
 
   /** Looks at hypervisors. `draining`: namespaces whose connections are to be counted. */
   async look(hypervisors: readonly HypervisorName[], draining: readonly string[]): Promise<Observation> {
-    return (await this.#convoy.stop({ what: "look", hypervisors, draining })) as Observation;
+    return (await this.#convoy.stop({ what: "look", hypervisors, draining })).looked;
   }
 
   /** Runs one block on each hypervisor named. */
   async change(
     blocks: ReadonlyMap<HypervisorName, Block>,
   ): Promise<ReadonlyMap<HypervisorName, BlockResult>> {
-    return (await this.#convoy.stop({ what: "change", blocks })) as ReadonlyMap<HypervisorName, BlockResult>;
+    return pick((await this.#convoy.stop({ what: "change", blocks })).changed, blocks);
   }
 
   /** Which of the targets accept a connection from the gateway on that hypervisor. Those not heard of are left out. */
   async probe(
     hypervisor: HypervisorName,
     targets: readonly ProbeTarget[],
-  ): Promise<ReadonlyMap<string, boolean>> {
-    return (await this.#convoy.stop({ what: "probe", hypervisor, targets })) as ReadonlyMap<string, boolean>;
+  ): Promise<ReadonlyMap<Incarnation, boolean>> {
+    return (
+      (await this.#convoy.stop({ what: "probe", hypervisor, targets })).probed.get(hypervisor) ?? new Map()
+    );
   }
 
   leave(): void {
@@ -96,16 +105,13 @@ export class RoundTrips {
   }
 
   /** Changes first, then probes, then looks: whoever looks sees what the others of this stop have done. */
-  async #travel(requests: readonly Request[]): Promise<readonly Answer[]> {
+  async #travel(requests: readonly Request[]): Promise<Journey> {
     const changes = requests.filter((request) => request.what === "change");
     const probes = requests.filter((request) => request.what === "probe");
     const looks = requests.filter((request) => request.what === "look");
     const changed = await this.#change(changes.map(({ blocks }) => blocks));
-    const [probed, seen] = await Promise.all([this.#probe(probes), this.#look(looks)]);
-    return requests.map((request) => {
-      if (request.what === "change") return pick(changed, request.blocks);
-      return request.what === "look" ? seen : (probed.get(request.hypervisor) ?? new Map());
-    });
+    const [probed, looked] = await Promise.all([this.#probe(probes), this.#look(looks)]);
+    return { changed, probed, looked };
   }
 
   async #look(requests: readonly Extract<Request, { what: "look" }>[]): Promise<Observation> {
@@ -121,7 +127,7 @@ export class RoundTrips {
         try {
           seen.set(hypervisor, await this.#counted(hypervisor, "looks", () => look(host, options)));
         } catch (error) {
-          unseen.set(hypervisor, { hypervisor, error: error as Error });
+          unseen.set(hypervisor, { hypervisor, error: asError(error) });
         }
       }),
     );
@@ -172,7 +178,7 @@ export class RoundTrips {
 
   async #probe(
     requests: readonly Extract<Request, { what: "probe" }>[],
-  ): Promise<ReadonlyMap<HypervisorName, ReadonlyMap<string, boolean>>> {
+  ): Promise<ReadonlyMap<HypervisorName, ReadonlyMap<Incarnation, boolean>>> {
     const targets = new Map<HypervisorName, ProbeTarget[]>();
     for (const { hypervisor, targets: own } of requests)
       targets.set(hypervisor, [...(targets.get(hypervisor) ?? []), ...own]);
@@ -182,7 +188,7 @@ export class RoundTrips {
         // A prober that does not answer says nothing about those it was to ask.
         const ask = async () => host && (await probe(host, all, this.#options.signal));
         const answers = await this.#counted(hypervisor, "probes", ask).catch(() => undefined);
-        return [hypervisor, answers ?? new Map<string, boolean>()] as const;
+        return [hypervisor, answers ?? new Map<Incarnation, boolean>()] as const;
       }),
     );
     return new Map(results);

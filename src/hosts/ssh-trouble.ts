@@ -38,7 +38,10 @@ function explain(target: SshTarget, error: unknown): [what: string, fix: string]
     ];
   }
   if (message(error).includes("Channel open failure")) {
-    return ["its sshd opens no further session", "in its sshd_config: MaxSessions 10 or more; systemctl reload ssh"];
+    return [
+      "its sshd opens no further session",
+      "in its sshd_config: MaxSessions 10 or more; systemctl reload ssh",
+    ];
   }
   switch (property(error, "code")) {
     case "ECONNREFUSED":

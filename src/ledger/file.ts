@@ -1,7 +1,7 @@
 import { mkdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
 import writeFileAtomic from "write-file-atomic";
-import { EvenkeelError } from "../api/errors.ts";
+import { asError, EvenkeelError } from "../api/errors.ts";
 import type { FleetName } from "../api/names.ts";
 import { emptyMemory, type FleetMemory } from "../replicas/memory.ts";
 import { type Hold, holdDirectory } from "./hold.ts";
@@ -16,8 +16,8 @@ export async function readMemory(directory: string, fleet: FleetName): Promise<F
   try {
     text = await readFile(file, "utf8");
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === "ENOENT") return emptyMemory(fleet);
-    throw new EvenkeelError("EK-STATE-TORN", `${file} cannot be read: ${(error as Error).message}`, {
+    if (error instanceof Error && "code" in error && error.code === "ENOENT") return emptyMemory(fleet);
+    throw new EvenkeelError("EK-STATE-TORN", `${file} cannot be read: ${asError(error).message}`, {
       cause: error,
     });
   }
@@ -36,10 +36,11 @@ export async function readMemory(directory: string, fleet: FleetName): Promise<F
 function parse(text: string, file: string): FleetMemory {
   const fix = `move it away: it is rebuilt from the marks on the hypervisors (holds and approvals are lost)`;
   try {
+    // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- the border: we wrote it, and the version is checked
     const memory = JSON.parse(text) as FleetMemory;
     if (memory.version === 1 && memory.tenants !== undefined) return memory;
   } catch (error) {
-    throw new EvenkeelError("EK-STATE-TORN", `${file} is not valid JSON: ${(error as Error).message}`, {
+    throw new EvenkeelError("EK-STATE-TORN", `${file} is not valid JSON: ${asError(error).message}`, {
       cause: error,
       fix,
     });

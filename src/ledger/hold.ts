@@ -2,7 +2,7 @@ import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { EvenkeelError } from "../api/errors.ts";
+import { asError, EvenkeelError } from "../api/errors.ts";
 
 /** A state directory held by this process. */
 export interface Hold {
@@ -24,7 +24,7 @@ export async function holdDirectory(directory: string, holder: string): Promise<
     once(child.stdout, "data").then(() => true),
     ended.then(() => false),
     once(child, "error").then(([error]) => {
-      throw new EvenkeelError("EK-STATE-HELD", `${lock} cannot be locked: ${(error as Error).message}`, {
+      throw new EvenkeelError("EK-STATE-HELD", `${lock} cannot be locked: ${asError(error).message}`, {
         cause: error,
         fix: "apt-get install -y util-linux (it brings flock)",
       });

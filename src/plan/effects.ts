@@ -1,7 +1,7 @@
 import { produce } from "immer";
-import type { ContainerState } from "../resources/container.ts";
+import { type ContainerState, isContainer } from "../resources/container.ts";
 import { byKey, type Resources } from "../resources/index.ts";
-import type { PortState } from "../resources/port.ts";
+import { isPort } from "../resources/port.ts";
 import type { Resource } from "../resources/resource.ts";
 import type { PlanEntry } from "./plan.ts";
 
@@ -22,9 +22,9 @@ export function effects(entries: readonly PlanEntry[], observed: readonly Resour
 
 /** A container that was told to end is taken to have ended. */
 function seen(after: Resource, before: Resource | undefined): Resource {
-  if (after.kind !== "container") return after;
-  const { signal, ...state } = after.state as ContainerState;
-  const id = (before?.state as ContainerState | undefined)?.id ?? "";
+  if (!isContainer(after)) return after;
+  const { signal, ...state } = after.state;
+  const id = (before && isContainer(before) && before.state.id) || "";
   return { ...after, state: { ...state, id, running: signal === undefined } satisfies ContainerState };
 }
 
@@ -35,12 +35,13 @@ const OUTLIVES_NAMESPACE = ["container", "guard"];
 /** What vanishes by itself with what an entry removes. */
 function takeAlong(entry: PlanEntry, draft: Record<string, Resource>): void {
   const { kind, name, verb, hypervisor, tenant } = entry;
-  const ended = kind === "container" && !(draft[entry.key]?.state as ContainerState | undefined)?.running;
+  const self = draft[entry.key];
+  const ended = kind === "container" && !(self && isContainer(self) && self.state.running);
   if (!ended && verb !== "remove") return;
   for (const [key, other] of Object.entries(draft)) {
     if (other.hypervisor !== hypervisor || other.tenant !== tenant) continue;
     const goes =
-      (ended && other.kind === "port" && (other.state as PortState).container === name) ||
+      (ended && isPort(other) && other.state.container === name) ||
       (kind === "netns" && !OUTLIVES_NAMESPACE.includes(other.kind)) ||
       (other.kind === FOLLOWS[kind] && other.name === name);
     if (goes) delete draft[key];

@@ -3,7 +3,7 @@ import type { FleetName, HypervisorName, TenantName } from "../api/names.ts";
 import type { Note, Refusal } from "../api/reasons.ts";
 import type { HostFacts } from "../facts/facts.ts";
 import { isMarked, tenantOf } from "../resources/marks.ts";
-import type { VxlanState } from "../resources/vxlan.ts";
+import { isVxlan } from "../resources/vxlan.ts";
 import type { PlanEntry } from "./plan.ts";
 
 /** What a guard lets through, and what it says of the rest. */
@@ -24,7 +24,7 @@ export function guardNames(
     const facts = seen.get(entry.hypervisor);
     const holder = facts && holderOf(entry, facts, fleet);
     if (!holder) return true;
-    const object = `${entry.subnet ? `subnet/${entry.tenant}/${entry.subnet}` : `tenant/${entry.tenant}`}`;
+    const object = entry.subnet ? `subnet/${entry.tenant}/${entry.subnet}` : `tenant/${entry.tenant}`;
     notes.push({
       reason: "NameTaken",
       object,
@@ -37,8 +37,8 @@ export function guardNames(
 }
 
 function holderOf(entry: PlanEntry, facts: HostFacts, fleet: FleetName): string | undefined {
-  if (entry.kind === "vxlan") {
-    const { id } = entry.after?.state as VxlanState;
+  if (entry.after && isVxlan(entry.after)) {
+    const { id } = entry.after.state;
     for (const { name, links } of [{ name: "", links: facts.own.links }, ...facts.namespaces.values()]) {
       const link = links.find(({ vxlan }) => vxlan?.id === id);
       if (link && tenantOf(fleet, name) !== entry.tenant)

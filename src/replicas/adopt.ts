@@ -1,13 +1,14 @@
+import { trusted } from "../api/names.ts";
 import { addressAt, type Ipv4, parseCidr } from "../api/addresses.ts";
 import { parseCpu, parseMemory } from "../api/quantities.ts";
 import { MANAGEMENT, type ReplicaMemory, type SegmentMemory, type TenantMemory } from "./memory.ts";
 import type { TenantManifests } from "../api/documents.ts";
-import type { BridgeState } from "../resources/bridge.ts";
-import type { ContainerState } from "../resources/container.ts";
+import { type BridgeState, isBridge } from "../resources/bridge.ts";
+import { isContainer } from "../resources/container.ts";
 import type { Resource } from "../resources/resource.ts";
 import { linkNames } from "../resources/marks.ts";
-import type { NatState } from "../resources/nat.ts";
-import type { VxlanState } from "../resources/vxlan.ts";
+import { isNat } from "../resources/nat.ts";
+import { isVxlan } from "../resources/vxlan.ts";
 import { lastIndexOf } from "./allocate.ts";
 
 /**
@@ -22,12 +23,12 @@ export function adopt(
 ): TenantMemory {
   const known = new Set(memory.replicas.map(({ incarnation }) => incarnation));
   const balanced = observed
-    .filter(({ kind }) => kind === "nat")
-    .flatMap(({ state }) => (state as NatState).table.rules)
+    .filter(isNat)
+    .flatMap(({ state }) => state.table.rules)
     .join("\n");
   const strangers = observed
-    .filter(({ kind }) => kind === "container")
-    .map(({ hypervisor, state }) => ({ hypervisor, mark: (state as ContainerState).mark }))
+    .filter(isContainer)
+    .map(({ hypervisor, state: { mark } }) => ({ hypervisor, mark }))
     .filter(({ mark }) => !known.has(mark.incarnation));
   const replicas = strangers.map(({ hypervisor, mark }): ReplicaMemory => {
     const resources = wanted?.subnets.get(mark.subnet)?.spec.workload.resources;
@@ -45,10 +46,7 @@ export function adopt(
   const all = [...memory.replicas, ...replicas];
   return {
     ...memory,
-    primary:
-      memory.primary ??
-      observed.find(({ kind, state }) => kind === "bridge" && (state as BridgeState).addresses.length > 0)
-        ?.hypervisor,
+    primary: memory.primary ?? observed.filter(isBridge).find(carriesGateway)?.hypervisor,
     replicas: all,
     segments: { ...adoptSegments(wanted, observed, all), ...memory.segments },
   };
@@ -61,29 +59,27 @@ function adoptSegments(
   replicas: readonly ReplicaMemory[],
 ): Record<string, SegmentMemory> {
   const segments: Record<string, SegmentMemory> = {};
-  for (const { kind, name, subnet, state } of observed) {
-    const management = name === linkNames.vxlan(undefined);
-    if (kind !== "vxlan" || (!management && subnet === undefined)) continue;
-    const gateway = observed.find(
-      (other) => other.kind === "bridge" && other.name === linkNames.bridge(subnet) && hasAddress(other),
-    );
+  const gateways = observed.filter(isBridge).filter(carriesGateway);
+  for (const { name, subnet, state } of observed.filter(isVxlan)) {
+    if (name !== linkNames.vxlan(subnet)) continue; // half made: its alias does not say yet whose it is
+    const gateway = gateways.find((bridge) => bridge.name === linkNames.bridge(subnet));
     const written = subnet
       ? wanted?.subnets.get(subnet)?.spec.cidr
       : wanted?.tenant?.spec.managementNetwork.cidr;
-    const carried = (gateway?.state as BridgeState | undefined)?.addresses[0] ?? written ?? "";
+    const carried = gateway?.state.addresses[0] ?? written ?? "";
     const cidr = parseCidr(carried, "allowed");
     if (!cidr) continue;
     const addresses = subnet
       ? replicas.filter((replica) => replica.subnet === subnet).map(({ address }) => address)
       : replicas.map(({ managementAddress }) => managementAddress);
     segments[subnet ?? MANAGEMENT] = {
-      vxlanId: (state as VxlanState).id,
+      vxlanId: state.id,
       cidr,
-      gateway: gateway ? (carried.split("/")[0] as Ipv4) : addressAt(cidr, 1),
+      gateway: gateway ? trusted<Ipv4>(carried.split("/")[0] ?? "") : addressAt(cidr, 1),
       lastIndex: lastIndexOf(cidr, addresses),
     };
   }
   return segments;
 }
 
-const hasAddress = ({ state }: Resource): boolean => (state as BridgeState).addresses.length > 0;
+const carriesGateway = ({ state }: Resource<BridgeState>): boolean => state.addresses.length > 0;

@@ -1,7 +1,7 @@
 import type { Ipv4 } from "../api/addresses.ts";
 import type { HypervisorName, Incarnation } from "../api/names.ts";
 import type { ReplicaMemory } from "./memory.ts";
-import type { ContainerState } from "../resources/container.ts";
+import { isContainer } from "../resources/container.ts";
 import { linkNames } from "../resources/marks.ts";
 import type { Resource } from "../resources/resource.ts";
 import type { Evidence } from "./phase.ts";
@@ -26,10 +26,9 @@ export function evidenceOn(replica: ReplicaMemory, sighting: Sighting, silent: b
     linkNames.port(role, replica.incarnation),
   );
   const here = sighting.observed.filter(({ hypervisor }) => hypervisor === replica.hypervisor);
-  const container = here.find(
-    ({ kind, state }) =>
-      kind === "container" && (state as ContainerState).mark.incarnation === replica.incarnation,
-  )?.state as ContainerState | undefined;
+  const container = here
+    .filter(isContainer)
+    .find(({ state }) => state.mark.incarnation === replica.incarnation)?.state;
   return {
     visible: sighting.visible.has(replica.hypervisor),
     container: container === undefined ? "absent" : container.running ? "running" : "ended",

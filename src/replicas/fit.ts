@@ -85,8 +85,8 @@ export function fit(
 
   /** Whether one more may stand: those that still drain count, so that a roll never takes more room than it says. */
   const surge = (): boolean => {
-    const standing = replicas.filter((replica) => replica.subnet === name && replica.phase !== "leaving");
-    return standing.filter(({ ordinal }) => ordinal <= around.count).length < around.count + update.maxSurge;
+    const here = replicas.filter((replica) => replica.subnet === name && replica.phase !== "leaving");
+    return here.filter(({ ordinal }) => ordinal <= around.count).length < around.count + update.maxSurge;
   };
   const isEnding = (ordinal: number): boolean =>
     replicas.some(

@@ -1,6 +1,6 @@
 import type { Cidr, Ipv4 } from "../api/addresses.ts";
 import type { FleetName, HypervisorName, SubnetName, TenantName } from "../api/names.ts";
-import type { StoredDocument } from "../api/documents.ts";
+import type { DocumentKey, StoredDocument } from "../api/documents.ts";
 import type { ReplicaMark } from "../resources/marks.ts";
 
 /**
@@ -87,7 +87,7 @@ export interface FleetMemory {
   readonly approvals: readonly string[];
   readonly tenants: Readonly<Record<TenantName, TenantMemory>>;
   /** Last good version of each document, by `Kind/namespace/name`. */
-  readonly documents: Readonly<Record<string, StoredDocument>>;
+  readonly documents: Readonly<Record<DocumentKey, StoredDocument>>;
 }
 
 export const emptyMemory = (fleet: FleetName): FleetMemory => ({

@@ -5,6 +5,7 @@ import {
   replicaName,
   type SubnetName,
   type TenantName,
+  trusted,
 } from "../api/names.ts";
 import type { Note, Refusal } from "../api/reasons.ts";
 import { place } from "../autoscale/place.ts";
@@ -183,9 +184,9 @@ function whereabouts(
 function forget(memory: TenantMemory, { wanted, leaving }: StepInput): TenantMemory {
   const gone = (name: string): boolean => {
     if (name === MANAGEMENT) return leaving === "everything" && memory.replicas.length === 0;
-    const isLeaving =
-      leaving === "everything" || leaving.has(name as SubnetName) || !wanted?.subnets.has(name as SubnetName);
-    return isLeaving && !memory.replicas.some(({ subnet }) => subnet === name);
+    const subnet = trusted<SubnetName>(name);
+    const isLeaving = leaving === "everything" || leaving.has(subnet) || !wanted?.subnets.has(subnet);
+    return isLeaving && !memory.replicas.some((replica) => replica.subnet === subnet);
   };
   return {
     ...memory,

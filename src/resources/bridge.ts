@@ -1,9 +1,11 @@
 import { groupOf, namespaceOf, isMarked, subnetOfAlias, tenantOf } from "./marks.ts";
 import { type LinkState, linkDifference, readLink } from "./link.ts";
-import { kind } from "./resource.ts";
+import { kind, type Resource } from "./resource.ts";
 
 /** One segment's bridge. On the primary it carries the gateway's address, on a standby none. */
 export type BridgeState = LinkState;
+
+export const isBridge = (resource: Resource): resource is Resource<BridgeState> => resource.kind === "bridge";
 
 export const bridge = kind<BridgeState>({
   name: "bridge",

@@ -1,6 +1,6 @@
 import type { ContainerRequest } from "./operation.ts";
 import { readLabels, type ReplicaMark } from "./marks.ts";
-import { kind } from "./resource.ts";
+import { kind, type Resource } from "./resource.ts";
 
 /** A replica's container. Its network is put in from outside, so Docker never restarts it: a restart loses its links. */
 export interface ContainerState {
@@ -14,6 +14,9 @@ export interface ContainerState {
   /** Ask the workload to end: it was drained, and is given its stop signal while its links stay. */
   readonly signal?: string;
 }
+
+export const isContainer = (resource: Resource): resource is Resource<ContainerState> =>
+  resource.kind === "container";
 
 export const container = kind<ContainerState>({
   name: "container",

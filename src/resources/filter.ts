@@ -57,12 +57,8 @@ export const filter = kind<FilterState>({
         ? []
         : [{ phase: "settings", tool, namespace, lines: tables.flatMap(restoreLines) }];
     const reasons = [
-      ...ipv4.map(
-        (name) => `${name}: ${tableDifference(desired.ipv4[name] as TableFact, observed?.ipv4[name])}`,
-      ),
-      ...ipv6.map(
-        (name) => `IPv6 ${name}: ${tableDifference(desired.ipv6[name] as TableFact, observed?.ipv6[name])}`,
-      ),
+      ...ipv4.map((name) => `${name}: ${tableDifference(desired.ipv4[name], observed?.ipv4[name])}`),
+      ...ipv6.map((name) => `IPv6 ${name}: ${tableDifference(desired.ipv6[name], observed?.ipv6[name])}`),
     ];
     return {
       verb: observed ? "change" : "add",

@@ -1,3 +1,4 @@
+import { trusted } from "../api/names.ts";
 import type { Ipv4 } from "../api/addresses.ts";
 import type { ForwardingFact } from "../facts/facts.ts";
 import { namespaceOf, subnetOfAlias, tenantOf } from "./marks.ts";
@@ -81,16 +82,15 @@ export const forwarding = kind<ForwardingState>({
 });
 
 /** Stands for a half-written entry: the bridge knows the port, the VXLAN does not know where to send. */
-const NOWHERE = "" as Ipv4;
+const NOWHERE = trusted<Ipv4>("");
 
 /** An entry counts only when both halves are there; a half one is shown as different, and written again. */
 function read(device: string, entries: readonly ForwardingFact[]): ForwardingState {
   const remote: Record<string, Ipv4> = {};
   for (const { mac, table } of entries) if (table === "master") remote[mac] = NOWHERE;
   for (const { mac, table, destination } of entries)
-    if (table === "self" && mac !== ALL && remote[mac] !== undefined) remote[mac] = destination as Ipv4;
-  const broadcast = entries.find(({ mac, table }) => mac === ALL && table === "self")?.destination as
-    | Ipv4
-    | undefined;
+    if (table === "self" && mac !== ALL && destination && remote[mac] !== undefined)
+      remote[mac] = destination;
+  const broadcast = entries.find(({ mac, table }) => mac === ALL && table === "self")?.destination;
   return { device, remote, broadcast };
 }

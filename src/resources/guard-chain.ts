@@ -120,8 +120,9 @@ export const guardChain = kind<GuardState>({
   },
 });
 
+const ids = (list: readonly string[]): string => list.map((id) => `VXLAN ${id}`).join(", ");
+
 function reasonFor(missing: readonly string[], gone: readonly string[]): string {
-  const ids = (list: readonly string[]): string => list.map((id) => `VXLAN ${id}`).join(", ");
   if (missing.length > 0) return `strangers' packets are kept out of ${ids(missing)}`;
   return gone.length > 0 ? `${ids(gone)} gone` : "what is bridged to the uplink is let through";
 }

@@ -1,3 +1,4 @@
+import { trusted } from "../api/names.ts";
 import type { Ipv4 } from "../api/addresses.ts";
 import { macOf } from "../api/addresses.ts";
 import { groupOf, linkNames, namespaceOf, tenantOf } from "./marks.ts";
@@ -33,8 +34,8 @@ export const localPair = kind<LocalPairState>({
         name: tenant,
         state: {
           outside: outside.name,
-          hypervisorAddress: (back ?? "") as Ipv4,
-          services: services.map(({ destination }) => destination as Ipv4),
+          hypervisorAddress: trusted<Ipv4>(back ?? ""),
+          services: services.map(({ destination }) => trusted<Ipv4>(destination)),
         },
       };
     }

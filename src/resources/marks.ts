@@ -56,7 +56,7 @@ export const UPLINK_PORTS = "eku+";
 
 /** A standby's bridge has an address of its own, which nobody ever asks for. */
 export const standbyMac = (hypervisor: HypervisorName, link: LinkName): Mac =>
-  `02:03:${(hex8(`${hypervisor}/${link}`).match(/../g) ?? []).join(":")}` as Mac;
+  trusted<Mac>(`02:03:${(hex8(`${hypervisor}/${link}`).match(/../g) ?? []).join(":")}`);
 
 /** `campus:t2/web vxlan v1`: what a link is, for people and for rebuilding the ledger. */
 export const aliasOf = (

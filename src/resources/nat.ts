@@ -1,8 +1,9 @@
+import { trusted } from "../api/names.ts";
 import type { Ipv4 } from "../api/addresses.ts";
 import type { TableFact } from "../facts/facts.ts";
 import { namespaceOf, tenantOf } from "./marks.ts";
 import type { ScriptOperation } from "./operation.ts";
-import { kind } from "./resource.ts";
+import { kind, type Resource } from "./resource.ts";
 import { emptyTable, restoreLines, sameTable, type Table, tableDifference } from "./tables.ts";
 
 /** The balancer: the service addresses' ports, spread over the replicas that are ready. One atomic restore, never when equal. */
@@ -14,6 +15,8 @@ export interface NatState {
 }
 
 const EMPTY = emptyTable({ PREROUTING: "ACCEPT", INPUT: "ACCEPT", OUTPUT: "ACCEPT", POSTROUTING: "ACCEPT" });
+
+export const isNat = (resource: Resource): resource is Resource<NatState> => resource.kind === "nat";
 
 export const nat = kind<NatState>({
   name: "nat",
@@ -75,7 +78,7 @@ function readUdp(table: TableFact): Record<string, Ipv4[]> {
         const address = /--to-destination ([\d.]+)/.exec(rule)?.[1];
         const next = / -j (\S+)$/.exec(rule)?.[1];
         return address
-          ? [address as Ipv4]
+          ? [trusted<Ipv4>(address)]
           : next && next !== chain && table.chains[next] === "-"
             ? replicas(next)
             : [];

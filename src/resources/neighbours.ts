@@ -1,3 +1,4 @@
+import { entriesOf, keysOf } from "../api/records.ts";
 import type { Ipv4, Mac } from "../api/addresses.ts";
 import { namespaceOf, subnetOfAlias, tenantOf } from "./marks.ts";
 import { kind } from "./resource.ts";
@@ -33,12 +34,8 @@ export const neighbours = kind<NeighboursState>({
 
   change({ place, desired, observed, fleet }) {
     if (!desired) return undefined; // they go with their bridge
-    const missing = (Object.entries(desired.entries) as [Ipv4, Mac][]).filter(
-      ([address, mac]) => observed?.entries[address] !== mac,
-    );
-    const foreign = (Object.keys(observed?.entries ?? {}) as Ipv4[]).filter(
-      (address) => !desired.entries[address],
-    );
+    const missing = entriesOf(desired.entries).filter(([address, mac]) => observed?.entries[address] !== mac);
+    const foreign = keysOf(observed?.entries ?? {}).filter((address) => !desired.entries[address]);
     if (missing.length + foreign.length === 0) return undefined;
     const namespace = namespaceOf(fleet, place.tenant);
     const add = missing.map(

@@ -1,8 +1,9 @@
 import type { Ipv4 } from "../api/addresses.ts";
 import { type LinkState, linkDifference, readLink } from "./link.ts";
-import { containerName, groupOf, namespaceOf, readLabels, tenantOf } from "./marks.ts";
+import type { SandboxFacts } from "../facts/facts.ts";
+import { containerName, groupOf, namespaceOf, readLabels, type ReplicaMark, tenantOf } from "./marks.ts";
 import { SANDBOX, type ScriptOperation } from "./operation.ts";
-import { kind } from "./resource.ts";
+import { kind, type Resource } from "./resource.ts";
 
 /** One of a replica's two interfaces: the end in the tenant's namespace, a locked port, and the end inside the replica. */
 export interface PortState extends LinkState {
@@ -19,14 +20,16 @@ export interface PortState extends LinkState {
   };
 }
 
+export const isPort = (resource: Resource): resource is Resource<PortState> => resource.kind === "port";
+
 export const port = kind<PortState>({
   name: "port",
 
   *observe({ hypervisor, namespaces, containers, sandboxes }, fleet) {
-    const byIncarnation = new Map(
+    const byIncarnation = new Map<string, { mark: ReplicaMark; sandbox: SandboxFacts | undefined }>(
       (containers ?? []).flatMap(({ id, labels }) => {
         const mark = readLabels(fleet, labels);
-        return mark ? [[mark.incarnation as string, { mark, sandbox: sandboxes.get(id) }] as const] : [];
+        return mark ? [[mark.incarnation, { mark, sandbox: sandboxes.get(id) }] as const] : [];
       }),
     );
     for (const [namespace, { links, forwarding }] of namespaces) {
@@ -57,7 +60,7 @@ export const port = kind<PortState>({
               mac: inside?.mac ?? "",
               mtu: inside?.mtu ?? 0,
               address: inside?.address,
-              gateway: device === "eth0" ? (replica?.sandbox?.gateway as Ipv4 | undefined) : undefined,
+              gateway: device === "eth0" ? replica?.sandbox?.gateway : undefined,
             },
           },
         };

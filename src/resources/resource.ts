@@ -60,4 +60,4 @@ export interface Kind<State> {
 }
 
 /** Lets the registry hold kinds of different states: a kind is only ever given states that it made itself. */
-export const kind = <State>(definition: Kind<State>): Kind<unknown> => definition as Kind<unknown>;
+export const kind = <State>(definition: Kind<State>): Kind<unknown> => definition;

@@ -42,13 +42,14 @@ export const sameTable = (a: TableFact | undefined, b: TableFact | undefined): b
   sameChains(a.chains, b.chains) &&
   byChain(a.rules) === byChain(b.rules);
 
+const rules = (count: number): string => `${count} ${count === 1 ? "rule" : "rules"}`;
+
 /** How two tables differ, in one sentence for the plan. */
-export function tableDifference(desired: TableFact, observed: TableFact | undefined): string {
-  if (observed === undefined) return "the table is empty";
+export function tableDifference(desired: TableFact | undefined, observed: TableFact | undefined): string {
+  if (desired === undefined || observed === undefined) return "the table is empty";
   const missing = desired.rules.filter((rule) => !observed.rules.includes(rule)).length;
   const foreign = observed.rules.filter((rule) => !desired.rules.includes(rule)).length;
   if (missing === 0 && foreign === 0) return "policy or order of rules is not as written";
-  const rules = (count: number): string => `${count} ${count === 1 ? "rule" : "rules"}`;
   return [missing > 0 ? `${rules(missing)} missing` : "", foreign > 0 ? `${rules(foreign)} not ours` : ""]
     .filter(Boolean)
     .join(", ");

@@ -42,10 +42,10 @@ export const uplink = kind<UplinkState>({
         name: tenant,
         state: {
           ...readLink(link),
-          mac: link.mac as Mac,
+          mac: link.mac,
           flags: {},
           gateway: routes.find(({ destination, device }) => destination === "default" && device === link.name)
-            ?.gateway as Ipv4 | undefined,
+            ?.gateway,
           port: link.type === "veth" && outside ? readPort(outside, link.mac, own.forwarding) : undefined,
         },
       };
@@ -74,7 +74,7 @@ export const uplink = kind<UplinkState>({
     const current = otherForm ? undefined : observed;
     const { lines, reasons } = linkDifference(desired, current, { announce: true });
     // Raising a link that was down loses its routes, so the default route is written whenever it is missing or the link was.
-    if (desired.gateway && (current?.gateway !== desired.gateway || current.up === false)) {
+    if (desired.gateway && (current?.gateway !== desired.gateway || !current.up)) {
       lines.push(`route replace default via ${desired.gateway} dev ${desired.link}`);
       reasons.push("no default route");
     }

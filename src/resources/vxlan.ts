@@ -1,7 +1,7 @@
 import type { Ipv4 } from "../api/addresses.ts";
 import { type LinkState, linkDifference, readLink } from "./link.ts";
 import { groupOf, isMarked, namespaceOf, subnetOfAlias, tenantOf } from "./marks.ts";
-import { kind } from "./resource.ts";
+import { kind, type Resource } from "./resource.ts";
 
 /** Joins a segment to its other parts. Made inside the namespace; its packets leave by the hypervisor's underlay. */
 export interface VxlanState extends LinkState {
@@ -13,6 +13,8 @@ export interface VxlanState extends LinkState {
 
 /** The port that IANA gave to VXLAN; Linux' own default is another one. */
 export const VXLAN_PORT = 4789;
+
+export const isVxlan = (resource: Resource): resource is Resource<VxlanState> => resource.kind === "vxlan";
 
 export const vxlan = kind<VxlanState>({
   name: "vxlan",
@@ -35,7 +37,7 @@ export const vxlan = kind<VxlanState>({
             mac: undefined,
             alias: isMarked(link, fleet) ? (link.alias ?? "") : "",
             id: link.vxlan.id,
-            local: link.vxlan.local as Ipv4,
+            local: link.vxlan.local,
           },
         };
       }

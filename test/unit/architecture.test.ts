@@ -51,7 +51,7 @@ interface Import {
 }
 
 const files = readdirSync("src", { recursive: true, encoding: "utf8" }).filter(
-  (file) => /\.ts$/.test(file) && !file.endsWith(".d.ts"),
+  (file) => file.endsWith(".ts") && !file.endsWith(".d.ts"),
 );
 const roomOf = (file: string): string => file.split("/")[0] ?? "";
 const imports: Import[] = files.flatMap((file) =>

@@ -2,14 +2,14 @@ import { afterEach, beforeEach, describe, expect, test } from "@jest/globals";
 import { once } from "node:events";
 import { mkdtemp, rm } from "node:fs/promises";
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
-import { connect, type AddressInfo } from "node:net";
+import { type AddressInfo, connect, type Socket } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { text } from "node:stream/consumers";
 import type { HypervisorName } from "../../src/api/names.ts";
 import { DockerEngine } from "../../src/hosts/docker.ts";
 import { reference } from "../../src/hosts/docker-request.ts";
-import type { ContainerRequest } from "../../src/hosts/host.ts";
+import type { ContainerRequest } from "../../src/resources/operation.ts";
 import { SocketAgent } from "../../src/hosts/socket-agent.ts";
 
 type Answer = (request: IncomingMessage, response: ServerResponse) => void;
@@ -108,8 +108,8 @@ describe("Docker's list", () => {
           open--;
           json(200, [])(request, response);
         });
-        // The first four wait for each other: a lower bound would hang here, a higher one shows in `most`.
-        if (waiting.length >= 4) for (const answer of waiting.splice(0)) answer();
+        // The first four wait for each other, so a lower bound would hang; a fifth has time to show a higher one.
+        if (waiting.length === 4) setTimeout(() => waiting.splice(0).forEach((answer) => answer()), 50);
       },
     ];
     await Promise.all(Array.from({ length: 8 }, () => engine.list(signal)));
@@ -118,8 +118,15 @@ describe("Docker's list", () => {
 
   test("comes although Docker was restarted behind every kept line", async () => {
     answers["GET /containers/json"] = [json(200, [])];
+    const kept = new Set<Socket>();
+    const keep = (socket: Socket) => kept.add(socket);
+    server.on("connection", keep);
     await Promise.all(Array.from({ length: 4 }, () => engine.list(signal)));
-    answers["GET /containers/json"] = [cut, json(200, [])];
+    server.off("connection", keep);
+    expect(kept.size).toBe(4);
+    answers["GET /containers/json"] = [
+      (request, response) => (kept.has(request.socket) ? cut : json(200, []))(request, response),
+    ];
     await expect(engine.list(signal)).resolves.toEqual([]);
   });
 

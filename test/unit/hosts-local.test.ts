@@ -1,6 +1,6 @@
 import { describe, expect, test } from "@jest/globals";
 import type { HypervisorName } from "../../src/api/names.ts";
-import { mkdtemp, readFile, rm } from "node:fs/promises";
+import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as pause } from "node:timers/promises";
@@ -30,10 +30,15 @@ describe("the machine itself as a host", () => {
   });
 
   test("gives a script nothing of this process's environment", async () => {
-    process.env["EVENKEEL_TEST_SECRET"] = "seen";
-    const result = await host.run("env", { deadlineSeconds: 10, signal: never });
-    delete process.env["EVENKEEL_TEST_SECRET"];
-    expect(result.stdout).not.toContain("seen");
+    const { stdout } = await host.run("env", { deadlineSeconds: 10, signal: never });
+    const names = stdout
+      .trim()
+      .split("\n")
+      .map((line) => line.split("=")[0]);
+    const ofTheShell = ["OLDPWD", "PWD", "SHLVL", "_"];
+    expect(new Set(names.filter((name) => !ofTheShell.includes(name ?? "")))).toEqual(
+      new Set(["HOME", "PATH"]),
+    );
   });
 
   test("bears a script that ends before it has read all of itself", async () => {
@@ -58,6 +63,23 @@ describe("the machine itself as a host", () => {
     calledOff.abort();
     await expect(running).resolves.toMatchObject({ state: "unknown", code: undefined });
     await eventually(async () => expect(() => process.kill(pid, 0)).toThrow("ESRCH"));
+    await rm(folder, { recursive: true });
+  });
+
+  test("never runs a script that was called off while it waited for its turn", async () => {
+    const folder = await mkdtemp(join(tmpdir(), "evenkeel-local-"));
+    const calledOff = new AbortController();
+    const busy = [1, 2, 3, 4].map(() =>
+      host.run(`until [ -e ${folder}/go ]; do sleep 0.01; done`, { deadlineSeconds: 20, signal: never }),
+    );
+    const queued = host.run(`: > ${folder}/ran`, { deadlineSeconds: 20, signal: calledOff.signal });
+    calledOff.abort();
+    await expect(queued).resolves.toMatchObject({ state: "unknown" });
+    await writeFile(join(folder, "go"), "");
+    await Promise.all(busy);
+    await expect(host.run(`ls ${folder}`, { deadlineSeconds: 20, signal: never })).resolves.toMatchObject({
+      stdout: "go\n",
+    });
     await rm(folder, { recursive: true });
   });
 

@@ -104,7 +104,7 @@ describe("addresses and ids", () => {
       desired: {},
       down: false,
     };
-    const used = withTenant(fleet, T2, memory as never, NOW);
+    const used = withTenant(fleet, T2, memory, NOW);
     expect(nextVxlanId(used, new Set(), NOW)).toBe(1004);
     const gone = withTenant(used, T2, undefined, NOW);
     expect(nextVxlanId({ ...gone, lastVxlanId: 1002 }, new Set(), NOW + 1)).toBe(1004);
