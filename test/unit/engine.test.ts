@@ -118,9 +118,9 @@ describe("a convoy", () => {
   test("makes one journey for all of its members", async () => {
     const { travel, journeys } = convoy(3);
     expect(await Promise.all([travel.stop("a"), travel.stop("b"), travel.stop("c")])).toEqual([
-      "A",
-      "B",
-      "C",
+      "a+b+c",
+      "a+b+c",
+      "a+b+c",
     ]);
     expect(journeys).toEqual([["a", "b", "c"]]);
   });
