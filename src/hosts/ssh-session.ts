@@ -34,17 +34,20 @@ export class SshSession {
   readonly docker: SocketAgent;
   readonly #ssh: NodeSSH;
   readonly #client: SshClient;
+  readonly #socket: Socket;
   #open = true;
 
-  private constructor(ssh: NodeSSH, client: SshClient) {
+  private constructor(ssh: NodeSSH, client: SshClient, socket: Socket) {
     this.#ssh = ssh;
     this.#client = client;
+    this.#socket = socket;
     this.docker = new SocketAgent(() => ssh.forwardOutStreamLocal(DOCKER_SOCKET));
   }
 
   /** Whether the connection still stands, as far as is known. */
   get isOpen(): boolean {
-    return this.#open;
+    // A socket that was reset shows it at once, ssh2 tells of it a little later.
+    return this.#open && this.#socket.writable;
   }
 
   /** Connects, checks the host key and logs in, or rejects with the reason. */
@@ -65,8 +68,8 @@ export class SshSession {
   }
 
   /** Takes over a connection that is about to log in, so that its end never finds nobody listening. */
-  static adopt(ssh: NodeSSH, client: SshClient): SshSession {
-    const session = new SshSession(ssh, client);
+  static adopt(ssh: NodeSSH, client: SshClient, socket: Socket): SshSession {
+    const session = new SshSession(ssh, client, socket);
     const lost = () => {
       session.#open = false;
       session.docker.destroy();
@@ -142,7 +145,7 @@ async function logIn(
     await ready;
     throw new Error("the connection ended at once");
   }
-  const session = SshSession.adopt(ssh, client);
+  const session = SshSession.adopt(ssh, client, socket);
   await ready;
   return session;
 }

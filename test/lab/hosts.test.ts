@@ -13,12 +13,16 @@ const UNKNOWN = { state: "unknown", code: undefined };
 
 let sshd: Sshd;
 const open: Host[] = [];
+const relays: Relay[] = [];
+const servers: Sshd[] = [];
 
 beforeAll(async () => {
   sshd = await Sshd.start();
 });
 afterEach(async () => {
   await Promise.all(open.splice(0).map((host) => host.close()));
+  await Promise.all(servers.splice(0).map((server) => server.stop()));
+  await Promise.all(relays.splice(0).map((relay) => relay.stop()));
   for (const file of idle.splice(0)) {
     const pid = Number(readFileSync(file, "utf8"));
     if (command(pid) === "sleep") kill(pid, "SIGKILL");
@@ -48,6 +52,13 @@ function hypervisor({
 
 const run = (host: Host, script: string, deadlineSeconds = 60): Promise<ScriptResult> =>
   host.run(script, { deadlineSeconds, signal });
+
+/** A relay in front of a port, stopped when its test ends. */
+async function relayTo(target: number | "silence"): Promise<Relay> {
+  const relay = await Relay.start(target);
+  relays.push(relay);
+  return relay;
+}
 
 /** Files with the pids of idlers, which may outlive their session, as scripts do in real life. */
 const idle: string[] = [];
@@ -96,7 +107,7 @@ describe("a script over SSH", () => {
   });
 
   test("shares one connection with others, four at once and no more", async () => {
-    const relay = await Relay.start(sshd.port);
+    const relay = await relayTo(sshd.port);
     const host = hypervisor({ port: relay.port });
     const log = sshd.path("log");
     writeFileSync(log, "");
@@ -109,7 +120,6 @@ describe("a script over SSH", () => {
       most = Math.max(most, (now += sign === "+" ? 1 : -1));
     expect(most).toBe(4);
     expect(relay.accepted).toBe(1);
-    await relay.stop();
   });
 
   test("called off gives an unknown result, in its place in the queue too, and then never runs", async () => {
@@ -129,6 +139,7 @@ describe("a script over SSH", () => {
 
   test("that sshd opens no session for did not run", async () => {
     const server = await Sshd.start({ maxSessions: 1 });
+    servers.push(server);
     const host = hypervisor({ server });
     const first = idler("only");
     const running = run(host, first.script);
@@ -137,7 +148,7 @@ describe("a script over SSH", () => {
       code: "EK-HOST-UNREACHABLE",
       fix: expect.stringContaining("MaxSessions"),
     });
-    await server.stop();
+    for (const pid of server.sessions) kill(pid, "SIGKILL");
     await expect(running).resolves.toMatchObject(UNKNOWN);
   });
 });
@@ -150,7 +161,7 @@ const unreachable = (message: string) => ({
 
 describe("a connection that cannot be had", () => {
   test("because nobody listens", async () => {
-    const relay = await Relay.start("silence");
+    const relay = await relayTo("silence");
     await relay.stop();
     const message = `hv1 (127.0.0.1:${relay.port}): connection refused`;
     await expect(run(hypervisor({ port: relay.port }), "true")).rejects.toMatchObject(unreachable(message));
@@ -162,10 +173,9 @@ describe("a connection that cannot be had", () => {
   });
 
   test("because the peer never says a word", async () => {
-    const relay = await Relay.start("silence");
+    const relay = await relayTo("silence");
     const calls = [1, 2, 3].map(() => run(hypervisor({ port: relay.port }), "true"));
     for (const call of calls) await expect(call).rejects.toMatchObject(unreachable("no answer in 10 s"));
-    await relay.stop();
   });
 
   test.each([
@@ -193,7 +203,7 @@ describe("a connection that cannot be had", () => {
   });
 
   test("is tried for once by all who call at the same time, and again by the next", async () => {
-    const relay = await Relay.start("silence");
+    const relay = await relayTo("silence");
     const host = hypervisor({ port: relay.port });
     const calls = [1, 2, 3, 4].map(() => run(host, "true"));
     await eventually(() => relay.accepted > 0);
@@ -204,7 +214,6 @@ describe("a connection that cannot be had", () => {
     await eventually(() => relay.accepted === 2);
     relay.reset();
     await expect(next).rejects.toMatchObject({ code: "EK-HOST-UNREACHABLE" });
-    await relay.stop();
   });
 });
 
@@ -231,24 +240,21 @@ describe("a connection that is lost", () => {
   });
 
   test("by a TCP reset in mid-script leaves the result unknown, and this process alive", async () => {
-    const relay = await Relay.start(sshd.port);
+    const relay = await relayTo(sshd.port);
     const { host, running } = await busy(relay.port);
     relay.reset();
     await expect(running).resolves.toMatchObject(UNKNOWN);
     await expect(run(host, "echo on")).resolves.toMatchObject({ state: "ended", stdout: "on\n" });
-    await host.close();
-    await relay.stop();
   });
 
-  test("by a TCP reset while idle is made anew by the next call", async () => {
-    const relay = await Relay.start(sshd.port);
+  test("by a TCP reset while idle is made anew, once for all who call next", async () => {
+    const relay = await relayTo(sshd.port);
     const host = hypervisor({ port: relay.port });
     await run(host, "true");
     relay.reset();
-    await expect(run(host, "echo on")).resolves.toMatchObject({ state: "ended", stdout: "on\n" });
+    const results = await Promise.all([1, 2, 3, 4].map(() => run(host, "echo on")));
+    expect(results.map(({ stdout }) => stdout)).toEqual(["on\n", "on\n", "on\n", "on\n"]);
     expect(relay.accepted).toBe(2);
-    await host.close();
-    await relay.stop();
   });
 
   test("because the peer hangs leaves the result unknown, long before the script's deadline", async () => {
