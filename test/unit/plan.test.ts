@@ -124,6 +124,67 @@ describe("a roll", () => {
   });
 });
 
+describe("a network that changes", () => {
+  const moved = () => [subnet("web", 2, { cidr: "10.20.0.0/24" as never, service: serving() })];
+
+  test("waits for approval while replicas stand in it, and touches nothing", () => {
+    const on = scenario();
+    pass(on);
+    on.subnets = moved();
+    expect(pass(on)).toEqual([]);
+    expect(on.refusals).toHaveLength(1);
+  });
+
+  test("once approved drains them all, and makes new ones in the new network", () => {
+    const on = scenario();
+    pass(on);
+    on.subnets = moved();
+    pass(on);
+    on.fleet = { ...on.fleet, approvals: on.refusals.map(({ id }) => id) };
+    pass(on);
+    pass(on);
+    const { replicas: all = [], segments } = on.fleet.tenants[T2] ?? {};
+    expect(all.map(({ address, phase }) => `${address.split(".").slice(0, 2).join(".")} ${phase}`)).toEqual([
+      "10.20 serving",
+      "10.20 serving",
+    ]);
+    expect(segments).toMatchObject({ web: { cidr: "10.20.0.0/24", gateway: "10.20.0.1" } });
+    expect(pass(on)).toEqual([]);
+  });
+
+  test("an empty one changes without a word", () => {
+    const on = scenario({ subnets: [subnet("web", 0)] });
+    pass(on);
+    on.subnets = [subnet("web", 0, { cidr: "10.20.0.0/24" as never })];
+    expect(new Set(pass(on).map(short))).toContain("~ bridge br-web@hv1");
+    expect(on.refusals).toEqual([]);
+  });
+});
+
+describe("a home that moves", () => {
+  const elsewhere = tenant({ primary: "hv2" as never, standby: [{ name: "hv1" as never }] });
+
+  test("takes the gateway along when both are seen", () => {
+    const on = scenario();
+    pass(on);
+    on.tenant = elsewhere;
+    pass(on);
+    pass(on);
+    expect(on.observed.filter(({ kind }) => kind === "uplink").map(({ hypervisor: at }) => at)).toEqual([
+      "hv2",
+    ]);
+  });
+
+  test("stays while the old one is not seen: two gateways would answer", () => {
+    const on = scenario();
+    pass(on);
+    on.tenant = elsewhere;
+    on.unseen = ["hv1"];
+    expect(pass(on).filter(({ kind }) => kind === "uplink")).toEqual([]);
+    expect(on.notes).toContainEqual(expect.objectContaining({ reason: "HomeUnreachable" }));
+  });
+});
+
 describe("removal", () => {
   test("a tenant goes in an order that never strands a namespace: containers first, namespace last", () => {
     const on = scenario();
@@ -186,6 +247,7 @@ describe("properties", () => {
         pass(on);
         expect(pass(on).map(short)).toEqual([]);
       }),
+      { numRuns: 40 },
     );
   });
 
@@ -201,6 +263,7 @@ describe("properties", () => {
         expect(pass(on).map(short)).toEqual([]);
         expect(standing(on.observed)).toEqual(kinds);
       }),
+      { numRuns: 40 },
     );
   });
 
@@ -216,6 +279,7 @@ describe("properties", () => {
         expect(new Set(management).size).toBe(management.length);
         expect([...data, ...management].filter((one) => one.endsWith(".1"))).toEqual([]);
       }),
+      { numRuns: 40 },
     );
   });
 });
