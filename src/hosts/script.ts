@@ -7,7 +7,7 @@ const KILL_AFTER = 5;
 const SILENCE = KILL_AFTER + 2;
 
 /** Most bytes kept of what a script prints; a look of 200 replicas has 1.4 MB. */
-export const OUTPUT_LIMIT = 64 * 1024 * 1024;
+const OUTPUT_LIMIT = 64 * 1024 * 1024;
 
 /** Seconds that the caller's side waits for a script with this deadline. */
 export const patience = (deadlineSeconds: number): number => deadlineSeconds + SILENCE;

@@ -13,7 +13,7 @@ import type { SshTarget } from "./ssh-target.ts";
 import { hostKeyRefused } from "./ssh-trouble.ts";
 
 /** Seconds from the first packet to a login. */
-export const CONNECT_SECONDS = 10;
+const CONNECT_SECONDS = 10;
 
 /** A silent peer is given up after three unanswered questions, 2 s apart. */
 const KEEPALIVE = { keepaliveInterval: 2000, keepaliveCountMax: 3 };

@@ -18,7 +18,7 @@ export async function eventually<T>(look: () => T | undefined | false): Promise<
 }
 
 /** The pids of the processes that `pid` started, and of theirs. */
-export function descendants(pid: number): number[] {
+function descendants(pid: number): number[] {
   const list = () => readFileSync(`/proc/${pid}/task/${pid}/children`, "utf8").trim();
   let children: number[];
   try {
@@ -57,11 +57,13 @@ export class Sshd {
   private constructor(port: number, maxSessions: number) {
     this.port = port;
     const key = (name: string) =>
-      execFileSync("ssh-keygen", ["-q", "-t", "ed25519", "-N", "", "-f", this.path(name)]);
+      execFileSync("/usr/bin/ssh-keygen", ["-q", "-t", "ed25519", "-N", "", "-f", this.path(name)]);
     for (const name of ["host", "id", "stranger"]) key(name);
     cpSync(this.path("id.pub"), this.path("authorized"));
     this.hostKey =
-      execFileSync("ssh-keygen", ["-lf", this.path("host.pub")], { encoding: "utf8" }).split(" ")[1] ?? "";
+      execFileSync("/usr/bin/ssh-keygen", ["-lf", this.path("host.pub")], { encoding: "utf8" }).split(
+        " ",
+      )[1] ?? "";
     const config = {
       ListenAddress: `127.0.0.1:${port}`,
       HostKey: this.path("host"),
