@@ -6,7 +6,7 @@ import { isPort } from "../resources/port.ts";
 import type { Resource } from "../resources/resource.ts";
 import { gateway } from "./gateway.ts";
 import { type CompileInput, scope } from "./input.ts";
-import { ending, portRules, replica } from "./replica.ts";
+import { ending, gone, portRules, replica } from "./replica.ts";
 import { segment } from "./segment.ts";
 import { balancer } from "./service.ts";
 
@@ -20,6 +20,7 @@ export function compile(input: CompileInput): Resource[] {
       portRules(whole, part),
     ]),
     ...whole.standing.flatMap((of) => replica(whole, of)),
+    ...input.memory.replicas.filter(({ phase }) => phase === "leaving").map((of) => gone(whole, of)),
     ...balancer(whole),
   ];
 }

@@ -24,6 +24,14 @@ export function replica(scope: Scope, of: ReplicaMemory): Resource[] {
   return [{ ...place, kind: "container", name, state: containerState(scope, of, name, document) }, ...ports];
 }
 
+/** A replica that is being removed: its container shall not be there, and why. */
+export const gone = ({ fleet, name: tenant }: Scope, of: ReplicaMemory): Resource<ContainerState> => {
+  const { hypervisor, subnet, because } = of;
+  const name = containerName(fleet, of);
+  const state = { name, mark: of, running: false, gone: because ?? "its replica is gone" };
+  return { hypervisor, tenant, subnet, kind: "container", name, state };
+};
+
 /** A workload that is to end is told once, in the pass that decided it; after that it is given its time. */
 export const ending = (
   state: ContainerState,

@@ -41,7 +41,7 @@ export function diff(
     });
     if (!change) continue;
     const { kind, name, hypervisor, tenant, subnet } = resource;
-    const [before, after] = [present[key], wanted[key]];
+    const [before, after] = [present[key], change.verb === "remove" ? undefined : wanted[key]];
     entries.push({ ...change, key, kind, name, hypervisor, tenant, subnet, before, after });
   }
   return withTheirNamespace(withTheirContainer(entries, desired, observed));

@@ -11,6 +11,8 @@ import { needOf, specHashOf } from "./spec.ts";
 export interface Surroundings {
   /** How many there shall be. */
   readonly count: number;
+  /** Why those that are too many go. */
+  readonly surplus: string;
   /** Where replicas of the tenant may stand. */
   readonly allowed: ReadonlySet<HypervisorName>;
   readonly now: number;
@@ -81,7 +83,7 @@ export function fit(
   };
 
   for (const replica of active().toSorted((a, b) => b.ordinal - a.ordinal))
-    if (replica.ordinal > around.count) drain(replica, `${around.count} replicas are wanted`);
+    if (replica.ordinal > around.count) drain(replica, around.surplus);
 
   /** Whether one more may stand: those that still drain count, so that a roll never takes more room than it says. */
   const surge = (): boolean => {

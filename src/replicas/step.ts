@@ -77,9 +77,12 @@ export function step(input: StepInput): StepResult {
       ({ at }) => now - at < RELEASED_MILLISECONDS,
     ),
   };
-  const isLeaving = (subnet: SubnetName): boolean =>
-    input.leaving === "everything" || input.leaving.has(subnet) || recreating.has(subnet);
-  const { replicas, book, notes } = fitAll(memory, input, isLeaving);
+  const leavesBecause = (subnet: SubnetName): string | undefined => {
+    if (input.leaving === "everything") return "its tenant goes";
+    if (input.leaving.has(subnet)) return "its subnet goes";
+    return recreating.has(subnet) ? "its network changes" : undefined;
+  };
+  const { replicas, book, notes } = fitAll(memory, input, leavesBecause);
   const after = forget(
     { ...memory, replicas: replicas.map((one) => withoutDocument(one, input)), segments: book.segments },
     input,
@@ -126,7 +129,7 @@ function advanceOne(replica: ReplicaMemory, input: StepInput): ReplicaMemory | u
 function fitAll(
   memory: TenantMemory,
   input: StepInput,
-  isLeaving: (subnet: SubnetName) => boolean,
+  leavesBecause: (subnet: SubnetName) => string | undefined,
 ): { replicas: readonly ReplicaMemory[]; book: AddressBook; notes: Note[] } {
   const { wanted, fleet, tenant, now } = input;
   const spec = wanted?.tenant?.spec;
@@ -139,8 +142,11 @@ function fitAll(
   for (const subnet of wanted?.subnets.values() ?? []) {
     const { name } = subnet.metadata;
     const { min, max } = subnet.spec.replicas;
+    const leaving = leavesBecause(name);
+    const count = leaving ? 0 : Math.min(Math.max(memory.desired[name] ?? min, min), max);
     const result = fit(subnet, replicas, {
-      count: isLeaving(name) ? 0 : Math.min(Math.max(memory.desired[name] ?? min, min), max),
+      count,
+      surplus: leaving ?? `replicas wanted: ${count}`,
       allowed: new Set(order),
       now,
       place: (need, standing, first) =>

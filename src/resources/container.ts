@@ -11,6 +11,8 @@ export interface ContainerState {
   readonly id?: string;
   /** What to create; only of a desired state. */
   readonly request?: ContainerRequest;
+  /** Why it is to be removed; only of a desired state. */
+  readonly gone?: string;
   /** Ask the workload to end: it was drained, and is given its stop signal while its links stay. */
   readonly signal?: string;
 }
@@ -38,12 +40,12 @@ export const container = kind<ContainerState>({
   },
 
   change({ desired, observed }) {
-    if (!desired)
+    if (!desired || desired.gone !== undefined)
       return observed?.id === undefined
         ? undefined
         : {
             verb: "remove",
-            reason: "its replica is gone",
+            reason: desired?.gone ?? "its replica is gone",
             disruption: "none",
             operations: [{ phase: "stop", tool: "remove-container", lines: [observed.id] }],
           };
