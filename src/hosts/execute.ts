@@ -105,9 +105,12 @@ async function runningSandboxes(
   return found;
 }
 
+/** In Go's words for a connection that failed: our own end's port, another one each time, so that no two would be the same. */
+const OWN_PORT = /:\d+->/g;
+
 function failure(hypervisor: HypervisorName, name: string, error: unknown): Failure {
   if (!(error instanceof EvenkeelError)) throw error;
-  return { hypervisor, name, message: error.message };
+  return { hypervisor, name, message: error.message.replace(OWN_PORT, "->") };
 }
 
 /** The blocks of one round; an entry whose sandbox is not known is left out and counted as failed. */
