@@ -1,43 +1,54 @@
-import { Argument, Command, Option } from "commander";
+import { Command } from "commander";
+import { changing, directory, onHypervisors, output, showing, withoutEmptyVariables } from "./cli/options.ts";
+import type { OnceOptions } from "./cli/once.ts";
+import type { PlanOptions } from "./cli/plan.ts";
+import type { ValidateOptions } from "./cli/validate.ts";
 
-const DIRECTORY = "./manifests";
+const VERSION = process.env.EVENKEEL_BUILD_VERSION ?? "0.0.0-source";
 
 const program = new Command("reconcile")
   .description("Keeps tenants' networks and servers on hypervisors as their manifests say.")
-  .version(process.env.EVENKEEL_BUILD_VERSION ?? "0.0.0-source", "-V, --version")
+  .version(VERSION, "-V, --version")
   .configureHelp({ helpWidth: 80, sortSubcommands: true })
   .configureOutput({
     outputError: (text, write) => write(`${text.trimEnd().replaceAll("\n", " ")} [EK-USAGE]\n`),
   })
   .showHelpAfterError("fix: see reconcile --help")
-  .helpCommand(false);
+  .helpCommand(false)
+  .enablePositionalOptions();
 
-/** Where the manifests are: the argument of every command that reads them. */
-const directory = (): Argument => new Argument("[DIR]", "directory of the manifests").default(DIRECTORY);
-
-/** How the answer is printed. */
-const output = (...formats: readonly string[]): Option =>
-  new Option("-o, --output <format>", "how the answer is printed").choices(formats).default(formats[0]);
+showing(changing(program))
+  .addArgument(directory())
+  .option("--once", "converge, see that it is so, and end")
+  .option("--dry-run", "with --once: show what would be done, and do nothing")
+  .addOption(output("text", "json"))
+  .action(async (path: string, options: OnceOptions & { readonly once?: boolean }) => {
+    if (options.once) {
+      const { once } = await import("./cli/once.ts");
+      process.exitCode = await once(path, options);
+    } else {
+      const { daemon } = await import("./cli/daemon.ts");
+      await daemon(program.args.length > 0, () => program.help({ error: true }));
+    }
+  });
 
 program
   .command("validate")
   .description("check manifests without touching any hypervisor")
   .addArgument(directory())
   .addOption(output("text", "json"))
-  .action(async (path: string, options: { output: "text" | "json" }) => {
+  .action(async (path: string, options: ValidateOptions) => {
     const { validate } = await import("./cli/validate.ts");
     process.exitCode = await validate(path, options);
   });
 
-program
+showing(onHypervisors(program.command("plan")))
+  .description("show what --once would do; change nothing")
   .addArgument(directory())
-  .option("--once", "converge, see that it is so, and end")
-  .option("--state-dir <dir>", "where the ledger is kept")
-  .option("--keys-dir <dir>", "where SSH keys lie")
-  .option("--timeout <seconds>", "how long", "600")
-  .action(async (path: string, options) => {
-    const { once } = await import("./cli/once.ts");
-    process.exitCode = await once(path, { ...options, timeout: Number(options.timeout), output: "text" });
+  .addOption(output("text", "json"))
+  .action(async (path: string, options: PlanOptions) => {
+    const { plan } = await import("./cli/plan.ts");
+    process.exitCode = await plan(path, options);
   });
 
 // A reader that has seen enough, such as `head`, is no error.
@@ -46,6 +57,7 @@ process.stdout.on("error", (error: NodeJS.ErrnoException) => {
   throw error;
 });
 
+withoutEmptyVariables(process.env);
 try {
   await program.parseAsync();
 } catch (error) {

@@ -1,63 +1,60 @@
-import type { TenantName } from "../api/names.ts";
+import { EvenkeelError } from "../api/errors.ts";
 import { systemClock } from "../clock/clock.ts";
-import type { TenantResult } from "../controllers/controller.ts";
-import { type PassResult, passOver } from "../controllers/pass.ts";
-import { run } from "../engine/run.ts";
-import { openSession, type SessionOptions } from "./session.ts";
+import { begin } from "./begin.ts";
+import { converge } from "./converge.ts";
+import { onInterrupt } from "./interrupt.ts";
+import { outcomeOf } from "./outcome.ts";
+import { describeOutcome } from "./once-text.ts";
+import { plan } from "./plan.ts";
+import { coloursFor, describeError } from "./problems.ts";
+import { Progress } from "./progress.ts";
+import type { SessionOptions } from "./session.ts";
+import { answer, answerJson, sameDirectory, tell } from "./streams.ts";
 
 export interface OnceOptions extends SessionOptions {
   readonly output: "text" | "json";
+  /** Seconds. */
   readonly timeout: number;
+  readonly dryRun?: boolean;
   readonly detailedExitcode?: boolean;
+  readonly verbose?: boolean;
 }
 
 /** `reconcile --once`: converges, looks whether it is so, and ends. */
 export async function once(directory: string, options: OnceOptions): Promise<number> {
-  const session = await openSession(directory, options, true);
-  const { revision, world } = session;
-  const abort = new AbortController();
-  const results = new Map<TenantName, TenantResult>();
-  let last: PassResult | undefined;
+  if (options.dryRun) return plan(directory, options);
+  const session = await begin(directory, options, true);
+  const colours = coloursFor(process.stderr);
+  const interrupt = onInterrupt((text) => tell(`${text}\n`));
   try {
-    const ending = await run<TenantName>({
-      clock: systemClock,
-      signal: abort.signal,
-      continuous: false,
-      deadline: systemClock.now() + options.timeout * 1000,
-      pass: async (only) => {
-        last = await passOver(world, {
-          revision,
-          clock: systemClock,
-          dryRun: false,
-          signal: abort.signal,
-          stop: abort.signal,
-          only,
-          lookSeconds: 10,
-          changeSeconds: 60,
-          show: (tenant, entries) => {
-            for (const { verb, kind, name, hypervisor, reason } of entries)
-              process.stderr.write(`${tenant} ${verb} ${kind} ${name}@${hypervisor}: ${reason}\n`);
-          },
-        });
-        for (const result of last.tenants) results.set(result.tenant, result);
-        for (const { failures, tenant, notes, state } of last.tenants) {
-          for (const f of failures)
-            process.stderr.write(`${tenant} FAILED ${f.hypervisor} ${f.name ?? ""} ${f.message}\n`);
-          process.stderr.write(
-            `${tenant} ${state} ${notes.map((n) => `${n.reason} ${n.object} ${n.message}`).join("; ")}\n`,
-          );
-        }
-        return last.tenants.map(({ tenant, state, again, failures }) => ({
-          key: tenant,
-          state: state === "converged" ? "done" : state,
-          again,
-          failure: failures.map(({ hypervisor, message }) => `${hypervisor}: ${message}`).join("\n"),
-        }));
-      },
+    const began = systemClock.now();
+    const progress = new Progress({
+      write: tell,
+      colours,
+      verbose: options.verbose ?? false,
+      elapsed: () => systemClock.now() - began,
     });
-    process.stderr.write(`${ending} ${JSON.stringify(world.count)}\n`);
-    return ending === "done" ? 0 : 3;
+    const run = await converge(session.world, session.revision, {
+      timeoutSeconds: options.timeout,
+      interrupt,
+      show: progress.begin,
+      passed: progress.passed,
+    });
+    const outcome = outcomeOf(session.revision, run, {
+      trips: session.world.count,
+      detailed: options.detailedExitcode ?? false,
+      interrupted: interrupt.exitCode,
+    });
+    if (options.output === "json") answerJson(outcome);
+    else answer(describeOutcome(outcome, sameDirectory(directory), coloursFor(process.stdout)));
+    return outcome.exitCode;
+  } catch (error) {
+    // Another controller is at work there: no error of ours, and nothing was done.
+    if (!(error instanceof EvenkeelError) || error.code !== "EK-HOST-HELD") throw error;
+    tell(describeError(error, colours));
+    return 3;
   } finally {
+    interrupt.release();
     await session.close();
   }
 }

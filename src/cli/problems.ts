@@ -7,14 +7,15 @@ import type { Problem } from "../manifests/revision.ts";
 export type Colours = ReturnType<typeof createColors>;
 
 /** Columns of all that is printed. */
-const WIDTH = 80;
+export const WIDTH = 80;
 
 /** Colours for a terminal; none for pipes, under NO_COLOR, and on terminals that have none. */
 export const coloursFor = (stream: { readonly isTTY?: boolean }): Colours =>
   createColors(stream.isTTY === true && !process.env.NO_COLOR && process.env.TERM !== "dumb");
 
 /** Names and lines of files are other people's text: nothing in them may steer a terminal. */
-const printable = (text: string): string => text.replaceAll("\t", " ").replaceAll(/\p{Cc}/gu, "\u{fffd}");
+export const printable = (text: string): string =>
+  text.replaceAll("\t", " ").replaceAll(/\p{Cc}/gu, "\u{fffd}");
 
 /** Breaks a sentence into lines of at most {@link WIDTH}; all but the first are set in. */
 export function wrap(text: string, indent = "  "): string {
@@ -22,17 +23,17 @@ export function wrap(text: string, indent = "  "): string {
   for (const word of text.split(" ")) {
     const last = lines.at(-1);
     if (last === undefined) lines.push(word);
-    else if (`${last} ${word}`.length <= WIDTH) lines[lines.length - 1] = `${last} ${word}`;
+    else if (visible(`${last} ${word}`) <= WIDTH) lines[lines.length - 1] = `${last} ${word}`;
     else lines.push(indent + word);
   }
   return lines.join("\n");
 }
 
 /** How many columns a text takes, colours apart. */
-const visible = (text: string): number => stripVTControlCharacters(text).length;
+export const visible = (text: string): number => stripVTControlCharacters(text).length;
 
 /** Puts a word at the right margin of a line where there is room, and on a line of its own where there is none. */
-const margin = (line: string, word: string): readonly string[] => {
+export const margin = (line: string, word: string): readonly string[] => {
   const space = WIDTH - visible(line) - word.length;
   return space >= 2 ? [line + " ".repeat(space) + word] : [line, word.padStart(WIDTH)];
 };

@@ -1,14 +1,15 @@
 import { hostname } from "node:os";
 import { join } from "node:path";
 import { EvenkeelError } from "../api/errors.ts";
-import type { FleetName, HypervisorName } from "../api/names.ts";
+import { type FleetName, type HypervisorName, trusted } from "../api/names.ts";
 import type { World } from "../controllers/controller.ts";
 import { connect } from "../hosts/connect.ts";
 import type { Host } from "../hosts/host.ts";
 import { FileLedger, readMemory } from "../ledger/file.ts";
 import { MemoryLedger } from "../ledger/ledger.ts";
 import { load } from "../manifests/load.ts";
-import type { DocumentKey, Revision, StoredDocument } from "../manifests/revision.ts";
+import type { DocumentKey, StoredDocument } from "../api/documents.ts";
+import type { Revision } from "../manifests/revision.ts";
 import type { FleetMemory } from "../replicas/memory.ts";
 import { type LogLevel, openLog } from "../telemetry/log.ts";
 
@@ -87,7 +88,7 @@ export async function openSession(
 /** The same tree again, where something in it is broken and the ledger has a last good version. */
 async function withLastGood(directory: string, first: Revision, memory: FleetMemory): Promise<Revision> {
   const lastGood = new Map<DocumentKey, StoredDocument>(
-    Object.entries(memory.documents) as [DocumentKey, StoredDocument][],
+    Object.entries(memory.documents).map(([key, document]) => [trusted<DocumentKey>(key), document]),
   );
   const broken = first.problems.some(({ severity }) => severity === "error");
   return broken && lastGood.size > 0 ? load(directory, { lastGood }) : first;

@@ -1,0 +1,69 @@
+import { Argument, type Command, InvalidArgumentError, Option } from "commander";
+import { LOG_LEVELS } from "../telemetry/log.ts";
+import { parseDuration } from "./duration.ts";
+
+/** Where every command looks for manifests unless it is told. */
+export const DEFAULT_DIRECTORY = "./manifests";
+
+/** Where the manifests are: the argument of every command that reads them. */
+export const directory = (): Argument =>
+  new Argument("[DIR]", "directory of the manifests").default(DEFAULT_DIRECTORY);
+
+/** How the answer is printed; the first format is the default. */
+export const output = (...formats: readonly string[]): Option =>
+  new Option("-o, --output <format>", "how the answer is printed").choices(formats).default(formats[0]);
+
+/** Options of every command that works on hypervisors. */
+export const onHypervisors = (command: Command): Command =>
+  command
+    .addOption(
+      new Option(
+        "--state-dir <dir>",
+        "where the ledger is kept (root: /var/lib/evenkeel/FLEET/state, else below $XDG_STATE_HOME)",
+      ).env("EVENKEEL_STATE_DIR"),
+    )
+    .addOption(
+      new Option(
+        "--keys-dir <dir>",
+        "where SSH keys lie (root: /etc/evenkeel/keys, else below $XDG_CONFIG_HOME)",
+      ).env("EVENKEEL_KEYS_DIR"),
+    )
+    .addOption(
+      new Option("--log-level <level>", "structured log on standard error")
+        .choices(LOG_LEVELS)
+        .default("silent")
+        .env("EVENKEEL_LOG_LEVEL"),
+    );
+
+/** Options of commands that change hypervisors. */
+export const changing = (command: Command): Command =>
+  onHypervisors(command)
+    .addOption(
+      new Option("--timeout <duration>", "end after this long, such as 30s, 10m or 1h")
+        .argParser(duration)
+        .default(600, "10m")
+        .env("EVENKEEL_TIMEOUT"),
+    )
+    .addOption(
+      new Option("--take-over", "act on hypervisors that another controller holds").env("EVENKEEL_TAKE_OVER"),
+    );
+
+/** Options of commands that show changes. */
+export const showing = (command: Command): Command =>
+  command
+    .option("-v, --verbose", "every change on a line of its own")
+    .addOption(
+      new Option("--detailed-exitcode", "exit 2 when there are changes").env("EVENKEEL_DETAILED_EXITCODE"),
+    );
+
+function duration(text: string): number {
+  const seconds = parseDuration(text);
+  if (seconds === undefined) throw new InvalidArgumentError("it is given as 30s, 10m or 1h.");
+  return seconds;
+}
+
+/** Commander takes an option without a value as given whenever its variable is set: `0`, `false` and nothing mean no. */
+export function withoutEmptyVariables(environment: NodeJS.ProcessEnv): void {
+  for (const name of ["EVENKEEL_TAKE_OVER", "EVENKEEL_DETAILED_EXITCODE"])
+    if (["", "0", "false"].includes(environment[name] ?? "")) delete environment[name];
+}

@@ -1,0 +1,44 @@
+import { begin } from "./begin.ts";
+import { exitOfPlan } from "./exit.ts";
+import { foresee } from "./foresee.ts";
+import { onInterrupt } from "./interrupt.ts";
+import { describePlan } from "./plan-text.ts";
+import { type PlanView, verdictOf, viewPlan } from "./plan-view.ts";
+import { coloursFor } from "./problems.ts";
+import type { Session, SessionOptions } from "./session.ts";
+import { answer, answerJson, sameDirectory } from "./streams.ts";
+
+export interface PlanOptions extends SessionOptions {
+  readonly output: "text" | "json";
+  readonly detailedExitcode?: boolean;
+  readonly verbose?: boolean;
+}
+
+/** `reconcile plan`, `reconcile --once --dry-run`: what would be done. Holds nothing and changes nothing. */
+export async function plan(directory: string, options: PlanOptions): Promise<number> {
+  const session = await begin(directory, options, false);
+  try {
+    const view = await planOf(session);
+    if (options.output === "json") answerJson(view);
+    else {
+      const colours = coloursFor(process.stdout);
+      const verbose = options.verbose ?? false;
+      answer(describePlan(view, { directory: sameDirectory(directory), verbose, colours }));
+    }
+    return exitOfPlan(verdictOf(view), options.detailedExitcode ?? false);
+  } finally {
+    await session.close();
+  }
+}
+
+/** The plan of a session. A signal ends it at once: there is nothing to be carried out. */
+export async function planOf({ world, revision }: Session): Promise<PlanView> {
+  const interrupt = onInterrupt(() => {});
+  try {
+    const foresight = await foresee(world, revision, { signal: interrupt.stop });
+    interrupt.stop.throwIfAborted();
+    return viewPlan(foresight);
+  } finally {
+    interrupt.release();
+  }
+}

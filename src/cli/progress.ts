@@ -1,0 +1,77 @@
+import type { TenantName } from "../api/names.ts";
+import type { TenantResult } from "../controllers/controller.ts";
+import { collapse } from "../plan/collapse.ts";
+import type { PlanEntry } from "../plan/plan.ts";
+import type { Verb } from "../resources/resource.ts";
+import { describeEntry } from "./lines.ts";
+import { type Colours, printable, wrap } from "./problems.ts";
+import { countOf, MARKS, wordOf } from "./words.ts";
+
+const VERBS: readonly Verb[] = ["add", "change", "replace", "remove"];
+
+/** Tells what happens while it does, one line for what is begun together. */
+export class Progress {
+  readonly #write: (text: string) => void;
+  readonly #colours: Colours;
+  readonly #verbose: boolean;
+  readonly #elapsed: () => number;
+  /** What was last said of each tenant, so that nothing is said twice. */
+  readonly #said = new Map<TenantName, string>();
+
+  /** @param elapsed milliseconds since the run began */
+  constructor(options: {
+    write: (text: string) => void;
+    colours: Colours;
+    verbose: boolean;
+    elapsed: () => number;
+  }) {
+    this.#write = options.write;
+    this.#colours = options.colours;
+    this.#verbose = options.verbose;
+    this.#elapsed = options.elapsed;
+  }
+
+  /** Changes are about to be made. */
+  readonly begin = (tenant: TenantName, entries: readonly PlanEntry[]): void => {
+    for (const text of this.#verbose ? each(entries) : grouped(entries)) this.#line(tenant, text);
+  };
+
+  /** A pass is over: what failed in it, and what is waited for. */
+  readonly passed = (results: readonly TenantResult[]): void => {
+    for (const { tenant, state, failures, notes } of results) {
+      const failed = failures.map(({ hypervisor, message }) => `${hypervisor}: ${printable(message)}`);
+      const waiting = notes
+        .filter(({ severity }) => severity === "waiting" && state !== "failed")
+        .map(({ object, message }) => `waits: ${object.split("/").at(-1)} ${printable(message)}`);
+      const text = [...failed, ...waiting].join("\n");
+      if (text !== "" && text !== this.#said.get(tenant))
+        for (const line of text.split("\n")) this.#line(tenant, `${this.#colours.yellow("!")} ${line}`);
+      this.#said.set(tenant, text);
+    }
+  };
+
+  #line(tenant: TenantName, text: string): void {
+    const at = `${(this.#elapsed() / 1000).toFixed(1)} s`.padStart(8);
+    this.#write(
+      `${wrap(`${this.#colours.dim(at)}  ${this.#colours.bold(tenant)}  ${text}`, " ".repeat(12))}\n`,
+    );
+  }
+}
+
+/** `+ 2 namespaces, 4 bridges, 3 containers`: a line for each verb. */
+const grouped = (entries: readonly PlanEntry[]): string[] =>
+  VERBS.flatMap((verb) => {
+    const counts = new Map<string, number>();
+    for (const entry of entries)
+      if (entry.verb === verb) counts.set(entry.kind, (counts.get(entry.kind) ?? 0) + 1);
+    const words = [...counts].map(([kind, number]) => countOf(number, kind));
+    return words.length === 0 ? [] : [`${MARKS[verb]} ${words.join(", ")}`];
+  });
+
+const each = (entries: readonly PlanEntry[]): string[] =>
+  collapse(entries)
+    .map(describeEntry)
+    .map(
+      ({ verb, kind, name, hypervisor, reason }) =>
+        `${MARKS[verb]} ${wordOf(kind)} ${name}@${hypervisor}: ${reason}`,
+    );
