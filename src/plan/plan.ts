@@ -1,6 +1,5 @@
 import { planIdOf } from "../api/digest.ts";
 import type { HypervisorName, SubnetName, TenantName } from "../api/names.ts";
-import type { Refusal } from "../api/reasons.ts";
 import type { Change, Disruption, Resource, ResourceKey, Verb } from "../resources/resource.ts";
 
 /** One change of a plan: what, where, why, and the operations that make it. */
@@ -15,13 +14,6 @@ export interface PlanEntry extends Change {
   readonly before: Resource | undefined;
   /** What will stand when it is done; undefined when nothing will. */
   readonly after: Resource | undefined;
-}
-
-/** Everything that one tenant needs now, in order, and what is held back. */
-export interface Plan {
-  readonly tenant: TenantName;
-  readonly entries: readonly PlanEntry[];
-  readonly refusals: readonly Refusal[];
 }
 
 /** A plan entry as people and other programs see it: the same in text and in JSON. */

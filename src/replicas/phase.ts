@@ -20,7 +20,7 @@ export interface Grace {
 }
 
 /** A replica that ended by itself this often while starting is not started again before {@link retryAt}. */
-export const FAILURES_UNTIL_STALLED = 3;
+const FAILURES_UNTIL_STALLED = 3;
 
 const enter = (replica: ReplicaMemory, phase: ReplicaPhase, now: number): ReplicaMemory => ({
   ...replica,

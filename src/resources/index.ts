@@ -17,7 +17,7 @@ import { uplink } from "./uplink.ts";
 import { vxlan } from "./vxlan.ts";
 
 /** Every kind there is, in the order in which a plan lists them and equal phases run. */
-export const KINDS: readonly Kind<unknown>[] = [
+const KINDS: readonly Kind<unknown>[] = [
   netns,
   guardChain,
   sysctls,

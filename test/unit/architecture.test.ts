@@ -36,7 +36,7 @@ const OWNERS: Readonly<Record<string, readonly string[]>> = {
   "prom-client": ["telemetry"],
   "ip-address": ["api"],
   canonicalize: ["api"],
-  commander: ["main.ts"],
+  commander: ["main.ts", "cli"],
   "write-file-atomic": ["ledger"],
 };
 

@@ -20,7 +20,6 @@ import {
   samePhases,
   withTenant,
 } from "../../src/replicas/memory.ts";
-import { linkNames } from "../../src/resources/marks.ts";
 import type { Resource } from "../../src/resources/resource.ts";
 import { step } from "../../src/replicas/step.ts";
 
@@ -213,5 +212,3 @@ export function short({ verb, kind, name, hypervisor: at, subnet: of }: PlanEntr
     /\.([a-z0-9-]+)\.[a-z0-9]{8}$/.exec(name)?.[1] ?? (kind === "port" ? `${name[0]}-port of ${of}` : name);
   return `${{ add: "+", change: "~", replace: "±", remove: "-" }[verb]} ${kind} ${readable}@${at}`;
 }
-
-export const bridgeOf = linkNames.bridge;
