@@ -1,10 +1,14 @@
 import { Command } from "commander";
 import { changing, directory, onHypervisors, output, showing, withoutEmptyVariables } from "./cli/options.ts";
+import type { DiffOptions } from "./cli/diff.ts";
 import type { OnceOptions } from "./cli/once.ts";
 import type { PlanOptions } from "./cli/plan.ts";
 import type { ValidateOptions } from "./cli/validate.ts";
 
 const VERSION = process.env.EVENKEEL_BUILD_VERSION ?? "0.0.0-source";
+
+/** The exit code of a command that could not do its work. */
+let exitOnError = 1;
 
 const program = new Command("reconcile")
   .description("Keeps tenants' networks and servers on hypervisors as their manifests say.")
@@ -51,6 +55,16 @@ showing(onHypervisors(program.command("plan")))
     process.exitCode = await plan(path, options);
   });
 
+onHypervisors(program.command("diff"))
+  .description("show what is against what is asked for, in diff's manner; change nothing")
+  .addArgument(directory())
+  .addOption(output("text", "json"))
+  .action(async (path: string, options: DiffOptions) => {
+    exitOnError = 2; // as diff(1) does, whose 1 means differences
+    const { diff } = await import("./cli/diff.ts");
+    process.exitCode = await diff(path, options);
+  });
+
 // A reader that has seen enough, such as `head`, is no error.
 process.stdout.on("error", (error: NodeJS.ErrnoException) => {
   if (error.code === "EPIPE") process.exit();
@@ -63,5 +77,5 @@ try {
 } catch (error) {
   const { coloursFor, describeError } = await import("./cli/problems.ts");
   process.stderr.write(describeError(error, coloursFor(process.stderr)));
-  process.exitCode = 1;
+  process.exitCode = exitOnError;
 }

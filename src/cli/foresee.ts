@@ -1,4 +1,4 @@
-import { replicaName, type TenantName } from "../api/names.ts";
+import type { TenantName } from "../api/names.ts";
 import { systemClock } from "../clock/clock.ts";
 import type { World } from "../controllers/controller.ts";
 import { passOver } from "../controllers/pass.ts";
@@ -26,7 +26,6 @@ export async function foresee(
 ): Promise<Foresight> {
   const before = memory ?? world.ledger.state;
   const ledger = new MemoryLedger(before);
-  const because = new Map<string, string>();
   const result = await passOver(
     { ...world, ledger },
     {
@@ -38,12 +37,8 @@ export async function foresee(
       only,
       lookSeconds: LOOK_SECONDS,
       changeSeconds: CHANGE_SECONDS,
-      show(tenant) {
-        for (const replica of ledger.state.tenants[tenant]?.replicas ?? [])
-          if (replica.because !== undefined)
-            because.set(`${tenant}/${replicaName(replica.subnet, replica.ordinal)}`, replica.because);
-      },
+      show: () => {},
     },
   );
-  return { revision, before, result, because };
+  return { revision, before, result };
 }

@@ -1,6 +1,6 @@
 import type { Note, Refusal } from "../api/reasons.ts";
 import { took } from "./duration.ts";
-import { describeHypervisor } from "./hypervisors-text.ts";
+import { describeHypervisor, describeNoChange } from "./hypervisors-text.ts";
 import { isNothing, type Totals } from "./lines.ts";
 import { adviceOn, isAbout } from "./notes.ts";
 import type { Outcome, PartOutcome, TenantOutcome } from "./outcome.ts";
@@ -106,9 +106,7 @@ function conclusion(outcome: Outcome, directory: string, colours: Colours): stri
   switch (ending) {
     case "converged": {
       if (!changed)
-        return [
-          `${colours.green("No change needed:")} ${plural(hypervisors.length, "hypervisor")} show what ${plural(documents, "document")} ask for.`,
-        ];
+        return [`${colours.green("No change needed:")} ${describeNoChange(hypervisors, documents)}`];
       const trips = hypervisors.map(({ roundTrips }) =>
         roundTrips ? roundTrips.looks + roundTrips.changes : 0,
       );

@@ -1,10 +1,10 @@
-import { describeHypervisor } from "./hypervisors-text.ts";
+import { describeHypervisor, describeNoChange } from "./hypervisors-text.ts";
 import { isNothing, type Line, type Totals } from "./lines.ts";
 import { adviceOn } from "./notes.ts";
 import { describeRefusal } from "./once-text.ts";
 import type { PlanView, TenantPlan } from "./plan-view.ts";
 import { type Colours, printable, WIDTH, wrap } from "./problems.ts";
-import { MARKS, plural, wordOf } from "./words.ts";
+import { MARKS, wordOf } from "./words.ts";
 
 export interface PlanTextOptions {
   /** As the reader gave it, with a space before; empty for the default. */
@@ -74,14 +74,14 @@ function describeTenant(tenant: TenantPlan, options: PlanTextOptions): string[] 
   ];
 }
 
-const whyOf = ({ reason, disruption, detail }: Line): string =>
-  [detail ?? printable(reason), ...(disruption === "none" ? [] : [disruption])].join("; ");
+const whyOf = ({ reason, disruption }: Line): string =>
+  [printable(reason), ...(disruption === "none" ? [] : [disruption])].join("; ");
 
 const rowOf = (line: Line): Row => ({
   verb: line.verb,
   word: wordOf(line.kind),
   items: [`${line.name}@${line.hypervisor}`],
-  why: line.detail === undefined ? whyOf(line) : `${line.detail}; ${printable(line.reason)}`,
+  why: line.detail === undefined ? whyOf(line) : `${line.detail}; ${whyOf(line)}`,
 });
 
 /**
@@ -94,7 +94,7 @@ function rowsOf(lines: readonly Line[]): Row[] {
     const family = familyOf(line, lines);
     if (family === "folded") continue;
     const vxlan = family === "network" ? lines.find((other) => isSibling(line, other, "vxlan")) : undefined;
-    const why = whyOf(vxlan ?? line);
+    const why = vxlan?.detail ?? whyOf(line);
     const word = family ?? wordOf(line.kind);
     const key = JSON.stringify([line.verb, word, why]);
     const row = rows.get(key) ?? { verb: line.verb, word, items: [], why };
@@ -170,18 +170,17 @@ function conclusion(
   { totals, hypervisors, documents, plan, refusals }: PlanView,
   { colours, directory }: PlanTextOptions,
 ): string[] {
-  const seen = hypervisors.filter(({ state }) => state === "seen").length;
+  const unseen = hypervisors.filter(({ state }) => state !== "seen").map(({ name }) => name);
+  const unknown =
+    unseen.length === 0 ? [] : [wrap(`What ${unseen.join(", ")} needs is not known until it is seen.`, "")];
   if (isNothing(totals)) {
-    if (refusals.length > 0) return ["Nothing else is to be changed."];
-    return [
-      wrap(
-        `${colours.green("No change needed:")} ${plural(seen, "hypervisor")} show what ${plural(documents, "document")} ask for.`,
-        "",
-      ),
-    ];
+    if (refusals.length > 0) return ["Nothing else is to be changed.", ...unknown];
+    if (unseen.length > 0) return ["Nothing to change on those that were seen.", ...unknown];
+    return [`${colours.green("No change needed:")} ${describeNoChange(hypervisors, documents)}`];
   }
   return [
     wrap(`${colours.bold("Plan:")} ${describeTotals(totals)}. Disruption: ${totals.disruption}.`, ""),
+    ...unknown,
     `Plan id ${plan}. Next: reconcile --once${directory}`,
   ];
 }

@@ -2,12 +2,14 @@ import type { HypervisorName, SubnetName, TenantName } from "../api/names.ts";
 import type { Note, Refusal } from "../api/reasons.ts";
 import type { TenantResult } from "../controllers/controller.ts";
 import type { PassResult } from "../controllers/pass.ts";
+import type { Observation } from "../facts/facts.ts";
 import type { Commit, Problem, Revision } from "../manifests/revision.ts";
 import { collapse } from "../plan/collapse.ts";
 import { order } from "../plan/order.ts";
 import { type PlanEntry, planId } from "../plan/plan.ts";
-import type { FleetMemory } from "../replicas/memory.ts";
+import type { FleetMemory, ReplicaMemory } from "../replicas/memory.ts";
 import { isActive } from "../replicas/phase.ts";
+import { containerName } from "../resources/marks.ts";
 import type { Verdict } from "./exit.ts";
 import { type HypervisorView, isAllSeen, viewHypervisors } from "./hypervisors.ts";
 import { describeEntry, isNothing, type Line, replicaOf, type Totals, totalsOf } from "./lines.ts";
@@ -39,18 +41,16 @@ export interface TenantPlan {
   readonly notes: readonly Note[];
 }
 
-/** A dry pass, with what it began from and what it said on the way. */
+/** A dry pass, with what it began from. */
 export interface Foresight {
   readonly revision: Revision;
   readonly before: FleetMemory;
   readonly result: PassResult;
-  /** Why replicas are on their way out, by `TENANT/REPLICA`. */
-  readonly because: ReadonlyMap<string, string>;
 }
 
 /** What is to be done, out of a dry pass. Pure. */
-export function viewPlan({ revision, before, result, because }: Foresight): PlanView {
-  const tenants = result.tenants.map((one) => viewTenant(one, revision, before, because));
+export function viewPlan({ revision, before, result }: Foresight): PlanView {
+  const tenants = result.tenants.map((one) => viewTenant(one, revision, before, result.observation));
   const refusals = [
     ...(result.refusal ? [result.refusal] : []),
     ...result.tenants.flatMap((one) => one.refusals),
@@ -82,25 +82,30 @@ function viewTenant(
   { tenant, entries, notes }: TenantResult,
   revision: Revision,
   before: FleetMemory,
-  because: Foresight["because"],
+  observation: Observation,
 ): TenantPlan {
   const manifests = revision.tenants.get(tenant);
   const subnets = [...(manifests?.subnets ?? [])];
-  const standing = before.tenants[tenant]?.replicas.filter(isActive) ?? [];
+  const standing =
+    before.tenants[tenant]?.replicas.filter((one) => isStanding(one, before, observation)) ?? [];
   const missing = new Map(
     subnets.map(([name, { spec }]) => {
       const now = standing.filter(({ subnet }) => subnet === name).length;
       return [name, `replicas.min is ${spec.replicas.min}, now ${now}`];
     }),
   );
-  /** Containers come and go with their replicas, which know why. */
-  const reasonOf = ({ kind, verb, name, subnet, reason }: PlanEntry): string => {
-    if (kind !== "container" || verb === "change") return reason;
-    const why = because.get(`${tenant}/${name}`);
-    return why ?? (verb === "add" && subnet !== undefined ? missing.get(subnet) : undefined) ?? reason;
-  };
   // Ordered by names that stay, not by identities that are fresh at each look.
   const named = order(collapse(entries).map((entry) => ({ ...entry, name: replicaOf(entry) ?? entry.name })));
+  const going = new Map(
+    named
+      .filter(({ kind, verb }) => kind === "container" && verb === "remove")
+      .map((one) => [one.name, one.reason]),
+  );
+  /** A new container is there for one that goes, or because there are too few. */
+  const reasonOf = ({ kind, verb, name, subnet, reason }: PlanEntry): string =>
+    kind === "container" && verb === "add" && subnet !== undefined
+      ? (going.get(name) ?? missing.get(subnet) ?? reason)
+      : reason;
   return {
     tenant,
     home: before.tenants[tenant]?.primary ?? manifests?.tenant?.spec.primary,
@@ -109,3 +114,11 @@ function viewTenant(
     notes,
   };
 }
+
+/** Whether a replica that is remembered is there, or may be. */
+const isStanding = (replica: ReplicaMemory, { fleet }: FleetMemory, { seen }: Observation): boolean => {
+  const containers = seen.get(replica.hypervisor)?.containers;
+  return (
+    isActive(replica) && (containers?.some(({ name }) => name === containerName(fleet, replica)) ?? true)
+  );
+};

@@ -3,7 +3,7 @@ import { exitOfPlan } from "./exit.ts";
 import { foresee } from "./foresee.ts";
 import { onInterrupt } from "./interrupt.ts";
 import { describePlan } from "./plan-text.ts";
-import { type PlanView, verdictOf, viewPlan } from "./plan-view.ts";
+import { type Foresight, verdictOf, viewPlan } from "./plan-view.ts";
 import { coloursFor } from "./problems.ts";
 import type { Session, SessionOptions } from "./session.ts";
 import { answer, answerJson, sameDirectory } from "./streams.ts";
@@ -18,7 +18,7 @@ export interface PlanOptions extends SessionOptions {
 export async function plan(directory: string, options: PlanOptions): Promise<number> {
   const session = await begin(directory, options, false);
   try {
-    const view = await planOf(session);
+    const view = viewPlan(await foreseen(session));
     if (options.output === "json") answerJson(view);
     else {
       const colours = coloursFor(process.stdout);
@@ -31,13 +31,13 @@ export async function plan(directory: string, options: PlanOptions): Promise<num
   }
 }
 
-/** The plan of a session. A signal ends it at once: there is nothing to be carried out. */
-export async function planOf({ world, revision }: Session): Promise<PlanView> {
+/** What a session would come to. A signal ends it at once: there is nothing to be carried out. */
+export async function foreseen({ world, revision }: Session): Promise<Foresight> {
   const interrupt = onInterrupt(() => {});
   try {
     const foresight = await foresee(world, revision, { signal: interrupt.stop });
     interrupt.stop.throwIfAborted();
-    return viewPlan(foresight);
+    return foresight;
   } finally {
     interrupt.release();
   }

@@ -9,23 +9,22 @@ export const MARKS: Readonly<Record<Verb | "unknown", string>> = {
   unknown: "?",
 };
 
-/** What people call a kind of resource, and several of it. */
-const WORDS: Readonly<Record<string, readonly [one: string, several: string]>> = {
-  netns: ["namespace", "namespaces"],
-  guard: ["guard", "guards"],
-  sysctls: ["settings", "settings"],
-  filter: ["firewall", "firewalls"],
-  bridge: ["bridge", "bridges"],
-  vxlan: ["VXLAN", "VXLANs"],
-  uplink: ["uplink", "uplinks"],
-  "local-pair": ["local link", "local links"],
-  neighbours: ["neighbours", "neighbour tables"],
-  forwarding: ["forwarding", "forwarding tables"],
-  container: ["container", "containers"],
-  port: ["port", "ports"],
-  "port-rules": ["port rules", "sets of port rules"],
-  nat: ["balancer", "balancers"],
-  network: ["network", "networks"],
+/** What people call a kind of resource, one of it, and several. */
+const WORDS: Readonly<Record<string, readonly [name: string, one: string, several: string]>> = {
+  netns: ["namespace", "namespace", "namespaces"],
+  guard: ["guard", "guard", "guards"],
+  sysctls: ["settings", "set of settings", "sets of settings"],
+  filter: ["firewall", "firewall", "firewalls"],
+  bridge: ["bridge", "bridge", "bridges"],
+  vxlan: ["VXLAN", "VXLAN", "VXLANs"],
+  uplink: ["uplink", "uplink", "uplinks"],
+  "local-pair": ["local link", "local link", "local links"],
+  neighbours: ["neighbours", "neighbour table", "neighbour tables"],
+  forwarding: ["forwarding", "forwarding table", "forwarding tables"],
+  container: ["container", "container", "containers"],
+  port: ["port", "port", "ports"],
+  "port-rules": ["port rules", "set of port rules", "sets of port rules"],
+  nat: ["balancer", "balancer", "balancers"],
 };
 
 /** What people call a kind of resource. */
@@ -33,7 +32,7 @@ export const wordOf = (kind: string): string => WORDS[kind]?.[0] ?? kind;
 
 /** `3 containers`. */
 export const countOf = (number: number, kind: string): string => {
-  const [one, several] = WORDS[kind] ?? [kind, `${kind}s`];
+  const [, one, several] = WORDS[kind] ?? [kind, kind, `${kind}s`];
   return `${number} ${number === 1 ? one : several}`;
 };
 
