@@ -164,6 +164,13 @@ export class Fleet {
     for (let n = 1; existsSync(this.state); n++) this.state = join(this.#folder, `state-${n}`);
   }
 
+  /** The same tree, worked on by somebody else: with a state directory of their own. */
+  other(): Fleet {
+    const other = new Fleet(this.#folder);
+    other.state = join(this.#folder, "state-other");
+    return other;
+  }
+
   /** Where the tenant's subnet is reached from outside. */
   service(tenant: string, subnet = "web"): string {
     const { spec } = parse(this.read(`tenants/${tenant}/${subnet}.yaml`)) as {
@@ -218,6 +225,12 @@ export class Lab {
 
   get folder(): string {
     return join(this.#status.state, "fleets");
+  }
+
+  /** Who holds a hypervisor, as the fence there says. */
+  fence(hv: Hv, fleet = FLEET): string {
+    const file = join(this.#status.state, hv, "evenkeel", fleet, "fence");
+    return existsSync(file) ? readFileSync(file, "utf8") : "";
   }
 
   /** Addresses of the hosts around the hypervisors. */
@@ -348,10 +361,22 @@ export class Lab {
 
   /**
    * From now on a hypervisor keeps a copy of every script that it is given over SSH, so that a test can tell what an exec
-   * was for: sshd's log counts them, and says no more. (A `timeout` of our own, in a directory that only it has.)
+   * was for: sshd's log counts them, and says no more.
    */
   async record(hv: Hv): Promise<void> {
-    await this.sh(hv, RECORDER);
+    await this.replace(hv, "timeout", RECORDER);
+  }
+
+  /** Puts a shell script in front of one of a hypervisor's programs, for it alone. */
+  async replace(hv: Hv, program: string, script: string): Promise<void> {
+    await this.sh(hv, "mountpoint -q /usr/local/sbin || mount -t tmpfs tmpfs /usr/local/sbin");
+    const file = `/usr/local/sbin/${program}`;
+    await must(this.try(hv, ["sh", "-c", `cat > ${file}; chmod +x ${file}`], `#!/bin/sh\n${script}\n`));
+  }
+
+  /** Ends every {@link replace} of a hypervisor. */
+  async giveBack(hv: Hv): Promise<void> {
+    await this.sh(hv, "! mountpoint -q /usr/local/sbin || umount -l /usr/local/sbin");
   }
 
   /** What the recorded execs were for, since the last time this was asked. */
@@ -360,11 +385,11 @@ export class Lab {
     return text.split("\n").filter(Boolean) as Exec[];
   }
 
-  /** One TCP connection for each request, one after another. */
-  async requests(host: Host, url: string, count: number): Promise<Answer[]> {
+  /** One TCP connection for each request, one after another; what has no answer by then has none. */
+  async requests(host: Host, url: string, count: number, seconds = 3): Promise<Answer[]> {
     const urls = Array.from({ length: count }, () => url);
     const close = ["-H", "Connection: close", "-w", "%{http_code}\n"];
-    const { stdout } = await this.try(host, ["curl", "-s", "-m", "3", ...close, ...urls]);
+    const { stdout } = await this.try(host, ["curl", "-s", "-m", String(seconds), ...close, ...urls]);
     return readAnswers(stdout);
   }
 
@@ -399,6 +424,10 @@ export class Background {
     await eventually(`it says ${String(what)}`, () => what.test(this.stdout + this.stderr));
   }
 
+  get pid(): number {
+    return this.#child.pid ?? 0;
+  }
+
   async stop(signal: NodeJS.Signals = "SIGTERM"): Promise<Ran> {
     this.#child.kill(signal);
     return { code: await this.ended, stdout: this.stdout, stderr: this.stderr };
@@ -429,15 +458,9 @@ const UDP = `for i in $(seq $2); do
   exec 3<>/dev/udp/$1/53; echo "packet $i" >&3; timeout 2 head -n 1 <&3 || echo -; exec 3>&-
 done`;
 
-const RECORDER = `
+const RECORDER = `[ "$1" = -k ] || exec /usr/bin/timeout "$@"
 mkdir -p /run/execs
-mountpoint -q /usr/local/sbin || mount -t tmpfs tmpfs /usr/local/sbin
-cat > /usr/local/sbin/timeout <<'SCRIPT'
-#!/bin/sh
-[ "$1" = -k ] || exec /usr/bin/timeout "$@"
-tee "$(mktemp /run/execs/$(date +%s%N).XXXX)" | /usr/bin/timeout "$@"
-SCRIPT
-chmod +x /usr/local/sbin/timeout`;
+tee "$(mktemp /run/execs/$(date +%s%N).XXXX)" | /usr/bin/timeout "$@"`;
 
 const RECORDED = `
 for f in /run/execs/*; do
@@ -450,7 +473,7 @@ for f in /run/execs/*; do
 done`;
 
 const SNAPSHOT = `
-export LC_ALL=C
+export LC_ALL=C PATH=/usr/sbin:/usr/bin:/sbin:/bin
 cat > /tmp/net <<'NET'
 part() { printf '\\n#> %s %s\\n' "$1" "$2"; }
 part "$1" links; ip -d addr | sed -E 's/_timer +[0-9.]+/_timer/g'
