@@ -52,8 +52,14 @@ interface ParsedTable {
   printed: string[];
 }
 
-/** Parses the output of iptables-save, ip6tables-save and ebtables-save into tables by name. */
-export function parseTables(text: string): Record<string, TableFact> {
+/**
+ * Parses the output of iptables-save, ip6tables-save and ebtables-save into tables by name.
+ * @param ending the line that closes each table; ebtables prints none. A table without it was cut off.
+ */
+export function parseTables(text: string, ending?: "COMMIT"): Record<string, TableFact> {
+  const begun = text.match(/^\*/gm)?.length ?? 0;
+  const ended = ending === undefined ? begun : (text.match(/^COMMIT$/gm)?.length ?? 0);
+  if (ended !== begun) throw new SyntaxError(`${begun - ended} of ${begun} tables are cut off`);
   const tables: Record<string, ParsedTable> = {};
   let current: ParsedTable | undefined;
   for (const raw of text.split("\n")) {
