@@ -1,6 +1,16 @@
-import { Command } from "commander";
-import { changing, directory, onHypervisors, output, showing, withoutEmptyVariables } from "./cli/options.ts";
+import { Argument, Command } from "commander";
+import {
+  changing,
+  directory,
+  manifests,
+  onHypervisors,
+  output,
+  showing,
+  tenant,
+  withoutEmptyVariables,
+} from "./cli/options.ts";
 import type { DiffOptions } from "./cli/diff.ts";
+import type { GetOptions } from "./cli/get.ts";
 import type { OnceOptions } from "./cli/once.ts";
 import type { PlanOptions } from "./cli/plan.ts";
 import type { ValidateOptions } from "./cli/validate.ts";
@@ -63,6 +73,23 @@ onHypervisors(program.command("diff"))
     exitOnError = 2; // as diff(1) does, whose 1 means differences
     const { diff } = await import("./cli/diff.ts");
     process.exitCode = await diff(path, options);
+  });
+
+onHypervisors(program.command("get"))
+  .description("show objects and how they stand; change nothing")
+  .addArgument(
+    new Argument(
+      "<what...>",
+      "all, hypervisors (hv), tenants (ten), subnets (sub), replicas (rep), subnet/NAME",
+    ),
+  )
+  .addOption(manifests())
+  .addOption(tenant())
+  .option("-A, --all-namespaces", "of all tenants; so it is without -n")
+  .addOption(output("table", "wide", "json", "yaml", "name"))
+  .action(async (words: string[], options: GetOptions) => {
+    const { get } = await import("./cli/get.ts");
+    process.exitCode = await get(words, options);
   });
 
 // A reader that has seen enough, such as `head`, is no error.

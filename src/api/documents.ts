@@ -25,4 +25,6 @@ export interface StoredDocument {
   /** Relative to the tree. */
   readonly file: string;
   readonly object: Manifest;
+  /** When it first came into force, milliseconds since the epoch; only as it is remembered. */
+  readonly since?: number;
 }

@@ -27,6 +27,7 @@ const ERROR_CODES = {
   "EK-LOOK-INCOMPLETE": "a look at a hypervisor was cut off or failed in part",
   "EK-CHANGE-FAILED": "a hypervisor refused a change",
   "EK-NOT-CONVERGED": "after the changes the hypervisors do not show what was asked for",
+  "EK-NOT-FOUND": "no object of that name is known",
   "EK-PLAN-UNKNOWN": "no pending plan has this id",
   "EK-TIMEOUT": "not done within the time allowed",
 } as const;

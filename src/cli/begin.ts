@@ -3,12 +3,23 @@ import { coloursFor, describeProblems, printable, wrap } from "./problems.ts";
 import { describeSession, openSession, type Session, type SessionOptions } from "./session.ts";
 import { tell } from "./streams.ts";
 
+export interface BeginOptions {
+  /** Whether the command writes the ledger, and so must be the only one. */
+  readonly hold: boolean;
+  /** Says nothing of what it works on: for what people ask often. */
+  readonly quiet?: boolean;
+}
+
 /** Opens a session, and says on standard error what it works on and all that is wrong with the manifests. */
-export async function begin(directory: string, options: SessionOptions, hold: boolean): Promise<Session> {
+export async function begin(
+  directory: string,
+  options: SessionOptions,
+  { hold, quiet = false }: BeginOptions,
+): Promise<Session> {
   const colours = coloursFor(process.stderr);
   try {
     const session = await openSession(directory, options, hold);
-    tell(`${wrap(printable(describeSession(session)))}\n`);
+    if (!quiet) tell(`${wrap(printable(describeSession(session)))}\n`);
     tell(describeProblems(session.revision.problems, directory, colours));
     return session;
   } catch (error) {

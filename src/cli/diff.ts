@@ -7,7 +7,7 @@ import { verdictOf, viewPlan } from "./plan-view.ts";
 import { coloursFor } from "./problems.ts";
 import { describeRefusal } from "./once-text.ts";
 import type { SessionOptions } from "./session.ts";
-import { answer, answerJson, sameDirectory, tell } from "./streams.ts";
+import { answer, json, sameDirectory, tell } from "./streams.ts";
 import { MARKS } from "./words.ts";
 
 export interface DiffOptions extends SessionOptions {
@@ -16,14 +16,14 @@ export interface DiffOptions extends SessionOptions {
 
 /** `reconcile diff`: what is, against what is asked for. Holds nothing and changes nothing. */
 export async function diff(directory: string, options: DiffOptions): Promise<number> {
-  const session = await begin(directory, options, false);
+  const session = await begin(directory, options, { hold: false });
   try {
     const foresight = await foreseen(session);
     const view = viewPlan(foresight);
     const differences = foresight.result.tenants.flatMap(({ entries }) => differencesOf(entries));
     const { hypervisors, refusals } = view;
     if (options.output === "json")
-      answerJson({ differences, hypervisors, refusals, problems: view.problems });
+      answer(json({ differences, hypervisors, refusals, problems: view.problems }));
     else {
       const colours = coloursFor(process.stdout);
       for (const one of differences) answer(describeDifference(one, colours));

@@ -9,7 +9,7 @@ import { plan } from "./plan.ts";
 import { coloursFor, describeError } from "./problems.ts";
 import { Progress } from "./progress.ts";
 import type { SessionOptions } from "./session.ts";
-import { answer, answerJson, sameDirectory, tell } from "./streams.ts";
+import { answer, json, sameDirectory, tell } from "./streams.ts";
 
 export interface OnceOptions extends SessionOptions {
   readonly output: "text" | "json";
@@ -23,7 +23,7 @@ export interface OnceOptions extends SessionOptions {
 /** `reconcile --once`: converges, looks whether it is so, and ends. */
 export async function once(directory: string, options: OnceOptions): Promise<number> {
   if (options.dryRun) return plan(directory, options);
-  const session = await begin(directory, options, true);
+  const session = await begin(directory, options, { hold: true });
   const colours = coloursFor(process.stderr);
   const interrupt = onInterrupt((text) => tell(`${text}\n`));
   try {
@@ -45,7 +45,7 @@ export async function once(directory: string, options: OnceOptions): Promise<num
       detailed: options.detailedExitcode ?? false,
       interrupted: interrupt.exitCode,
     });
-    if (options.output === "json") answerJson(outcome);
+    if (options.output === "json") answer(json(outcome));
     else answer(describeOutcome(outcome, sameDirectory(directory), coloursFor(process.stdout)));
     return outcome.exitCode;
   } catch (error) {

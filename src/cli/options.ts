@@ -9,6 +9,16 @@ export const DEFAULT_DIRECTORY = "./manifests";
 export const directory = (): Argument =>
   new Argument("[DIR]", "directory of the manifests").default(DEFAULT_DIRECTORY);
 
+/** The same for commands whose arguments are names. */
+export const manifests = (): Option =>
+  new Option("-f, --manifests <dir>", "directory of the manifests")
+    .default(DEFAULT_DIRECTORY)
+    .env("EVENKEEL_MANIFESTS");
+
+/** Whose objects are meant. */
+export const tenant = (): Option =>
+  new Option("-n, --namespace <tenant>", "of this tenant").env("EVENKEEL_NAMESPACE");
+
 /** How the answer is printed; the first format is the default. */
 export const output = (...formats: readonly string[]): Option =>
   new Option("-o, --output <format>", "how the answer is printed").choices(formats).default(formats[0]);

@@ -6,7 +6,7 @@ import { describePlan } from "./plan-text.ts";
 import { type Foresight, verdictOf, viewPlan } from "./plan-view.ts";
 import { coloursFor } from "./problems.ts";
 import type { Session, SessionOptions } from "./session.ts";
-import { answer, answerJson, sameDirectory } from "./streams.ts";
+import { answer, json, sameDirectory } from "./streams.ts";
 
 export interface PlanOptions extends SessionOptions {
   readonly output: "text" | "json";
@@ -16,10 +16,10 @@ export interface PlanOptions extends SessionOptions {
 
 /** `reconcile plan`, `reconcile --once --dry-run`: what would be done. Holds nothing and changes nothing. */
 export async function plan(directory: string, options: PlanOptions): Promise<number> {
-  const session = await begin(directory, options, false);
+  const session = await begin(directory, options, { hold: false });
   try {
     const view = viewPlan(await foreseen(session));
-    if (options.output === "json") answerJson(view);
+    if (options.output === "json") answer(json(view));
     else {
       const colours = coloursFor(process.stdout);
       const verbose = options.verbose ?? false;

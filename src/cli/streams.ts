@@ -15,4 +15,5 @@ export const answer = (text: string): void => {
   process.stdout.write(text);
 };
 
-export const answerJson = (value: unknown): void => answer(`${JSON.stringify(value, undefined, 2)}\n`);
+/** A value for programs. */
+export const json = (value: unknown): string => `${JSON.stringify(value, undefined, 2)}\n`;

@@ -62,7 +62,7 @@ export async function passOver(world: World, options: PassOptions): Promise<Pass
     nonce: clock.nonce,
   });
   const observed = observeAll(observation.seen, world.ledger.state);
-  await world.ledger.update((state) => ({ ...state, documents: documentsToKeep(state, revision) }));
+  await world.ledger.update((state) => ({ ...state, documents: documentsToKeep(state, revision, now) }));
   const leaving = departures(revision, world.ledger.state, observed);
   const everyone = tenantsOf(revision, world.ledger.state, observed);
   const names = options.only ? everyone.filter((name) => options.only?.includes(name)) : everyone;
@@ -95,7 +95,7 @@ export async function passOver(world: World, options: PassOptions): Promise<Pass
 }
 
 /** Documents in force, and those of what is gone from the tree but not yet from the hypervisors. */
-function documentsToKeep(memory: FleetMemory, revision: Revision): FleetMemory["documents"] {
+function documentsToKeep(memory: FleetMemory, revision: Revision, now: number): FleetMemory["documents"] {
   const departing = entriesOf(memory.documents).filter(([key, { object }]) => {
     if (revision.documents.has(key)) return false;
     if (object.kind === "Tenant") return memory.tenants[object.metadata.name] !== undefined;
@@ -103,5 +103,8 @@ function documentsToKeep(memory: FleetMemory, revision: Revision): FleetMemory["
     const { namespace, name } = object.metadata;
     return memory.tenants[namespace]?.segments[name] !== undefined;
   });
-  return { ...Object.fromEntries(departing), ...Object.fromEntries(revision.documents) };
+  const inForce = [...revision.documents].map(
+    ([key, document]) => [key, { ...document, since: memory.documents[key]?.since ?? now }] as const,
+  );
+  return { ...Object.fromEntries(departing), ...Object.fromEntries(inForce) };
 }

@@ -67,6 +67,7 @@ export class Report {
       ...unseenNotes(sight, memory),
       ...this.#leftNotes(),
       ...waitingNotes(memory),
+      ...heldNotes(this.#tenant, memory),
     ];
     const moving = (memory?.replicas ?? []).some(({ phase }) => phase !== "serving");
     const failed = this.#failures.length + this.#left.length > 0;
@@ -104,6 +105,23 @@ export class Report {
       again,
     };
   }
+}
+
+/** What an operator took down, so that nobody wonders why it does not stand. */
+function heldNotes(tenant: TenantName, memory: TenantMemory | undefined): Note[] {
+  const held = [
+    ...(memory?.down ? [{ object: `tenant/${tenant}`, up: `tenant/${tenant}` }] : []),
+    ...(memory?.downSubnets ?? []).map((name) => ({
+      object: `subnet/${tenant}/${name}`,
+      up: `subnet/${name} -n ${tenant}`,
+    })),
+  ];
+  return held.map(({ object, up }) => ({
+    reason: "HeldDown",
+    object,
+    message: `held down until its files are gone, or: reconcile up ${up}`,
+    severity: "info",
+  }));
 }
 
 function unseenNotes({ facts, unseen, wanted }: Sight, memory: TenantMemory | undefined): Note[] {

@@ -46,7 +46,12 @@ export function sightOf(
     fleet,
     tenant,
     wanted: inForce(tenant, revision, ledger.state),
-    leaving: isGone ? "everything" : (departures.subnets.get(tenant) ?? new Set()),
+    leaving: isGone
+      ? "everything"
+      : new Set([
+          ...(departures.subnets.get(tenant) ?? []),
+          ...(ledger.state.tenants[tenant]?.downSubnets ?? []),
+        ]),
     held: isGone ? undefined : heldBecause(tenant, pass, ledger.state),
     facts,
     unseen,

@@ -56,6 +56,8 @@ export interface TenantMemory {
   readonly desired: Readonly<Record<SubnetName, number>>;
   /** Held down by an operator until its files go, or `reconcile up`. */
   readonly down: boolean;
+  /** Subnets held down likewise. */
+  readonly downSubnets?: readonly SubnetName[] | undefined;
 }
 
 /** Key of the management segment among a tenant's segments; no subnet can have it, for it holds a dot. */

@@ -69,6 +69,8 @@ export function step(input: StepInput): StepResult {
   const released = gone.flatMap((replica) => [replica.address, replica.managementAddress]);
   const memory: TenantMemory = {
     ...before,
+    // A hold ends with the files that it holds back.
+    downSubnets: before.downSubnets?.filter((name) => wanted?.subnets.has(name)),
     primary: home.primary,
     hypervisors: whereabouts(before, input),
     segments,
