@@ -47,7 +47,7 @@ for c in all default; do
     set -- "$@" ipv4/conf/$c/$k
   done
 done
-grep -s . "$@"
+grep -sH . "$@"
 case " $DRAINING " in *" $name "*) h connections; must conntrack -L > "$d/c.$name" 2>/dev/null; awk '
   { state = $1 == "tcp" ? $4 : "-"; n = 0
     for (i = 1; i <= NF; i++) if ($i ~ /^src=/ && ++n == 2) count[$1 " " state " " substr($i, 5)]++ }
@@ -66,7 +66,7 @@ fi
 h ip; must ip -j -d -batch "$d/own"
 h forwarding; must bridge -j fdb
 h ipv4; must iptables-save
-h sysctls; (cd /proc/sys/net && grep -s . bridge/bridge-nf-call-iptables)
+h sysctls; (cd /proc/sys/net && grep -sH . bridge/bridge-nf-call-iptables)
 set -- /run/netns/*; [ -e "$1" ] || set --
 i=0
 for f; do

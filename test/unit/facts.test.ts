@@ -116,6 +116,15 @@ describe("a look", () => {
     expect(parse(forged).sandboxes.size).toBe(facts.sandboxes.size);
   });
 
+  test("names every setting it prints, one alone too", () => {
+    for (const [, grep] of lookScript({ fleet: FLEET, nonce: "n", draining: [] }).matchAll(
+      /(grep -\S+) \. /g,
+    ))
+      expect(grep).toContain("H");
+    const own = captured.replace(/(#>n0nce sysctls\n)1\n/, "$1bridge/bridge-nf-call-iptables:1\n");
+    expect(parse(own).own.sysctls["bridge/bridge-nf-call-iptables"]).toBe("1");
+  });
+
   test("reads connections only where a drain is in progress", () => {
     const script = lookScript({ fleet: FLEET, nonce: "n", draining: ["campus.t2"] });
     expect(script).toContain("DRAINING='campus.t2'");
