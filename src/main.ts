@@ -10,9 +10,12 @@ import {
   withoutEmptyVariables,
 } from "./cli/options.ts";
 import type { DiffOptions } from "./cli/diff.ts";
+import type { DownOptions } from "./cli/down.ts";
 import type { GetOptions } from "./cli/get.ts";
 import type { OnceOptions } from "./cli/once.ts";
 import type { PlanOptions } from "./cli/plan.ts";
+import type { SessionOptions } from "./cli/session.ts";
+import type { UpOptions } from "./cli/up.ts";
 import type { ValidateOptions } from "./cli/validate.ts";
 
 const VERSION = process.env.EVENKEEL_BUILD_VERSION ?? "0.0.0-source";
@@ -90,6 +93,46 @@ onHypervisors(program.command("get"))
   .action(async (words: string[], options: GetOptions) => {
     const { get } = await import("./cli/get.ts");
     process.exitCode = await get(words, options);
+  });
+
+changing(program.command("down"))
+  .description("take a tenant or subnet off the hypervisors, and hold it down")
+  .argument("<object>", "tenant/NAME, or subnet/NAME with -n")
+  .addArgument(directory())
+  .addOption(tenant())
+  .option("--yes", "do not ask")
+  .option("-v, --verbose", "tell every change")
+  .action(async (word: string, path: string, options: DownOptions) => {
+    const { down } = await import("./cli/down.ts");
+    process.exitCode = await down(word, path, options);
+  });
+
+onHypervisors(program.command("up"))
+  .description("lift the hold of down")
+  .argument("<object>", "tenant/NAME, or subnet/NAME with -n")
+  .addArgument(directory())
+  .addOption(tenant())
+  .action(async (word: string, path: string, options: UpOptions) => {
+    const { up } = await import("./cli/up.ts");
+    process.exitCode = await up(word, path, options);
+  });
+
+onHypervisors(program.command("approve"))
+  .description("let one refused plan through")
+  .argument("<id>", "the plan's id, as plan and --once show it")
+  .addArgument(directory())
+  .action(async (id: string, path: string, options: SessionOptions) => {
+    const { approve } = await import("./cli/approve.ts");
+    process.exitCode = await approve(id, path, options);
+  });
+
+program
+  .command("version")
+  .description("show what runs here")
+  .addOption(output("text", "json"))
+  .action(async (options: { readonly output: "text" | "json" }) => {
+    const { version } = await import("./cli/version.ts");
+    version(VERSION, options.output);
   });
 
 // A reader that has seen enough, such as `head`, is no error.

@@ -45,7 +45,7 @@ export function replicaOf(entry: PlanEntry): ReplicaName | undefined {
 /** A plan's entry for people and programs. */
 export function describeEntry(entry: PlanEntry): Line {
   const line = lineOf(entry);
-  const id = stateAs("vxlan", entry)?.id;
+  const id = entry.after && stateAs("vxlan", entry)?.id;
   return {
     ...line,
     name: replicaOf(entry) ?? line.name,

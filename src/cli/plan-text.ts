@@ -12,6 +12,8 @@ export interface PlanTextOptions {
   /** Every change on a line of its own. */
   readonly verbose: boolean;
   readonly colours: Colours;
+  /** Only the changes, for who sums them up in other words. */
+  readonly partOnly?: boolean;
 }
 
 /** A line of a plan: a mark, what, which ones, why. */
@@ -37,7 +39,7 @@ export function describePlan(view: PlanView, options: PlanTextOptions): string {
     ...unseen.flatMap((one) => describeHypervisor(one, colours.yellow(MARKS.unknown))),
     ...view.tenants.flatMap((tenant) => describeTenant(tenant, options)),
     ...view.refusals.flatMap((refusal) => describeRefusal(refusal, directory, colours)),
-    ...conclusion(view, options),
+    ...(options.partOnly ? [] : conclusion(view, options)),
   ]
     .map((line) => `${line}\n`)
     .join("");
@@ -48,7 +50,7 @@ function describeTenant(tenant: TenantPlan, options: PlanTextOptions): string[] 
   const subnets = new Set(tenant.changes.flatMap(({ subnet }) => subnet ?? []));
   const whole = tenant.changes.some(({ subnet }) => subnet === undefined) ? [undefined] : [];
   const sections = [...whole, ...[...subnets].toSorted()];
-  const notes = tenant.notes.filter(({ severity }) => severity !== "waiting");
+  const notes = options.partOnly ? [] : tenant.notes.filter(({ severity }) => severity !== "waiting");
   return [
     ...sections.flatMap((subnet) => {
       const changes = tenant.changes.filter((change) => change.subnet === subnet);

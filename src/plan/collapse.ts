@@ -36,5 +36,14 @@ export function collapse(entries: readonly PlanEntry[]): PlanEntry[] {
         before: first ? first.before : entry.before,
       });
   }
-  return order([...whole.values()]);
+  return order(withoutDissolved([...whole.values()]));
+}
+
+const at = ({ hypervisor, tenant }: PlanEntry): string => `${hypervisor}/${tenant}`;
+
+/** What is changed on the way, in a namespace that goes in the end, is not worth a word. */
+function withoutDissolved(entries: readonly PlanEntry[]): PlanEntry[] {
+  const isNamespace = ({ kind }: PlanEntry): boolean => kind === "netns";
+  const going = new Set(entries.filter((entry) => isNamespace(entry) && entry.verb === "remove").map(at));
+  return entries.filter((entry) => entry.verb === "remove" || !going.has(at(entry)));
 }
