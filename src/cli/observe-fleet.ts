@@ -1,4 +1,4 @@
-import type { Note } from "../api/reasons.ts";
+import type { Note, Refusal } from "../api/reasons.ts";
 import { inForce, observeAll } from "../controllers/departures.ts";
 import { collapse } from "../plan/collapse.ts";
 import { adopt } from "../replicas/adopt.ts";
@@ -15,7 +15,7 @@ export function viewForesight({ revision, before, result }: Foresight, now: numb
     [...observation.seen].flatMap(([name, { containers }]) => (containers ? [name] : [])),
   );
   const everything = observeAll(observation.seen, before);
-  const tenants = result.tenants.map(({ tenant: name, notes, entries, failures }): TenantInput => {
+  const tenants = result.tenants.map(({ tenant: name, notes, entries, refusals }): TenantInput => {
     const wanted = inForce(name, revision, before);
     const observed = everything.filter(({ tenant }) => tenant === name);
     return {
@@ -24,7 +24,8 @@ export function viewForesight({ revision, before, result }: Foresight, now: numb
       subnets: wanted?.subnets ?? new Map(),
       memory: adopt(before.tenants[name] ?? EMPTY_TENANT, wanted, observed, now),
       sighting: { observed, seen, visible, connections: undefined, answers: new Map() },
-      notes: failures.length > 0 ? notes : notes.filter(({ severity }) => severity !== "waiting"),
+      // A dry pass has been to the end of all waiting: what is under way shows in the replicas and in what is pending.
+      notes: [...refusals.map(noteOf), ...notes.filter(({ severity }) => severity !== "waiting")],
       pending: collapse(entries).map(({ subnet }) => subnet),
     };
   });
@@ -38,6 +39,13 @@ export function viewForesight({ revision, before, result }: Foresight, now: numb
     now,
   });
 }
+
+const noteOf = ({ id, object, message }: Refusal): Note => ({
+  reason: "NeedsApproval",
+  object,
+  message: `${message}: reconcile approve ${id}`,
+  severity: "stuck",
+});
 
 function noteOn({ name, state, code, message = "" }: HypervisorView): Note[] {
   if (state === "seen") return [];

@@ -1,6 +1,7 @@
 import type { Note, Refusal } from "../api/reasons.ts";
 import { took } from "./duration.ts";
 import { describeHypervisor, describeNoChange } from "./hypervisors-text.ts";
+import { isAllSeen } from "./hypervisors.ts";
 import { isNothing, type Totals } from "./lines.ts";
 import { adviceOn, isAbout } from "./notes.ts";
 import type { Outcome, PartOutcome, TenantOutcome } from "./outcome.ts";
@@ -98,38 +99,38 @@ export function describeRefusal(
   ];
 }
 
+/** What to do first when somebody is needed. */
+function nextStep({ refusals: [first], hypervisors }: Outcome, directory: string): string {
+  if (first) return `Next: reconcile approve ${first.id}${directory}`;
+  if (!isAllSeen(hypervisors)) return `Next, when it is seen again: reconcile --once${directory}`;
+  return `Next: reconcile get all${directory === "" ? "" : ` -f${directory}`}`;
+}
+
 function conclusion(outcome: Outcome, directory: string, colours: Colours): string[] {
   const { ending, tenants, hypervisors, objects, documents, milliseconds } = outcome;
   const open = tenants.filter(({ state }) => state !== "converged").map(({ tenant }) => tenant);
-  const changed = tenants.some(({ changes }) => changes.length > 0);
+  const whose = open.length === 0 ? "" : `: ${open.join(", ")}`;
   const again = `Next: reconcile --once${directory}`;
   switch (ending) {
     case "converged": {
-      if (!changed)
+      if (!outcome.changed)
         return [`${colours.green("No change needed:")} ${describeNoChange(hypervisors, documents)}`];
-      const trips = hypervisors.map(({ roundTrips }) =>
-        roundTrips ? roundTrips.looks + roundTrips.changes : 0,
+      const trips = hypervisors.map(
+        ({ roundTrips }) => (roundTrips?.looks ?? 0) + (roundTrips?.changes ?? 0),
       );
-      return [
-        `${colours.green("Converged and seen to be so.")} ${plural(objects, "object")}, ${plural(hypervisors.length, "hypervisor")}, ${trips.join(" + ")} round trips.`,
-      ];
+      const counted = [plural(objects, "object"), plural(hypervisors.length, "hypervisor")].join(", ");
+      const seen = colours.green("Converged and seen to be so.");
+      return [`${seen} ${counted}, ${trips.join(" + ")} round trips.`];
     }
     case "timeout":
-      return [`${colours.red("Not converged")} within ${took(milliseconds)}: ${open.join(", ")}.`, again];
+      return [`${colours.red("Not converged")} within ${took(milliseconds)}${whose}.`, again];
     case "interrupted":
-      return [
-        `${colours.yellow("Interrupted")} after ${took(milliseconds)}; not finished: ${open.join(", ") || "unknown"}.`,
-        again,
-      ];
+      return [`${colours.yellow("Interrupted")} after ${took(milliseconds)}${whose}.`, again];
     case "stuck": {
       const unseen = hypervisors.filter(({ state }) => state === "unseen").map(({ name }) => name);
       const kept =
         unseen.length === 0 ? "" : ` Nothing was deleted or moved on account of ${unseen.join(", ")}.`;
-      const whose = open.length === 0 ? "" : `: ${open.join(", ")}`;
-      return [
-        `${colours.red("Not converged")}${whose}.${kept}`,
-        `Next: reconcile get all${directory === "" ? "" : ` -f${directory}`}`,
-      ];
+      return [`${colours.red("Not converged")}${whose}.${kept}`, nextStep(outcome, directory)];
     }
   }
 }

@@ -19,6 +19,8 @@ export interface Outcome {
   readonly ending: "converged" | "stuck" | "timeout" | "interrupted";
   readonly exitCode: number;
   readonly milliseconds: number;
+  /** Whether anything was done, be it undone later. */
+  readonly changed: boolean;
   readonly documents: number;
   /** How many objects stand on the hypervisors. */
   readonly objects: number;
@@ -62,12 +64,13 @@ export function outcomeOf(
     ...[...tenants.values()].flatMap((one) => one.last.refusals),
   ];
   const converged = ending === "done" && refusals.length === 0 && isAllSeen(hypervisors);
+  const changed = [...tenants.values()].some(({ entries }) => entries.length > 0);
   const exitCode = exitOfOnce(
     {
       error: revision.problems.some(({ severity }) => severity === "error"),
       unseen: !isAllSeen(hypervisors),
       converged,
-      changes: [...tenants.values()].some(({ entries }) => entries.length > 0),
+      changes: changed,
     },
     options.detailed,
   );
@@ -85,6 +88,7 @@ export function outcomeOf(
           : "stuck",
     exitCode: options.interrupted ?? exitCode,
     milliseconds,
+    changed,
     documents: revision.documents.size,
     objects: [...tenants.values()].reduce((sum, one) => sum + one.last.objects, 0),
     hypervisors,

@@ -109,6 +109,7 @@ function rowsOf(lines: readonly Line[]): Row[] {
 
 /** The family that a line stands for; `folded` when its leader stands for it; undefined when it stands for itself. */
 function familyOf(line: Line, all: readonly Line[]): string | undefined {
+  if (line.verb !== "add" && line.verb !== "remove") return undefined;
   for (const [family, [leader, ...others]] of Object.entries(FAMILIES)) {
     if (line.kind === leader) return family;
     if (others.includes(line.kind))

@@ -1,4 +1,5 @@
 import type { TenantName } from "../api/names.ts";
+import type { Note } from "../api/reasons.ts";
 import type { TenantResult } from "../controllers/controller.ts";
 import { collapse } from "../plan/collapse.ts";
 import type { PlanEntry } from "../plan/plan.ts";
@@ -40,9 +41,7 @@ export class Progress {
   readonly passed = (results: readonly TenantResult[]): void => {
     for (const { tenant, state, failures, notes } of results) {
       const failed = failures.map(({ hypervisor, message }) => `${hypervisor}: ${printable(message)}`);
-      const waiting = notes
-        .filter(({ severity }) => severity === "waiting" && state !== "failed")
-        .map(({ object, message }) => `waits: ${object.split("/").at(-1)} ${printable(message)}`);
+      const waiting = state === "failed" ? [] : describeWaiting(notes);
       const text = [...failed, ...waiting].join("\n");
       if (text !== "" && text !== this.#said.get(tenant))
         for (const line of text.split("\n")) this.#line(tenant, `${this.#colours.yellow("!")} ${line}`);
@@ -75,3 +74,17 @@ const each = (entries: readonly PlanEntry[]): string[] =>
       ({ verb, kind, name, hypervisor, reason }) =>
         `${MARKS[verb]} ${wordOf(kind)} ${name}@${hypervisor}: ${reason}`,
     );
+
+/** `web-1@hv1, web-2@hv2: waits for its last connections`: what waits for the same, on one line. */
+function describeWaiting(notes: readonly Note[]): string[] {
+  const groups = new Map<string, string[]>();
+  for (const { object, message, severity } of notes) {
+    if (severity !== "waiting") continue;
+    const [, hypervisor, what = message] = /^on (\S+) (.*)$/s.exec(message) ?? [];
+    const name = object.split("/").at(-1) ?? "";
+    const group = groups.get(what) ?? [];
+    group.push(hypervisor === undefined ? name : `${name}@${hypervisor}`);
+    groups.set(what, group);
+  }
+  return [...groups].map(([what, names]) => `${names.join(", ")}: ${printable(what)}`);
+}

@@ -13,7 +13,7 @@ function verbOf(first: Verb, then: Verb): Verb | undefined {
   if (then === "remove") return first === "add" ? undefined : "remove";
   if (first === "remove") return "replace";
   if (first === "add") return "add";
-  return first === "replace" ? "replace" : then;
+  return then === "replace" ? "replace" : first;
 }
 
 /**
@@ -43,7 +43,6 @@ const at = ({ hypervisor, tenant }: PlanEntry): string => `${hypervisor}/${tenan
 
 /** What is changed on the way, in a namespace that goes in the end, is not worth a word. */
 function withoutDissolved(entries: readonly PlanEntry[]): PlanEntry[] {
-  const isNamespace = ({ kind }: PlanEntry): boolean => kind === "netns";
-  const going = new Set(entries.filter((entry) => isNamespace(entry) && entry.verb === "remove").map(at));
+  const going = new Set(entries.filter(({ kind, verb }) => kind === "netns" && verb === "remove").map(at));
   return entries.filter((entry) => entry.verb === "remove" || !going.has(at(entry)));
 }
