@@ -40,6 +40,7 @@ export interface PassResult {
 export async function passOver(world: World, options: PassOptions): Promise<PassResult> {
   const { revision, clock, dryRun, signal, stop } = options;
   const now = clock.now();
+  const log = world.log.child({ pass: clock.nonce().slice(0, 6), dryRun });
   const trips = (members: number): RoundTrips =>
     new RoundTrips({
       fleet: world.fleet,
@@ -54,7 +55,7 @@ export async function passOver(world: World, options: PassOptions): Promise<Pass
       now: clock.now,
       schedule: clock.schedule,
       count: world.count,
-      log: world.log,
+      log,
     });
   const observation = await lookAtAll(world, revision, trips(1), {
     dryRun,
@@ -78,7 +79,7 @@ export async function passOver(world: World, options: PassOptions): Promise<Pass
           dryRun,
           signal,
           stop,
-          log: world.log.child({ tenant }),
+          log: log.child({ tenant }),
           observation,
           departures: leaving,
           trips: shared,
@@ -90,7 +91,7 @@ export async function passOver(world: World, options: PassOptions): Promise<Pass
       }
     }),
   );
-  world.log.debug({ tenants: tenants.length, milliseconds: clock.now() - now, dryRun }, "pass");
+  log.debug({ tenants: tenants.length, milliseconds: clock.now() - now }, "pass");
   return { tenants, refusal: leaving.refusal, observation };
 }
 
