@@ -194,6 +194,7 @@ export type Exec = "contact" | "look" | "change" | "probe";
 export class Lab {
   readonly name: string;
   readonly #env: NodeJS.ProcessEnv;
+  #nextPort = 20_000;
   #status: Status = { state: "", hosts: { ctl: "", client: "", neighbour: "", router: "" }, hypervisors: [] };
 
   private constructor(name: string, uplink: string) {
@@ -393,9 +394,11 @@ export class Lab {
     return readAnswers(stdout);
   }
 
-  /** One UDP packet from a fresh port for each request. */
+  /** One UDP packet for each request, each from a port that was never used before: conntrack would remember it. */
   async packets(host: Host, address: string, count: number): Promise<Answer[]> {
-    const { stdout } = await this.try(host, ["bash", "-c", UDP, "-", address, String(count)]);
+    const first = this.#nextPort;
+    this.#nextPort += count;
+    const { stdout } = await this.try(host, ["node", "-e", UDP, address, String(first), String(count)]);
     const lines = stdout.trim().split("\n");
     return lines.map((line) =>
       line === "-" ? { status: 0 } : { status: 200, hostname: line.split(" ")[0] ?? "" },
@@ -422,6 +425,11 @@ export class Background {
   /** Waits until it has printed something. */
   async says(what: RegExp): Promise<void> {
     await eventually(`it says ${String(what)}`, () => what.test(this.stdout + this.stderr));
+  }
+
+  /** A line for its standard input. */
+  tell(line: string): void {
+    this.#child.stdin.write(`${line}\n`);
   }
 
   get pid(): number {
@@ -454,9 +462,16 @@ function readAnswers(text: string): Answer[] {
   return answers;
 }
 
-const UDP = `for i in $(seq $2); do
-  exec 3<>/dev/udp/$1/53; echo "packet $i" >&3; timeout 2 head -n 1 <&3 || echo -; exec 3>&-
-done`;
+const UDP = `
+const [address, first, count] = process.argv.slice(1);
+const ask = (n) => new Promise((resolve) => {
+  const socket = require("dgram").createSocket("udp4");
+  const end = (answer) => socket.close(() => resolve(answer));
+  const late = setTimeout(end, 2000, "-");
+  socket.on("message", (text) => { clearTimeout(late); end(String(text).trim()); });
+  socket.bind(Number(first) + n, () => socket.send("packet " + n, 53, address));
+});
+(async () => { for (let n = 0; n < count; n++) console.log(await ask(n)); })();`;
 
 const RECORDER = `[ "$1" = -k ] || exec /usr/bin/timeout "$@"
 mkdir -p /run/execs
@@ -476,7 +491,7 @@ const SNAPSHOT = `
 export LC_ALL=C PATH=/usr/sbin:/usr/bin:/sbin:/bin
 cat > /tmp/net <<'NET'
 part() { printf '\\n#> %s %s\\n' "$1" "$2"; }
-part "$1" links; ip -d addr | sed -E 's/_timer +[0-9.]+/_timer/g'
+part "$1" links; ip -d addr | sed -E 's/_timer +[0-9.]+/_timer/g; s/ tentative//'
 part "$1" routes; ip route
 part "$1" neighbours; ip neigh show nud permanent | sort
 part "$1" forwarding; bridge fdb | grep -E 'static|dst' | sort
