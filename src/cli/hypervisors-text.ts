@@ -7,7 +7,7 @@ export function describeHypervisor(
   { name, code, message = "", fix }: HypervisorView,
   mark: string,
 ): string[] {
-  const what = message.startsWith(`${name} `) ? message : `${name}  ${message}`;
+  const what = [" ", ":"].some((end) => message.startsWith(name + end)) ? message : `${name}  ${message}`;
   return [
     wrap(`${mark} ${printable(what)}${code === undefined ? "" : ` [${code}]`}`, "  "),
     ...(fix === undefined ? [] : [wrap(`  fix: ${printable(fix)}`, "    ")]),

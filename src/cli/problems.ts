@@ -30,7 +30,7 @@ export function wrap(text: string, indent = "  "): string {
 }
 
 /** How many columns a text takes, colours apart. */
-export const visible = (text: string): number => stripVTControlCharacters(text).length;
+const visible = (text: string): number => stripVTControlCharacters(text).length;
 
 /** Puts a word at the right margin of a line where there is room, and on a line of its own where there is none. */
 export const margin = (line: string, word: string): readonly string[] => {

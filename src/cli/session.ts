@@ -34,7 +34,7 @@ const home = (variable: string, fallback: string): string =>
   process.env[variable] ?? join(process.env["HOME"] ?? "/", fallback);
 
 /** Where the ledger is kept: given, or by fleet, so that two fleets on one machine do not meet. */
-export const stateDirectoryOf = (fleet: FleetName, given: string | undefined): string =>
+const stateDirectoryOf = (fleet: FleetName, given: string | undefined): string =>
   given ??
   (isRoot()
     ? `/var/lib/evenkeel/${fleet}/state`
@@ -112,5 +112,3 @@ export function describeSession({ revision, stateDirectory, world }: Session): s
     : "";
   return `fleet ${world.fleet} · ${directory}${at} · ${[...world.hosts.keys()].join(", ")} · state ${stateDirectory}`;
 }
-
-export const isEvenkeelError = (error: unknown): error is EvenkeelError => error instanceof EvenkeelError;
