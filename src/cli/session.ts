@@ -1,6 +1,5 @@
 import { hostname } from "node:os";
 import { join } from "node:path";
-import { EvenkeelError } from "../api/errors.ts";
 import { type FleetName, type HypervisorName, trusted } from "../api/names.ts";
 import type { World } from "../controllers/controller.ts";
 import { connect } from "../hosts/connect.ts";
@@ -59,12 +58,17 @@ export async function openSession(
   const ledger = hold
     ? await FileLedger.open(stateDirectory, first.fleet, holder)
     : new MemoryLedger(await readMemory(stateDirectory, first.fleet));
-  const revision = await withLastGood(directory, first, ledger.state);
+  const revision = await withLastGood(directory, first, ledger.state).catch(async (error: unknown) => {
+    await ledger.close();
+    throw error;
+  });
   const hosts = new Map<HypervisorName, Host>();
   for (const [name, { spec }] of revision.hypervisors)
     hosts.set(
       name,
-      connect(name, connectionOf(spec.connection), { keysDirectory: keysDirectoryOf(options.keysDir) }),
+      connect(name, spec.connection.ssh ? { ssh: spec.connection.ssh } : { local: {} }, {
+        keysDirectory: keysDirectoryOf(options.keysDir),
+      }),
     );
   return {
     revision,
@@ -92,16 +96,6 @@ async function withLastGood(directory: string, first: Revision, memory: FleetMem
   );
   const broken = first.problems.some(({ severity }) => severity === "error");
   return broken && lastGood.size > 0 ? load(directory, { lastGood }) : first;
-}
-
-function connectionOf({
-  ssh,
-}: Revision["hypervisors"] extends ReadonlyMap<unknown, infer H>
-  ? H extends { spec: { connection: infer C } }
-    ? C
-    : never
-  : never) {
-  return ssh ? { ssh } : { local: {} };
 }
 
 /** The first words of a run: whose manifests, at what commit, on which hypervisors. */
