@@ -62,7 +62,11 @@ async function isMeant(
   answer(describeDown(target, view, { connections, others: othersThan(target, revision), colours }));
   if (isNothing(view.totals) || options.yes) return true;
   const name = target.subnet ?? target.tenant;
-  return confirm(`Type the ${target.subnet === undefined ? "tenant" : "subnet"}'s name to go on: `, name);
+  return confirm(
+    `Type the ${target.subnet === undefined ? "tenant" : "subnet"}'s name to go on: `,
+    name,
+    signal,
+  );
 }
 
 const othersThan = ({ tenant }: Target, { tenants }: Revision): string[] =>
