@@ -10,7 +10,6 @@ const ADVICE: Partial<Readonly<Record<Reason, string>>> = {
   AddressesExhausted: "wait, or give the subnet a larger network",
   ImageMissing: "check the image's name, or load it there",
   NameTaken: "rename or remove what holds it; evenkeel does not touch it",
-  NeedsApproval: "reconcile approve ID",
   ManifestInvalid: "reconcile validate",
 };
 
