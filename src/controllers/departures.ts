@@ -5,16 +5,18 @@ import type { HostFacts } from "../facts/facts.ts";
 import type { TenantManifests } from "../api/documents.ts";
 import type { Revision } from "../manifests/revision.ts";
 import { type Departure, guardDepartures } from "../plan/guard.ts";
-import { type FleetMemory, MANAGEMENT } from "../replicas/memory.ts";
+import { EMPTY_TENANT, type FleetMemory, MANAGEMENT, withoutApprovals } from "../replicas/memory.ts";
 import { observe } from "../resources/index.ts";
 import type { Resource } from "../resources/resource.ts";
 
 /** Whose files are gone, and may go. */
 export interface Departures {
-  readonly tenants: ReadonlySet<TenantName>;
-  readonly subnets: ReadonlyMap<TenantName, ReadonlySet<SubnetName>>;
-  /** Set when too much would go at once: nobody goes then. */
+  /** Whole tenants, or some of their subnets. */
+  readonly going: ReadonlyMap<TenantName, ReadonlySet<SubnetName> | "everything">;
+  /** Set when too much would go at once: nobody new goes then. */
   readonly refusal: Refusal | undefined;
+  /** Approvals that took effect now. */
+  readonly spent: readonly string[];
 }
 
 /** Every tenant that manifests, memory or marks know of, in order. */
@@ -45,35 +47,52 @@ export function departures(
   observed: readonly Resource[],
 ): Departures {
   const leaving: Departure[] = [];
+  const begun: Departure[] = [];
   for (const tenant of revision.complete ? tenantsOf(revision, memory, observed) : []) {
     const manifests = revision.tenants.get(tenant);
     const remembered = memory.tenants[tenant];
     const standing = replicasOf(tenant, memory, observed);
-    if (!manifests) leaving.push({ tenant, subnets: undefined, replicas: standing.length });
-    else if (manifests.held === undefined && !remembered?.down) {
-      const known = [...Object.keys(remembered?.segments ?? {}), ...standing];
-      const gone = new Set(
-        known.filter((name) => name !== MANAGEMENT && !manifests.subnets.has(trusted(name))),
-      );
-      if (gone.size > 0)
-        leaving.push({
-          tenant,
-          subnets: [...gone].toSorted(),
-          replicas: standing.filter((name) => gone.has(name)).length,
-        });
+    if (!manifests) {
+      const list = remembered?.going === "everything" ? begun : leaving;
+      list.push({ tenant, subnets: undefined, replicas: standing.length });
+    } else if (manifests.held === undefined && !remembered?.down) {
+      const known = new Set([...Object.keys(remembered?.segments ?? {}), ...standing]);
+      const gone = [...known].filter((name) => name !== MANAGEMENT && !manifests.subnets.has(trusted(name)));
+      const going = new Set<string>(remembered?.going === "everything" ? [] : remembered?.going);
+      const isBegun = (name: string): boolean => going.has(name);
+      for (const [list, names] of [
+        [begun, gone.filter(isBegun)],
+        [leaving, gone.filter((name) => !isBegun(name))],
+      ] as const) {
+        const replicas = standing.filter((name) => names.includes(name)).length;
+        if (names.length > 0) list.push({ tenant, subnets: names.toSorted(), replicas });
+      }
     }
   }
   const all = tenantsOf(revision, memory, observed).flatMap((tenant) => replicasOf(tenant, memory, observed));
-  const { allowed, refusal } = guardDepartures(leaving, all.length, memory.approvals);
-  return {
-    tenants: new Set(allowed.filter(({ subnets }) => !subnets).map(({ tenant }) => tenant)),
-    subnets: new Map(
-      allowed.flatMap(({ tenant, subnets }) =>
-        subnets ? [[tenant, new Set(subnets.map((name) => trusted<SubnetName>(name)))] as const] : [],
-      ),
-    ),
-    refusal,
-  };
+  const { allowed, refusal, spent } = guardDepartures(leaving, all.length, memory.approvals);
+  const going = new Map<TenantName, ReadonlySet<SubnetName> | "everything">();
+  for (const { tenant, subnets } of [...begun, ...allowed]) {
+    const before = going.get(tenant);
+    const names = (subnets ?? []).map((name) => trusted<SubnetName>(name));
+    going.set(
+      tenant,
+      subnets && before !== "everything" ? new Set([...(before ?? []), ...names]) : "everything",
+    );
+  }
+  return { going, refusal, spent };
+}
+
+/** The fleet's memory of who was let go: it is carried through, and an approval that it took is spent. */
+export function rememberDepartures(memory: FleetMemory, { going, spent }: Departures): FleetMemory {
+  const tenants = { ...memory.tenants };
+  for (const tenant of new Set([...keysOf(tenants), ...going.keys()])) {
+    const now = going.get(tenant);
+    const before = tenants[tenant] ?? EMPTY_TENANT;
+    if (now !== undefined || before.going !== undefined)
+      tenants[tenant] = { ...before, going: now === "everything" ? now : now && [...now] };
+  }
+  return withoutApprovals({ ...memory, tenants }, spent);
 }
 
 /** The subnets of a tenant's replicas, one for each: from memory, and from marks that memory does not have. */

@@ -8,7 +8,7 @@ import type { Revision } from "../manifests/revision.ts";
 import type { PlanEntry } from "../plan/plan.ts";
 import type { FleetMemory } from "../replicas/memory.ts";
 import type { TenantResult, World } from "./controller.ts";
-import { departures, observeAll, tenantsOf } from "./departures.ts";
+import { departures, observeAll, rememberDepartures, tenantsOf } from "./departures.ts";
 import { lookAtAll } from "./hypervisor.ts";
 import { tenantController } from "./tenant.ts";
 
@@ -65,6 +65,7 @@ export async function passOver(world: World, options: PassOptions): Promise<Pass
   const observed = observeAll(observation.seen, world.ledger.state);
   await world.ledger.update((state) => ({ ...state, documents: documentsToKeep(state, revision, now) }));
   const leaving = departures(revision, world.ledger.state, observed);
+  await world.ledger.update((state) => (revision.complete ? rememberDepartures(state, leaving) : state));
   const everyone = tenantsOf(revision, world.ledger.state, observed);
   const names = options.only ? everyone.filter((name) => options.only?.includes(name)) : everyone;
 

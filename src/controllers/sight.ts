@@ -41,17 +41,15 @@ export function sightOf(
   const { revision, departures } = pass;
   const seen = new Set(facts.keys());
   const withDocker = new Set([...facts].flatMap(([name, { containers }]) => (containers ? [name] : [])));
-  const isGone = departures.tenants.has(tenant) || ledger.state.tenants[tenant]?.down === true;
+  const going = departures.going.get(tenant);
+  const isGone = going === "everything" || ledger.state.tenants[tenant]?.down === true;
   return {
     fleet,
     tenant,
     wanted: inForce(tenant, revision, ledger.state),
     leaving: isGone
       ? "everything"
-      : new Set([
-          ...(departures.subnets.get(tenant) ?? []),
-          ...(ledger.state.tenants[tenant]?.downSubnets ?? []),
-        ]),
+      : new Set([...(going ?? []), ...(ledger.state.tenants[tenant]?.downSubnets ?? [])]),
     held: isGone ? undefined : heldBecause(tenant, pass, ledger.state),
     facts,
     unseen,

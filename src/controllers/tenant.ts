@@ -6,7 +6,7 @@ import { effects } from "../plan/effects.ts";
 import { guardNames } from "../plan/guard.ts";
 import { order } from "../plan/order.ts";
 import { isTellingToEnd } from "../plan/plan.ts";
-import { samePhases, withTenant } from "../replicas/memory.ts";
+import { samePhases, withoutApprovals, withTenant } from "../replicas/memory.ts";
 import { step } from "../replicas/step.ts";
 import type { Resource } from "../resources/resource.ts";
 import type { Controller, Pass, TenantResult, World } from "./controller.ts";
@@ -38,7 +38,9 @@ export const tenantController = (world: World): Controller<TenantName, TenantRes
     for (let round = 0; round < ROUNDS; round++) {
       const before = memory();
       const next = step({ ...sight, fleet: ledger.state, hypervisors: revision.hypervisors, now, fresh });
-      await ledger.update((state) => withTenant(state, tenant, next.memory, now)); // remember, then act
+      await ledger.update((state) =>
+        withoutApprovals(withTenant(state, tenant, next.memory, now), next.spent),
+      ); // remember, then act
 
       const differences = diff(desired(world, sight, pass, "tell"), sight.observed, sight);
       const plan = guardNames(order(report.notFailed(differences)), sight.facts, fleet);

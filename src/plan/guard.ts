@@ -76,20 +76,21 @@ export function guardDepartures(
   departures: readonly Departure[],
   fleetReplicas: number,
   approvals: readonly string[],
-): { allowed: readonly Departure[]; refusal: Refusal | undefined } {
+): { allowed: readonly Departure[]; refusal: Refusal | undefined; spent: readonly string[] } {
   const replicas = departures.reduce((sum, departure) => sum + departure.replicas, 0);
   const tenants = departures.filter(({ subnets }) => subnets === undefined).length;
   const many = replicas >= MANY && replicas > SHARE * fleetReplicas;
-  if (tenants <= 1 && !many) return { allowed: departures, refusal: undefined };
+  if (tenants <= 1 && !many) return { allowed: departures, refusal: undefined, spent: [] };
   const id = planIdOf({
     remove: departures.map(({ tenant, subnets }) => ({ tenant, subnets: subnets ?? null })),
   });
-  if (approvals.includes(id)) return { allowed: departures, refusal: undefined };
+  if (approvals.includes(id)) return { allowed: departures, refusal: undefined, spent: [id] };
   const names = departures.map(({ tenant, subnets }) =>
     subnets ? `${tenant}: ${subnets.join(", ")}` : tenant,
   );
   return {
     allowed: [],
+    spent: [],
     refusal: {
       id,
       object: "fleet",

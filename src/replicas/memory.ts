@@ -34,6 +34,8 @@ export interface SegmentMemory {
   /** The network in force; a changed manifest does not change it while replicas stand in it. */
   readonly cidr: Cidr;
   readonly gateway: Ipv4;
+  /** Its replicas are all on their way out, because an operator let it change its network. */
+  readonly recreating?: boolean;
   /** Index in the network of the address given out last: the next is looked for after it. */
   readonly lastIndex: number;
 }
@@ -54,6 +56,8 @@ export interface TenantMemory {
   readonly released: readonly ReleasedAddress[];
   /** Desired counts, owned by the autoscale controller; a subnet without one stands at its minimum. */
   readonly desired: Readonly<Record<SubnetName, number>>;
+  /** What was let go because its files are gone: begun is carried through, whatever else goes meanwhile. */
+  readonly going?: readonly SubnetName[] | "everything" | undefined;
   /** Held down by an operator until its files go, or `reconcile up`. */
   readonly down: boolean;
   /** Subnets held down likewise. */
@@ -114,6 +118,10 @@ export const samePhases = (before: TenantMemory | undefined, after: TenantMemory
     Object.keys(before?.segments ?? {}).join() === Object.keys(after.segments).join()
   );
 };
+
+/** An approval is good for once: the same plan, another time, is asked about again. */
+export const withoutApprovals = (fleet: FleetMemory, spent: readonly string[]): FleetMemory =>
+  spent.length === 0 ? fleet : { ...fleet, approvals: fleet.approvals.filter((id) => !spent.includes(id)) };
 
 /** VXLAN ids are forgotten after this long, well after their quarantine. */
 const RELEASED_MILLISECONDS = 600_000;

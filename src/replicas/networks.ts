@@ -17,6 +17,8 @@ export interface Networks {
   /** Subnets that an approved change takes down, to be built again with their new network. */
   readonly recreating: ReadonlySet<SubnetName>;
   readonly refusals: readonly Refusal[];
+  /** Approvals that took effect, and are spent. */
+  readonly spent: readonly string[];
 }
 
 /**
@@ -32,6 +34,7 @@ export function networks(
   const segments: Record<string, SegmentMemory> = { ...memory.segments };
   const recreating = new Set<SubnetName>();
   const refusals: Refusal[] = [];
+  const spent: string[] = [];
   for (const [name, network] of wantedNetworks(wanted)) {
     const current = segments[name];
     if (!current) {
@@ -39,17 +42,27 @@ export function networks(
       segments[name] = { ...network, vxlanId, lastIndex: 0 };
       continue;
     }
-    if (current.cidr === network.cidr && current.gateway === network.gateway) continue;
+    const { recreating: approved, ...segment } = current;
+    if (current.cidr === network.cidr && current.gateway === network.gateway) {
+      segments[name] = segment;
+      continue;
+    }
     const standing = memory.replicas.filter(({ subnet }) => name === MANAGEMENT || subnet === name);
     if (standing.length === 0) {
-      segments[name] = { ...current, ...network, lastIndex: 0 };
+      segments[name] = { ...segment, ...network, lastIndex: 0 };
       continue;
     }
     const refusal = refuse(tenant, name, current, network, standing.length);
-    if (!options.approvals.includes(refusal.id)) refusals.push(refusal);
-    else for (const { subnet } of standing) recreating.add(subnet);
+    const isApproved = options.approvals.includes(refusal.id);
+    if (isApproved) spent.push(refusal.id);
+    if (!isApproved && !approved) {
+      refusals.push(refusal);
+      continue;
+    }
+    segments[name] = { ...segment, recreating: true };
+    for (const { subnet } of standing) recreating.add(subnet);
   }
-  return { segments, recreating, refusals };
+  return { segments, recreating, refusals, spent };
 }
 
 function* wantedNetworks(wanted: TenantManifests | undefined): Iterable<[string, Network]> {

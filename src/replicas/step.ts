@@ -47,6 +47,8 @@ export interface StepResult {
   readonly memory: TenantMemory;
   readonly notes: readonly Note[];
   readonly refusals: readonly Refusal[];
+  /** Approvals that took effect now; they are good for once. */
+  readonly spent: readonly string[];
   /** When time alone will change something, milliseconds since the epoch. */
   readonly nextDeadline: number | undefined;
 }
@@ -58,7 +60,7 @@ const RELEASED_MILLISECONDS = 600_000;
 export function step(input: StepInput): StepResult {
   const { tenant, wanted, fleet, now } = input;
   const before = adopt(fleet.tenants[tenant] ?? EMPTY_TENANT, wanted, input.observed, now);
-  const { segments, recreating, refusals } = networks(tenant, wanted, before, {
+  const { segments, recreating, refusals, spent } = networks(tenant, wanted, before, {
     approvals: fleet.approvals,
     vxlanId: (taken) => nextVxlanId(fleet, new Set([...input.foreignVxlanIds, ...taken]), now),
   });
@@ -93,6 +95,7 @@ export function step(input: StepInput): StepResult {
     memory: after,
     notes: [...home.notes, ...notes, ...stalled(after)],
     refusals,
+    spent,
     nextDeadline: earliest(after, input),
   };
 }

@@ -1,0 +1,105 @@
+import { describe, expect, test } from "@jest/globals";
+import { type HypervisorName, type TenantName, trusted } from "../../src/api/names.ts";
+import { departures, rememberDepartures } from "../../src/controllers/departures.ts";
+import type { Revision } from "../../src/manifests/revision.ts";
+import {
+  EMPTY_TENANT,
+  emptyMemory,
+  type FleetMemory,
+  type ReplicaMemory,
+} from "../../src/replicas/memory.ts";
+import { FLEET } from "./scenario.ts";
+
+const name = (text: string) => trusted<TenantName>(text);
+
+/** A fleet that remembers tenants with so many replicas each, all of a subnet `web`. */
+function remembering(counts: Record<string, number>): FleetMemory {
+  const replica = (tenant: string, ordinal: number) =>
+    ({
+      tenant,
+      subnet: "web",
+      ordinal,
+      incarnation: `${tenant}${ordinal}`,
+      hypervisor: trusted<HypervisorName>("hv1"),
+    }) as unknown as ReplicaMemory;
+  const tenants = Object.entries(counts).map(([tenant, count]) => [
+    tenant,
+    { ...EMPTY_TENANT, replicas: Array.from({ length: count }, (_, index) => replica(tenant, index + 1)) },
+  ]);
+  return { ...emptyMemory(FLEET), tenants: Object.fromEntries(tenants) };
+}
+
+/** A tree that holds these tenants, each with these subnets. */
+const tree = (tenants: Record<string, string[]>, complete = true): Revision =>
+  ({
+    complete,
+    tenants: new Map(
+      Object.entries(tenants).map(([tenant, subnets]) => [
+        tenant,
+        { name: tenant, tenant: {}, subnets: new Map(subnets.map((one) => [one, {}])), held: undefined },
+      ]),
+    ),
+  }) as unknown as Revision;
+
+const goes = (revision: Revision, memory: FleetMemory) => {
+  const { going, refusal } = departures(revision, memory, []);
+  return { going: [...going.keys()], refused: refusal?.id };
+};
+
+describe("what is removed because its files are gone", () => {
+  test("is one tenant at a time", () => {
+    const memory = remembering({ t1: 2, t2: 2, t3: 2 });
+    expect(goes(tree({ t2: ["web"], t3: ["web"] }), memory)).toEqual({ going: ["t1"], refused: undefined });
+    expect(goes(tree({ t3: ["web"] }), memory)).toEqual({
+      going: [],
+      refused: expect.stringMatching(/^[0-9a-f]{7}$/),
+    });
+  });
+
+  test("is not five replicas or more, if that is over a fifth of the fleet, even of one tenant or subnet", () => {
+    const few = remembering({ t1: 5, t2: 5 });
+    expect(goes(tree({ t2: ["web"] }), few)).toMatchObject({ going: [], refused: expect.any(String) });
+    expect(goes(tree({ t1: [], t2: ["web"] }), few)).toMatchObject({
+      going: [],
+      refused: expect.any(String),
+    });
+    expect(goes(tree({ t2: ["web"] }), remembering({ t1: 5, t2: 20 }))).toMatchObject({ going: ["t1"] });
+    expect(goes(tree({ t2: ["web"] }), remembering({ t1: 4, t2: 1 }))).toMatchObject({ going: ["t1"] });
+  });
+
+  test("is nothing at all when the tree could not be read whole", () => {
+    expect(goes(tree({ t2: ["web"] }, false), remembering({ t1: 1, t2: 1 }))).toEqual({
+      going: [],
+      refused: undefined,
+    });
+  });
+
+  test("once begun goes on, whatever else goes meanwhile, and does not count again", () => {
+    const memory = remembering({ t1: 2, t2: 2, t3: 2 });
+    const first = departures(tree({ t2: ["web"], t3: ["web"] }), memory, []);
+    const later = rememberDepartures(memory, first);
+    expect(goes(tree({ t3: ["web"] }), later)).toEqual({ going: ["t1", "t2"], refused: undefined });
+  });
+
+  test("once approved is carried through, and the approval is spent", () => {
+    const memory = remembering({ t1: 6, t2: 6, t3: 1 });
+    const revision = tree({ t3: ["web"] });
+    const { refused = "" } = goes(revision, memory);
+    const approved = { ...memory, approvals: [refused] };
+    const allowed = departures(revision, approved, []);
+    expect([...allowed.going.keys()]).toEqual(["t1", "t2"]);
+    const after = rememberDepartures(approved, allowed);
+    expect(after.approvals).toEqual([]);
+    // t1 is gone by now, t2 is still six replicas: they were let go, and nobody is asked again.
+    const { [name("t1")]: _, ...left } = after.tenants;
+    expect(goes(revision, { ...after, tenants: left })).toEqual({ going: ["t2"], refused: undefined });
+  });
+
+  test("stays when its files come back", () => {
+    const memory = remembering({ t1: 2, t2: 2 });
+    const gone = rememberDepartures(memory, departures(tree({ t2: ["web"] }), memory, []));
+    expect(gone.tenants[name("t1")]?.going).toBe("everything");
+    const back = rememberDepartures(gone, departures(tree({ t1: ["web"], t2: ["web"] }), gone, []));
+    expect(back.tenants[name("t1")]?.going).toBeUndefined();
+  });
+});
