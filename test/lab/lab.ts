@@ -414,7 +414,9 @@ export class Background {
   readonly #child;
 
   constructor(command: string, args: readonly string[], env: NodeJS.ProcessEnv) {
-    this.#child = spawn(command, args, { env: { ...process.env, ...env }, stdio: ["pipe", "pipe", "pipe"] });
+    // A process group of its own: what enters a hypervisor is a child of what was begun, and is to end with it.
+    const options = { env: { ...process.env, ...env }, detached: true };
+    this.#child = spawn(command, args, { ...options, stdio: ["pipe", "pipe", "pipe"] });
     this.#child.stdout.setEncoding("utf8").on("data", (text: string) => (this.stdout += text));
     this.#child.stderr.setEncoding("utf8").on("data", (text: string) => (this.stderr += text));
     this.ended = new Promise((resolve) => {
@@ -437,7 +439,7 @@ export class Background {
   }
 
   async stop(signal: NodeJS.Signals = "SIGTERM"): Promise<Ran> {
-    this.#child.kill(signal);
+    process.kill(-this.pid, signal);
     return { code: await this.ended, stdout: this.stdout, stderr: this.stderr };
   }
 }
