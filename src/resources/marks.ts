@@ -37,8 +37,9 @@ const segmentLabel = (subnet: SubnetName): string =>
 export const linkNames = {
   bridge: (subnet: SubnetName | undefined): LinkName =>
     trusted(subnet === undefined ? "mgmt" : `br-${segmentLabel(subnet)}`),
+  /** Never `m…` or `w…`, which are ports: what comes from the other hypervisors is not one replica's. */
   vxlan: (subnet: SubnetName | undefined): LinkName =>
-    trusted(subnet === undefined ? "mgmt-vx" : `vx-${segmentLabel(subnet)}`),
+    trusted(subnet === undefined ? "vxmgmt" : `vx-${segmentLabel(subnet)}`),
   /** All subnets' bridges, as iptables takes them; the management network's is not among them. */
   ownBridges: "br-+",
   uplink: trusted<LinkName>("up0"),

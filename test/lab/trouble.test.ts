@@ -155,10 +155,10 @@ describe("a VXLAN id that somebody else uses", () => {
     const ids = await Promise.all(
       [
         ["t1", "vx-web"],
-        ["t1", "mgmt-vx"],
+        ["t1", "vxmgmt"],
         ["t2", "vx-web"],
         ["t2", "vx-batch"],
-        ["t2", "mgmt-vx"],
+        ["t2", "vxmgmt"],
       ].map(([tenant = "", link = ""]) => idOf("hv1", tenant, link)),
     );
     const next = Math.max(...ids) + 1;
