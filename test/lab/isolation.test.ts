@@ -10,7 +10,7 @@ import {
   namespace,
 } from "./lab.ts";
 
-jest.setTimeout(60_000);
+jest.setTimeout(30_000);
 
 const TENANTS = ["t1", "t2"] as const;
 
