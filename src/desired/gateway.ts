@@ -146,5 +146,6 @@ function localPairState(scope: Scope, part: Part): LocalPairState | undefined {
     outside: linkNames.localOutside(namespaceOf(scope.fleet, scope.name)),
     hypervisorAddress: part.spec.underlay.address,
     services: [...new Set(addresses)].toSorted(),
+    up: true,
   };
 }

@@ -1,6 +1,7 @@
 import { trusted } from "../api/names.ts";
 import type { Ipv4 } from "../api/addresses.ts";
 import { macOf } from "../api/addresses.ts";
+import type { NamespaceFacts } from "../facts/facts.ts";
 import { groupOf, linkNames, namespaceOf, tenantOf } from "./marks.ts";
 import { kind } from "./resource.ts";
 
@@ -14,28 +15,36 @@ export interface LocalPairState {
   readonly hypervisorAddress: Ipv4;
   /** The services it reaches this way. */
   readonly services: readonly Ipv4[];
+  /** Both ends. */
+  readonly up: boolean;
 }
 
 export const localPair = kind<LocalPairState>({
   name: "local-pair",
 
   *observe({ hypervisor, namespaces, own }, fleet) {
-    for (const [namespace, { links, routes }] of namespaces) {
+    for (const [namespace, { links, routes, neighbours }] of namespaces) {
       const tenant = tenantOf(fleet, namespace);
       const inside = links.find(({ name }) => name === linkNames.localInside);
-      const outside = own.links.find(({ name }) => name === linkNames.localOutside(namespace));
-      if (!tenant || !inside || !outside?.up || !inside.up) continue;
-      const services = own.routes.filter(({ device }) => device === outside.name);
-      const back = routes.find(({ device }) => device === inside.name)?.destination;
+      if (!tenant || !inside) continue;
+      const name = linkNames.localOutside(namespace);
+      // A way is only whole with the neighbour at its end: neither end answers ARP.
+      const ways = (of: Pick<NamespaceFacts, "routes" | "neighbours">, device: string): Ipv4[] =>
+        of.neighbours
+          .filter((neighbour) => neighbour.device === device)
+          .map(({ address }) => address)
+          .filter((address) => of.routes.some((one) => one.device === device && one.destination === address));
+      const [back] = ways({ routes, neighbours }, inside.name);
       yield {
         kind: "local-pair",
         hypervisor,
         tenant,
         name: tenant,
         state: {
-          outside: outside.name,
-          hypervisorAddress: trusted<Ipv4>(back ?? ""),
-          services: services.map(({ destination }) => trusted<Ipv4>(destination)),
+          outside: name,
+          hypervisorAddress: back ?? ("" as Ipv4),
+          services: ways(own, name),
+          up: inside.up && own.links.some((link) => link.name === name && link.up),
         },
       };
     }
@@ -45,7 +54,12 @@ export const localPair = kind<LocalPairState>({
     const namespace = namespaceOf(fleet, place.tenant);
     const outside = linkNames.localOutside(namespace);
     const inside = linkNames.localInside;
-    const remove = { phase: "withdraw", tool: "ip", lines: [`link del ${outside}`] } as const;
+    const remove = {
+      phase: "withdraw",
+      tool: "ip-inside",
+      namespace,
+      lines: [`link del ${inside}`],
+    } as const;
     if (!desired)
       return (
         observed && {
@@ -56,7 +70,8 @@ export const localPair = kind<LocalPairState>({
         }
       );
     const same =
-      observed?.hypervisorAddress === desired.hypervisorAddress &&
+      observed?.up === desired.up &&
+      observed.hypervisorAddress === desired.hypervisorAddress &&
       desired.services.join() === observed.services.toSorted().join();
     const [first] = desired.services;
     if (same || !first) return undefined;
