@@ -19,6 +19,16 @@ export interface LocalPairState {
   readonly up: boolean;
 }
 
+/** What is reached by a device. A way is only whole with the neighbour at its end: neither end answers ARP. */
+const ways = (
+  { neighbours, routes }: Pick<NamespaceFacts, "routes" | "neighbours">,
+  device: string,
+): Ipv4[] =>
+  neighbours
+    .filter((neighbour) => neighbour.device === device)
+    .map(({ address }) => address)
+    .filter((address) => routes.some((one) => one.device === device && one.destination === address));
+
 export const localPair = kind<LocalPairState>({
   name: "local-pair",
 
@@ -28,12 +38,6 @@ export const localPair = kind<LocalPairState>({
       const inside = links.find(({ name }) => name === linkNames.localInside);
       if (!tenant || !inside) continue;
       const name = linkNames.localOutside(namespace);
-      // A way is only whole with the neighbour at its end: neither end answers ARP.
-      const ways = (of: Pick<NamespaceFacts, "routes" | "neighbours">, device: string): Ipv4[] =>
-        of.neighbours
-          .filter((neighbour) => neighbour.device === device)
-          .map(({ address }) => address)
-          .filter((address) => of.routes.some((one) => one.device === device && one.destination === address));
       const [back] = ways({ routes, neighbours }, inside.name);
       yield {
         kind: "local-pair",
@@ -42,7 +46,7 @@ export const localPair = kind<LocalPairState>({
         name: tenant,
         state: {
           outside: name,
-          hypervisorAddress: back ?? ("" as Ipv4),
+          hypervisorAddress: back ?? trusted<Ipv4>(""),
           services: ways(own, name),
           up: inside.up && own.links.some((link) => link.name === name && link.up),
         },
