@@ -1,6 +1,7 @@
 import type { TenantName } from "../api/names.ts";
 import { systemClock } from "../clock/clock.ts";
 import type { TenantResult, World } from "../controllers/controller.ts";
+import { letGo } from "../controllers/hypervisor.ts";
 import { type PassResult, passOver } from "../controllers/pass.ts";
 import { type Ending, run } from "../engine/run.ts";
 import type { Revision } from "../manifests/revision.ts";
@@ -79,6 +80,7 @@ export async function converge(world: World, revision: Revision, options: Conver
     return { ending: isLate ? "timeout" : ending, tenants, last, milliseconds };
   } finally {
     cancel();
+    await letGo(world, revision, interrupt.abort, systemClock.nonce);
   }
 }
 

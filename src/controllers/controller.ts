@@ -35,8 +35,8 @@ export interface World {
 /** What holds for one pass over some tenants. */
 export interface Pass {
   readonly revision: Revision;
-  /** Milliseconds since the epoch; the same for the whole pass. */
-  readonly now: number;
+  /** Milliseconds since the epoch. */
+  readonly now: () => number;
   /** Decide everything, change nothing. */
   readonly dryRun: boolean;
   /** Ends what runs on the hypervisors at once; what came of it is then unknown. */

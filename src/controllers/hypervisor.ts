@@ -3,10 +3,11 @@ import { EvenkeelError } from "../api/errors.ts";
 import type { HypervisorName, TenantName } from "../api/names.ts";
 import type { HostFacts, Observation } from "../facts/facts.ts";
 import { contact } from "../hosts/contact.ts";
+import { look } from "../hosts/look.ts";
 import { namespaceOf } from "../resources/marks.ts";
 import type { RoundTrips } from "../hosts/round-trips.ts";
 import type { Revision } from "../manifests/revision.ts";
-import type { FleetMemory } from "../replicas/memory.ts";
+import { type FleetMemory, isAtRest } from "../replicas/memory.ts";
 import type { World } from "./controller.ts";
 
 /** A holder that has not been heard of for this long is taken to be gone. */
@@ -34,7 +35,10 @@ export async function lookAtAll(
   );
   if (!options.dryRun) await takeHold(world, seen, options.nonce);
   const known = world.ledger.state.seen;
-  const met = [...seen.keys()].filter((name) => !known.includes(name));
+  // Without Docker's list nobody knows which replicas stand there.
+  const met = [...seen].flatMap(([name, { containers }]) =>
+    containers && !known.includes(name) ? [name] : [],
+  );
   if (met.length > 0) await world.ledger.update((state) => ({ ...state, seen: [...state.seen, ...met] }));
   const failed = [...unfit].map(([hypervisor, error]) => [hypervisor, { hypervisor, error }] as const);
   return { seen, unseen: new Map([...unseen, ...failed]) };
@@ -96,8 +100,35 @@ async function takeHold(
       `${live.hypervisor} is held by ${live.holder}, which works on ${live.manifests}`,
       { fix: `wait until it ends, or ${FENCE_LIVES_SECONDS} s after it died, or add --take-over` },
     );
-  const newest = Math.max(ledger.state.epoch, ...others.map(({ epoch }) => epoch));
-  if (world.claim.ledger === id && world.claim.epoch >= newest) return;
+  const fences = [...seen.values()].flatMap(({ fence }) => (fence ? [fence.epoch] : []));
+  const newest = Math.max(ledger.state.epoch, ...fences);
+  const isNewest = world.claim.epoch >= newest && others.every(({ epoch }) => epoch < world.claim.epoch);
+  if (world.claim.ledger === id && isNewest) return;
   world.claim = { ...world.claim, ledger: id, epoch: newest + 1 };
   await ledger.update((state) => ({ ...state, id, epoch: newest + 1 }));
+}
+
+/**
+ * Marks our fences free, where the last look has not done so: replicas were still on their way when the time was over. What
+ * cannot be reached keeps its fence, which is taken for abandoned after a while.
+ */
+export async function letGo(
+  world: World,
+  revision: Revision,
+  signal: AbortSignal,
+  nonce: () => string,
+): Promise<void> {
+  const { fleet, hosts, claim, ledger } = world;
+  if (claim.ledger === "" || isAtRest(ledger.state)) return;
+  const options = {
+    fleet,
+    draining: [],
+    freeFence: true,
+    ledger: claim.ledger,
+    lookSeconds: 10,
+    signal,
+    nonce,
+  };
+  const seen = [...revision.hypervisors.keys()].flatMap((name) => hosts.get(name) ?? []);
+  await Promise.allSettled(seen.map((host) => look(host, options)));
 }

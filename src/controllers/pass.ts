@@ -6,7 +6,7 @@ import type { Observation } from "../facts/facts.ts";
 import { RoundTrips } from "../hosts/round-trips.ts";
 import type { Revision } from "../manifests/revision.ts";
 import type { PlanEntry } from "../plan/plan.ts";
-import type { FleetMemory } from "../replicas/memory.ts";
+import { type FleetMemory, isAtRest } from "../replicas/memory.ts";
 import type { TenantResult, World } from "./controller.ts";
 import { departures, observeAll, rememberDepartures, tenantsOf } from "./departures.ts";
 import { lookAtAll } from "./hypervisor.ts";
@@ -47,7 +47,7 @@ export async function passOver(world: World, options: PassOptions): Promise<Pass
       hosts: world.hosts,
       members,
       claim: () => world.claim,
-      freeFence: !dryRun,
+      freeFence: () => !dryRun && isAtRest(world.ledger.state),
       lookSeconds: options.lookSeconds,
       changeSeconds: options.changeSeconds,
       signal,
@@ -76,7 +76,7 @@ export async function passOver(world: World, options: PassOptions): Promise<Pass
       try {
         return await reconcile(tenant, {
           revision,
-          now,
+          now: clock.now,
           dryRun,
           signal,
           stop,

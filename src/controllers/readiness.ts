@@ -27,7 +27,7 @@ export async function ask(
 function targetOf(replica: ReplicaMemory, sight: Sight): ProbeTarget[] {
   const document = sight.wanted?.subnets.get(replica.subnet);
   const port = document && readinessPort(document);
-  const { visible, container, linked } = evidenceOn(replica, sight, false);
+  const { visible, container, linked } = evidenceOn(replica, sight, { silent: false, home: undefined });
   const mightAnswer = replica.phase === "starting" && visible && container === "running" && linked;
   if (!mightAnswer || port === undefined || sight.answers.has(replica.incarnation)) return [];
   const namespace = namespaceOf(sight.fleet, replica.tenant);

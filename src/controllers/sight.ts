@@ -8,6 +8,7 @@ import type { TenantManifests } from "../api/documents.ts";
 import type { Revision } from "../manifests/revision.ts";
 import type { DiffOptions } from "../plan/diff.ts";
 import type { Sighting } from "../replicas/evidence.ts";
+import { isContainer } from "../resources/container.ts";
 import { observeByTenant } from "../resources/index.ts";
 import { namespaceOf, subnetOfLabels, tenantOf } from "../resources/marks.ts";
 import type { Resource } from "../resources/resource.ts";
@@ -43,21 +44,31 @@ export function sightOf(
   const withDocker = new Set([...facts].flatMap(([name, { containers }]) => (containers ? [name] : [])));
   const going = departures.going.get(tenant);
   const isGone = going === "everything" || ledger.state.tenants[tenant]?.down === true;
+  const wanted = inForce(tenant, revision, ledger.state);
+  const observed = [...facts.values()].flatMap((one) => observeByTenant(one, fleet).get(tenant) ?? []);
+  const leaving = new Set([
+    ...(going === "everything" ? [] : (going ?? [])),
+    ...(ledger.state.tenants[tenant]?.downSubnets ?? []),
+  ]);
+  const strangers = new Set(
+    observed
+      .filter(isContainer)
+      .map(({ state }) => state.mark.subnet)
+      .filter((name) => !wanted?.subnets.has(name) && !leaving.has(name)),
+  );
   return {
     fleet,
     tenant,
-    wanted: inForce(tenant, revision, ledger.state),
-    leaving: isGone
-      ? "everything"
-      : new Set([...(going ?? []), ...(ledger.state.tenants[tenant]?.downSubnets ?? [])]),
-    held: isGone ? undefined : heldBecause(tenant, pass, ledger.state),
+    wanted,
+    leaving: isGone ? "everything" : leaving,
+    held: isGone ? undefined : heldBecause(tenant, pass, { memory: ledger.state, strangers }),
     facts,
     unseen,
     seen,
     withDocker,
     visible: withDocker,
-    observed: [...facts.values()].flatMap((one) => observeByTenant(one, fleet).get(tenant) ?? []),
-    connections: connectionsOf(facts, namespaceOf(fleet, tenant)),
+    observed,
+    connections: connectionsOf(facts, ledger.state.tenants[tenant]?.primary, namespaceOf(fleet, tenant)),
     answers: new Map<Incarnation, boolean>(),
     traits: new Map(
       [...facts].map(([name, one]) => [
@@ -69,7 +80,11 @@ export function sightOf(
   };
 }
 
-function heldBecause(tenant: TenantName, { revision }: Pass, memory: FleetMemory): Note | undefined {
+function heldBecause(
+  tenant: TenantName,
+  { revision }: Pass,
+  { memory, strangers }: { memory: FleetMemory; strangers: ReadonlySet<SubnetName> },
+): Note | undefined {
   const hold = (reason: Note["reason"], message: string): Note => ({
     reason,
     object: `tenant/${tenant}`,
@@ -87,6 +102,11 @@ function heldBecause(tenant: TenantName, { revision }: Pass, memory: FleetMemory
   const unseen = manifests.tenant
     ? hypervisorsOf(manifests.tenant).filter((name) => !memory.seen.includes(name))
     : [];
+  if (strangers.size > 0)
+    return hold(
+      "NeedsApproval",
+      `${[...strangers].join(", ")} stands without a file; its removal waits for approval`,
+    );
   if (unseen.length === 0) return undefined;
   const message = `${unseen.join(", ")} not seen since the ledger began, may hold replicas of ${tenant}`;
   return hold("LedgerIncomplete", message);
@@ -128,17 +148,13 @@ export const pullPolicies =
     return (subnet && wanted?.subnets.get(subnet)?.spec.workload.imagePullPolicy) ?? "IfNotPresent";
   };
 
-/** Counted in the gateway, which every connection from outside passes. */
-function connectionsOf(
+/** Counted in the gateway alone, which every connection from outside passes; a standby's namespace sees none of them. */
+const connectionsOf = (
   facts: ReadonlyMap<HypervisorName, HostFacts>,
+  home: HypervisorName | undefined,
   namespace: string,
-): Readonly<Record<Ipv4, number>> | undefined {
-  const counted = [...facts.values()].flatMap((one) => {
-    const connections = one.namespaces.get(namespace)?.connections;
-    return connections ? [connections] : [];
-  });
-  return counted.length === 0 ? undefined : Object.assign({}, ...counted);
-}
+): Readonly<Record<Ipv4, number>> | undefined =>
+  home && facts.get(home)?.namespaces.get(namespace)?.connections;
 
 /** VXLAN ids in any namespace that is not our fleet's. */
 function foreignVxlanIds(

@@ -6,7 +6,7 @@ import { effects } from "../plan/effects.ts";
 import { guardNames } from "../plan/guard.ts";
 import { order } from "../plan/order.ts";
 import { isTellingToEnd } from "../plan/plan.ts";
-import { samePhases, withoutApprovals, withTenant } from "../replicas/memory.ts";
+import { samePhases, withoutApprovals, withTenant, withTold } from "../replicas/memory.ts";
 import { step } from "../replicas/step.ts";
 import type { Resource } from "../resources/resource.ts";
 import type { Controller, Pass, TenantResult, World } from "./controller.ts";
@@ -29,7 +29,7 @@ export const tenantController = (world: World): Controller<TenantName, TenantRes
 
   async reconcile(tenant, pass) {
     const { ledger, hosts, fleet } = world;
-    const { now, fresh, trips, signal, stop, revision, log } = pass;
+    const { fresh, trips, signal, stop, revision, log } = pass;
     const memory = () => ledger.state.tenants[tenant];
     const report = new Report(tenant);
     let sight = sightOf(world, pass, tenant, pass.observation);
@@ -37,12 +37,13 @@ export const tenantController = (world: World): Controller<TenantName, TenantRes
 
     for (let round = 0; round < ROUNDS; round++) {
       const before = memory();
+      const now = pass.now();
       const next = step({ ...sight, fleet: ledger.state, hypervisors: revision.hypervisors, now, fresh });
       await ledger.update((state) =>
         withoutApprovals(withTenant(state, tenant, next.memory, now), next.spent),
       ); // remember, then act
 
-      const differences = diff(desired(world, sight, pass, "tell"), sight.observed, sight);
+      const differences = diff(desired(world, sight, pass), sight.observed, sight);
       const plan = guardNames(order(report.notFailed(differences)), sight.facts, fleet);
       report.decided(next, plan.notes);
       if (plan.entries.length > 0) pass.show(tenant, plan.entries);
@@ -58,6 +59,8 @@ export const tenantController = (world: World): Controller<TenantName, TenantRes
       };
       const outcome = pass.dryRun ? { done: plan.entries, failures: [] } : await execute(plan.entries, means);
       report.did(outcome, plan.entries);
+      const told = outcome.done.filter(isTellingToEnd).map(({ name }) => name);
+      if (told.length > 0) await ledger.update((state) => withTold(state, tenant, told, pass.now()));
 
       sight = afterwards(sight, effects(outcome.done, sight.observed), pass);
       const answers = await ask(sight, next.memory, pass);
@@ -72,21 +75,20 @@ export const tenantController = (world: World): Controller<TenantName, TenantRes
       const places = new Set([...(memory()?.hypervisors ?? []), ...report.hypervisors]);
       const looked = await trips.look([...places], drainingNamespaces(ledger.state, tenant));
       sight = sightOf(world, pass, tenant, looked);
-      report.verified(diff(desired(world, sight, pass, "told"), sight.observed, sight));
+      report.verified(diff(desired(world, sight, pass), sight.observed, sight));
     }
     if (isOver(sight, memory(), revision))
-      await ledger.update((state) => withTenant(state, tenant, undefined, now));
-    return report.result(sight, memory(), now);
+      await ledger.update((state) => withTenant(state, tenant, undefined, pass.now()));
+    return report.result(sight, memory(), pass.now());
   },
 });
 
-/** What should stand. `tell`: workloads that are to end are told so by this plan; `told`: they were. */
-function desired(world: World, sight: Sight, { now, revision }: Pass, ending: "tell" | "told"): Resource[] {
+/** What should stand, as far as memory and documents say. */
+function desired(world: World, sight: Sight, { now, revision }: Pass): Resource[] {
   const memory = world.ledger.state.tenants[sight.tenant];
   if (!memory || (sight.leaving === "everything" && memory.replicas.length === 0)) return [];
   const document = sight.wanted?.tenant;
-  const signals = ending === "tell";
-  if (!document) return asItStands(sight.observed, memory, { fleet: world.fleet, signals, now });
+  if (!document) return asItStands(sight.observed, memory, world.fleet);
   return compile({
     fleet: world.fleet,
     tenant: document,
@@ -96,7 +98,6 @@ function desired(world: World, sight: Sight, { now, revision }: Pass, ending: "t
     memory,
     hypervisors: revision.hypervisors,
     traits: sight.traits,
-    signals,
-    now,
+    now: now(),
   });
 }

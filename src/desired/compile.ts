@@ -32,13 +32,13 @@ export function compile(input: CompileInput): Resource[] {
 export function asItStands(
   observed: readonly Resource[],
   memory: TenantMemory,
-  options: { fleet: FleetName; signals: boolean; now: number },
+  fleet: FleetName,
 ): Resource[] {
-  const leaving = new Map(memory.replicas.map((of) => [containerName(options.fleet, of), of]));
+  const leaving = new Map(memory.replicas.map((of) => [containerName(fleet, of), of]));
   return observed.flatMap((resource): Resource[] => {
     const of = leaving.get(isPort(resource) ? resource.state.container : resource.name);
     if (of?.phase === "leaving") return [];
     if (!isContainer(resource) || of?.phase !== "stopping") return [resource];
-    return [{ ...resource, state: ending(resource.state, of, options, "SIGTERM") }];
+    return [{ ...resource, state: ending(resource.state, of, "SIGTERM") }];
   });
 }

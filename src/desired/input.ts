@@ -15,8 +15,6 @@ export interface CompileInput {
   readonly memory: TenantMemory;
   readonly hypervisors: ReadonlyMap<HypervisorName, Hypervisor>;
   readonly traits: ReadonlyMap<HypervisorName, HostTraits>;
-  /** Whether replicas that are told to end are told now; a second time would be once too often. */
-  readonly signals: boolean;
   /** Milliseconds since the epoch. */
   readonly now: number;
 }

@@ -10,7 +10,7 @@ import { portRulesState } from "../resources/port-rules.ts";
 import type { PortState } from "../resources/port.ts";
 import type { Resource } from "../resources/resource.ts";
 import type { Table } from "../resources/tables.ts";
-import { type Part, replicasOn, type Scope, type Segment, within } from "./input.ts";
+import { type Part, type Scope, type Segment, within } from "./input.ts";
 
 /** One replica: its container and its two ports. */
 export function replica(scope: Scope, of: ReplicaMemory): Resource[] {
@@ -32,13 +32,9 @@ export const gone = ({ fleet, name: tenant }: Scope, of: ReplicaMemory): Resourc
   return { hypervisor, tenant, subnet, kind: "container", name, state };
 };
 
-/** A workload that is to end is told once, in the pass that decided it; after that it is given its time. */
-export const ending = (
-  state: ContainerState,
-  { since }: ReplicaMemory,
-  { signals, now }: { signals: boolean; now: number },
-  signal: string,
-): ContainerState => (signals && since === now ? { ...state, signal } : { ...state, running: false });
+/** A workload that is to end is told until it has been, and then given its time. */
+export const ending = (state: ContainerState, { toldAt }: ReplicaMemory, signal: string): ContainerState =>
+  toldAt === undefined ? { ...state, signal } : { ...state, running: false };
 
 function containerState(
   scope: Scope,
@@ -47,7 +43,7 @@ function containerState(
   document: Subnet | undefined,
 ): ContainerState {
   const state = { name, mark: of, running: true };
-  if (of.phase === "stopping") return ending(state, of, scope, document?.spec.drain.signal ?? "SIGTERM");
+  if (of.phase === "stopping") return ending(state, of, document?.spec.drain.signal ?? "SIGTERM");
   const waits = isStalled(of) && scope.now < retryAt(of);
   // Of a former specification nothing is known that a container could be made from.
   if (!document?.spec.workload.image || specHashOf(document.spec) !== of.specHash || waits) return state;
@@ -112,8 +108,10 @@ export function portRules(scope: Scope, part: Part): Resource {
   const own: string[] = [];
   const jumps: string[] = [];
   for (const segment of scope.segments)
-    for (const of of replicasOn(scope, segment)) {
-      if (of.hypervisor !== part.name) continue;
+    for (const of of scope.memory.replicas) {
+      // One that is leaving too: what its end has to say to its clients still passes.
+      const isOn = segment.subnet === undefined || segment.subnet === of.subnet;
+      if (of.hypervisor !== part.name || !isOn) continue;
       const port = linkNames.port(segment.subnet === undefined ? "m" : "w", of.incarnation);
       const address = segment.addressOf(of);
       const mac = macOf(address);

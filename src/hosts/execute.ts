@@ -51,12 +51,16 @@ export async function execute(entries: readonly PlanEntry[], options: ExecuteOpt
   const early = blocks(byHost, options.tenant, running, failures, (hypervisor, operation) =>
     starting.has(hypervisor) ? isBeforeStart(operation) : true,
   );
-  const [, started] = await Promise.all([
-    runBlocks(early, options, failures),
-    Promise.all(
-      [...starting].map((name) => startContainers(name, byHost.get(name) ?? [], options, failures)),
-    ),
-  ]);
+  await runBlocks(early, options, failures);
+  // A hypervisor that refused its batch, because another controller has taken it over or for any other reason, starts nothing.
+  const refused = new Set(
+    failures.flatMap(({ hypervisor, name }) => (name === undefined ? [hypervisor] : [])),
+  );
+  const started = await Promise.all(
+    [...starting]
+      .filter((name) => !refused.has(name))
+      .map((name) => startContainers(name, byHost.get(name) ?? [], options, failures)),
+  );
   const sandboxes = new Map([...running, ...started.flatMap((map) => [...map])]);
   const late = blocks(
     byHost,

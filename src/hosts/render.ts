@@ -52,8 +52,8 @@ exec 9>${directory}/lock
 flock -w ${LOCK_SECONDS} 9 || { echo "another change holds the lock" >&2; exit 1; }
 F=${directory}/fence
 if [ -e "$F" ]; then
-  read -r epoch rest < "$F"
-  [ "\${epoch:-0}" -le ${claim.epoch} ] || { echo "epoch $epoch: $rest" >&2; exit ${FENCED}; }
+  read -r epoch state at ledger rest < "$F"
+  [ "\${epoch:-0}" -lt ${claim.epoch} ] || { [ "$epoch" -eq ${claim.epoch} ] && [ "$ledger" = ${claim.ledger} ]; } || { echo "epoch $epoch: $rest" >&2; exit ${FENCED}; }
 fi
 echo "${fence}" > "$F.new" && mv "$F.new" "$F" || exit 1
 e=$(mktemp) || exit 1

@@ -48,8 +48,8 @@ export interface RoundTripOptions {
   /** How many tenants travel together. */
   readonly members: number;
   readonly claim: () => FenceClaim;
-  /** Frees the fence with each look: for a controller that may end after any of them. */
-  readonly freeFence: boolean;
+  /** Whether the next look may free the fence: for a controller that may end after it. */
+  readonly freeFence: () => boolean;
   readonly lookSeconds: number;
   readonly changeSeconds: number;
   readonly signal: AbortSignal;
@@ -123,7 +123,12 @@ export class RoundTrips {
       names.map(async (hypervisor) => {
         const host = this.#options.hosts.get(hypervisor);
         if (!host) return;
-        const options = { ...this.#options, draining, ledger: this.#options.claim().ledger };
+        const options = {
+          ...this.#options,
+          draining,
+          freeFence: this.#options.freeFence(),
+          ledger: this.#options.claim().ledger,
+        };
         try {
           seen.set(hypervisor, await this.#counted(hypervisor, "looks", () => look(host, options)));
         } catch (error) {

@@ -1,6 +1,7 @@
 import type { Ipv4 } from "../api/addresses.ts";
 import type { HypervisorName, Incarnation } from "../api/names.ts";
 import type { ReplicaMemory } from "./memory.ts";
+import { isNat } from "../resources/nat.ts";
 import { isContainer } from "../resources/container.ts";
 import { linkNames } from "../resources/marks.ts";
 import type { Resource } from "../resources/resource.ts";
@@ -20,8 +21,16 @@ export interface Sighting {
   readonly answers: ReadonlyMap<Incarnation, boolean>;
 }
 
-/** The evidence on one replica. `silent`: it has no port to be asked on, so running and linked is all there is to know. */
-export function evidenceOn(replica: ReplicaMemory, sighting: Sighting, silent: boolean): Evidence {
+/**
+ * The evidence on one replica.
+ * @param options silent: it has no port to be asked on, so running and linked is all there is to know; home: where the
+ *   gateway stands
+ */
+export function evidenceOn(
+  replica: ReplicaMemory,
+  sighting: Sighting,
+  { silent, home }: { silent: boolean; home: HypervisorName | undefined },
+): Evidence {
   const ports: readonly string[] = (["w", "m"] as const).map((role) =>
     linkNames.port(role, replica.incarnation),
   );
@@ -36,6 +45,20 @@ export function evidenceOn(replica: ReplicaMemory, sighting: Sighting, silent: b
       here.some((resource) => resource.kind === "port" && resource.name === name),
     ),
     answers: silent || sighting.answers.get(replica.incarnation),
+    balanced: home && sighting.seen.has(home) ? isBalanced(replica, sighting.observed, home) : undefined,
     connections: sighting.connections && (sighting.connections[replica.address] ?? 0),
   };
 }
+
+const isBalanced = (
+  { address }: ReplicaMemory,
+  observed: readonly Resource[],
+  home: HypervisorName,
+): boolean =>
+  observed
+    .filter(isNat)
+    .some(
+      ({ hypervisor, state }) =>
+        hypervisor === home &&
+        state.table.rules.some((rule) => rule.includes(`--to-destination ${address}:`)),
+    );

@@ -95,6 +95,17 @@ export function fit(
       (replica) => replica.subnet === name && replica.ordinal === ordinal && replica.phase !== "leaving",
     );
 
+  // Two of one ordinal, both current: a roll that was taken back, or two controllers that did not know of each other.
+  for (const replica of active().filter(isCurrent)) {
+    const twins = active().filter((other) => isCurrent(other) && other.ordinal === replica.ordinal);
+    const [best] = twins.toSorted(
+      (a, b) =>
+        Number(b.phase === "serving") - Number(a.phase === "serving") ||
+        (a.incarnation < b.incarnation ? -1 : 1),
+    );
+    if (best && best.incarnation !== replica.incarnation) drain(replica, "one too many of its ordinal");
+  }
+
   for (let ordinal = 1; ordinal <= around.count; ordinal++) {
     if (active().some((replica) => replica.ordinal === ordinal)) continue;
     if (isEnding(ordinal) && !surge()) continue;

@@ -1,7 +1,7 @@
 import type { Cidr, Ipv4 } from "../api/addresses.ts";
 import type { FleetName, HypervisorName, SubnetName, TenantName } from "../api/names.ts";
 import type { DocumentKey, StoredDocument } from "../api/documents.ts";
-import type { ReplicaMark } from "../resources/marks.ts";
+import { containerName, type ReplicaMark } from "../resources/marks.ts";
 
 /**
  * Where a replica is in its life.
@@ -19,6 +19,10 @@ export interface ReplicaMemory extends ReplicaMark {
   readonly since: number;
   /** Whether its container has been seen: gone after that means that somebody removed it. */
   readonly seen: boolean;
+  /** When it was first seen out of the balancer with its connections counted: its grace begins then, not before. */
+  readonly drainsFrom?: number;
+  /** When its workload was told to end; until then it is told with each pass. */
+  readonly toldAt?: number;
   /** How often it ended by itself while it was starting. */
   readonly failures: number;
   /** What it takes of its hypervisor: billionths of a CPU, bytes. */
@@ -109,6 +113,10 @@ export const emptyMemory = (fleet: FleetName): FleetMemory => ({
   documents: {},
 });
 
+/** Whether no replica is on its way anywhere, so that a controller may end after this. */
+export const isAtRest = ({ tenants }: FleetMemory): boolean =>
+  Object.values(tenants).every(({ replicas }) => replicas.every(({ phase }) => phase === "serving"));
+
 /** Whether a step changed nothing that another step would go on from. */
 export const samePhases = (before: TenantMemory | undefined, after: TenantMemory): boolean => {
   const phases = (of: TenantMemory | undefined): string =>
@@ -118,6 +126,21 @@ export const samePhases = (before: TenantMemory | undefined, after: TenantMemory
     Object.keys(before?.segments ?? {}).join() === Object.keys(after.segments).join()
   );
 };
+
+/** The fleet's memory with the workloads of these containers told to end. */
+export function withTold(
+  fleet: FleetMemory,
+  tenant: TenantName,
+  containers: readonly string[],
+  now: number,
+): FleetMemory {
+  const memory = fleet.tenants[tenant];
+  if (!memory) return fleet;
+  const replicas = memory.replicas.map((one) =>
+    containers.includes(containerName(fleet.fleet, one)) ? { ...one, toldAt: now } : one,
+  );
+  return { ...fleet, tenants: { ...fleet.tenants, [tenant]: { ...memory, replicas } } };
+}
 
 /** An approval is good for once: the same plan, another time, is asked about again. */
 export const withoutApprovals = (fleet: FleetMemory, spent: readonly string[]): FleetMemory =>

@@ -9,7 +9,9 @@ export interface Evidence {
   readonly linked: boolean;
   /** Whether it answered its probe; undefined when it was not asked. */
   readonly answers: boolean | undefined;
-  /** Live connections to it; undefined when nobody counted. */
+  /** Whether the balancer points at it; undefined when the gateway was not seen. */
+  readonly balanced: boolean | undefined;
+  /** Live connections to it, counted in the gateway; undefined when nobody counted. */
   readonly connections: number | undefined;
 }
 
@@ -56,11 +58,14 @@ export function advance(
       return container === "running" && evidence.linked ? known : enter(known, "starting", now);
     case "draining": {
       if (container !== "running") return enter(known, "leaving", now);
-      const empty = evidence.connections === 0;
-      return empty || now - known.since >= grace.drain ? enter(known, "stopping", now) : known;
+      // The balancer has to let go of it first, and be seen to; only then does its time run.
+      if (evidence.balanced !== false || evidence.connections === undefined) return known;
+      const { drainsFrom = now } = known;
+      const isOver = evidence.connections === 0 || now - drainsFrom >= grace.drain;
+      return isOver ? enter(known, "stopping", now) : { ...known, drainsFrom };
     }
     case "stopping":
-      return container !== "running" || now - known.since >= grace.stop
+      return container !== "running" || now - (known.toldAt ?? now) >= grace.stop
         ? enter(known, "leaving", now)
         : known;
     case "leaving":

@@ -66,7 +66,7 @@ export function step(input: StepInput): StepResult {
   });
 
   const home = homeOf(before, input);
-  const advanced = before.replicas.map((replica) => advanceOne(replica, input));
+  const advanced = before.replicas.map((replica) => advanceOne(replica, input, before.primary));
   const gone = before.replicas.filter((_, index) => advanced[index] === undefined);
   const released = gone.flatMap((replica) => [replica.address, replica.managementAddress]);
   const memory: TenantMemory = {
@@ -105,30 +105,38 @@ const standbys = (spec: TenantSpec): HypervisorName[] => [
   ...spec.standby.map(({ name }) => name),
 ];
 
-/** A gateway that moved while its old home is not seen would answer in two places at once: it stays. */
+/**
+ * A gateway that moved while its old home is not seen would answer in two places at once, and one that moved to a home that
+ * is not seen in none: it stays.
+ */
 function homeOf(
   { primary: former }: TenantMemory,
   { tenant, wanted, seen }: StepInput,
 ): { primary: HypervisorName | undefined; notes: Note[] } {
   const primary = wanted?.tenant?.spec.primary ?? former;
-  if (former === undefined || former === primary || seen.has(former)) return { primary, notes: [] };
-  const message = `the gateway is to move from ${former} to ${primary}, but ${former} was not seen`;
+  const unseen = [former, primary].filter((name) => name !== undefined && !seen.has(name));
+  if (former === undefined || former === primary || unseen.length === 0) return { primary, notes: [] };
+  const message = `the gateway is to move from ${former} to ${primary}, but ${unseen.join(", ")} was not seen`;
   return {
     primary: former,
     notes: [{ reason: "HomeUnreachable", object: `tenant/${tenant}`, message, severity: "stuck" }],
   };
 }
 
-/** Of a tenant or subnet without any document, nothing says how long a drain may take: Kubernetes' own defaults. */
+/** Of a tenant or subnet without any document, nothing says how long an end may take: the kind's own defaults. */
 const graceOf = (replica: ReplicaMemory, { wanted }: StepInput): Grace => {
   const { gracePeriodSeconds = 30, stopSeconds = 10 } = wanted?.subnets.get(replica.subnet)?.spec.drain ?? {};
   return { drain: gracePeriodSeconds * 1000, stop: stopSeconds * 1000 };
 };
 
-function advanceOne(replica: ReplicaMemory, input: StepInput): ReplicaMemory | undefined {
+function advanceOne(
+  replica: ReplicaMemory,
+  input: StepInput,
+  home: HypervisorName | undefined,
+): ReplicaMemory | undefined {
   const subnet = input.wanted?.subnets.get(replica.subnet);
   const silent = subnet === undefined || readinessPort(subnet) === undefined;
-  return advance(replica, evidenceOn(replica, input, silent), graceOf(replica, input), input.now);
+  return advance(replica, evidenceOn(replica, input, { silent, home }), graceOf(replica, input), input.now);
 }
 
 function fitAll(
@@ -174,8 +182,10 @@ function fitAll(
 }
 
 /** A replica of a subnet that no document describes any more cannot be drained: it is told to end. */
-const withoutDocument = (replica: ReplicaMemory, { wanted, now }: StepInput): ReplicaMemory =>
-  wanted?.subnets.has(replica.subnet) || !isActive(replica)
+const withoutDocument = (replica: ReplicaMemory, { wanted, leaving, now }: StepInput): ReplicaMemory =>
+  wanted?.subnets.has(replica.subnet) ||
+  !isActive(replica) ||
+  (leaving !== "everything" && !leaving.has(replica.subnet))
     ? replica
     : { ...replica, phase: "stopping", since: now, because: "its subnet is gone" };
 
@@ -192,11 +202,11 @@ function whereabouts(
 }
 
 /** Segments of subnets that are gone with all their replicas. */
-function forget(memory: TenantMemory, { wanted, leaving }: StepInput): TenantMemory {
+function forget(memory: TenantMemory, { leaving }: StepInput): TenantMemory {
   const gone = (name: string): boolean => {
     if (name === MANAGEMENT) return leaving === "everything" && memory.replicas.length === 0;
     const subnet = trusted<SubnetName>(name);
-    const isLeaving = leaving === "everything" || leaving.has(subnet) || !wanted?.subnets.has(subnet);
+    const isLeaving = leaving === "everything" || leaving.has(subnet);
     return isLeaving && !memory.replicas.some((replica) => replica.subnet === subnet);
   };
   return {
@@ -216,8 +226,8 @@ const stalled = (memory: TenantMemory): Note[] =>
 function earliest(memory: TenantMemory, input: StepInput): number | undefined {
   const deadlines = memory.replicas.flatMap((replica) => {
     const { drain, stop } = graceOf(replica, input);
-    if (replica.phase === "draining") return [replica.since + drain];
-    if (replica.phase === "stopping") return [replica.since + stop];
+    if (replica.phase === "draining") return [(replica.drainsFrom ?? input.now) + drain];
+    if (replica.phase === "stopping") return [(replica.toldAt ?? input.now) + stop];
     return isStalled(replica) ? [retryAt(replica)] : [];
   });
   return deadlines.length === 0 ? undefined : Math.min(...deadlines);

@@ -1,5 +1,5 @@
 import type { ContainerRequest } from "./operation.ts";
-import { readLabels, type ReplicaMark } from "./marks.ts";
+import { readMark, type ReplicaMark } from "./marks.ts";
 import { kind, type Resource } from "./resource.ts";
 
 /** A replica's container. Its network is put in from outside, so Docker never restarts it: a restart loses its links. */
@@ -24,8 +24,9 @@ export const container = kind<ContainerState>({
   name: "container",
 
   *observe({ hypervisor, containers }, fleet) {
-    for (const { name, labels, id, state } of containers ?? []) {
-      const mark = readLabels(fleet, labels);
+    for (const summary of containers ?? []) {
+      const { name, id, state } = summary;
+      const mark = readMark(fleet, summary);
       if (!mark) continue;
       const { tenant, subnet } = mark;
       yield {

@@ -8,8 +8,8 @@ import type {
   SubnetName,
   TenantName,
 } from "../api/names.ts";
-import { trusted } from "../api/names.ts";
-import type { LinkFact } from "../facts/facts.ts";
+import { isName, trusted } from "../api/names.ts";
+import type { ContainerSummary, LinkFact } from "../facts/facts.ts";
 
 const sha256 = (text: string): Buffer => createHash("sha256").update(text).digest();
 const hex8 = (text: string): string => sha256(text).toString("hex").slice(0, 8);
@@ -23,7 +23,9 @@ export const namespaceOf = (fleet: FleetName, tenant: TenantName): string => `${
 /** The tenant of a namespace that carries the fleet's mark. */
 export function tenantOf(fleet: FleetName, namespace: string): TenantName | undefined {
   const [owner, tenant, ...rest] = namespace.split(".");
-  return owner === fleet && tenant && rest.length === 0 ? trusted<TenantName>(tenant) : undefined;
+  return owner === fleet && tenant && isName(tenant) && rest.length === 0
+    ? trusted<TenantName>(tenant)
+    : undefined;
 }
 
 /** The one chain of a fleet in a hypervisor's own tables. */
@@ -33,7 +35,10 @@ export const chainOf = (fleet: FleetName): string => `EVENKEEL-${hex8(fleet).toU
 const segmentLabel = (subnet: SubnetName): string =>
   subnet.length <= 12 ? subnet : `${subnet.slice(0, 5)}.${hex8(subnet).slice(0, 6)}`;
 
-/** Names of links inside a tenant's namespace. The management segment's cannot be a subnet's: those begin with `br-`, `vx-`. */
+/**
+ * Names of links inside a tenant's namespace. The management segment's cannot be a subnet's, which begin with `br-` and
+ * `vx-`; and what begins with `w` or `m` on a bridge is taken for a replica's port by the rules of ports.
+ */
 export const linkNames = {
   bridge: (subnet: SubnetName | undefined): LinkName =>
     trusted(subnet === undefined ? "mgmt" : `br-${segmentLabel(subnet)}`),
@@ -102,26 +107,32 @@ export const labelsOf = (fleet: FleetName, mark: ReplicaMark): Record<string, st
   [`${LABEL}spec-hash`]: mark.specHash,
 });
 
-/** The mark in a container's labels; undefined when it is another fleet's, or nobody's. */
-export function readLabels(
+/**
+ * The mark of a container; undefined when it is another fleet's, or nobody's. Labels are inherited through images (by
+ * `docker commit`, for one), so they count only together with the name that belongs to them.
+ */
+export function readMark(
   fleet: FleetName,
-  labels: Readonly<Record<string, string>>,
+  { name, labels }: Pick<ContainerSummary, "name" | "labels">,
 ): ReplicaMark | undefined {
-  const label = (name: string): string => labels[LABEL + name] ?? "";
+  const label = (key: string): string => labels[LABEL + key] ?? "";
   const address = parseIpv4(label("address"));
   const managementAddress = parseIpv4(label("management-address"));
   const ordinal = Number(label("ordinal"));
+  const [tenant, subnet, incarnation] = [label("tenant"), label("subnet"), label("incarnation")];
   if (label("fleet") !== fleet || !address || !managementAddress || !Number.isInteger(ordinal))
     return undefined;
-  return {
-    tenant: trusted(label("tenant")),
-    subnet: trusted(label("subnet")),
+  if (!isName(tenant) || !isName(subnet) || !/^[a-z0-9]{8}$/.test(incarnation)) return undefined;
+  const mark: ReplicaMark = {
+    tenant: trusted(tenant),
+    subnet: trusted(subnet),
     ordinal,
-    incarnation: trusted(label("incarnation")),
+    incarnation: trusted(incarnation),
     address,
     managementAddress,
     specHash: label("spec-hash"),
   };
+  return containerName(fleet, mark) === name ? mark : undefined;
 }
 
 /** `campus.t2.web-3.k7f2q9ab`: readable, and never used a second time. */

@@ -1,7 +1,7 @@
 import type { Ipv4 } from "../api/addresses.ts";
 import { type LinkState, linkDifference, readLink } from "./link.ts";
 import type { SandboxFacts } from "../facts/facts.ts";
-import { containerName, groupOf, namespaceOf, readLabels, type ReplicaMark, tenantOf } from "./marks.ts";
+import { containerName, groupOf, namespaceOf, readMark, type ReplicaMark, tenantOf } from "./marks.ts";
 import { SANDBOX, type ScriptOperation } from "./operation.ts";
 import { kind, type Resource } from "./resource.ts";
 
@@ -27,9 +27,9 @@ export const port = kind<PortState>({
 
   *observe({ hypervisor, namespaces, containers, sandboxes }, fleet) {
     const byIncarnation = new Map<string, { mark: ReplicaMark; sandbox: SandboxFacts | undefined }>(
-      (containers ?? []).flatMap(({ id, labels }) => {
-        const mark = readLabels(fleet, labels);
-        return mark ? [[mark.incarnation, { mark, sandbox: sandboxes.get(id) }] as const] : [];
+      (containers ?? []).flatMap((summary) => {
+        const mark = readMark(fleet, summary);
+        return mark ? [[mark.incarnation, { mark, sandbox: sandboxes.get(summary.id) }] as const] : [];
       }),
     );
     for (const [namespace, { links, forwarding }] of namespaces) {

@@ -14,7 +14,7 @@ export interface Readiness {
 }
 
 export function readinessOf(replica: ReplicaMemory, sighting: Sighting): Readiness {
-  const { visible, container, linked } = evidenceOn(replica, sighting, true);
+  const { visible, container, linked } = evidenceOn(replica, sighting, { silent: true, home: undefined });
   const { hypervisor, phase, because } = replica;
   const no = (reason: Reason, message: string): Readiness => ({
     status: "False",

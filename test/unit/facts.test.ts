@@ -81,6 +81,16 @@ describe("a look", () => {
     expect(observe(parse(captured), trusted("other"))).toEqual([]);
   });
 
+  test("takes a container for ours only under the name that its labels give it", () => {
+    // What `docker commit` of a replica and `docker run` of that image give: our labels, another name.
+    const copies = containers.map((one) => ({ ...one, name: "debug" }));
+    const found = observe(
+      parseLook(HV1, captured, { nonce: "n0nce", containers: copies, ours: () => true }),
+      FLEET,
+    );
+    expect(found.filter(({ kind }) => kind === "container")).toEqual([]);
+  });
+
   test("that was cut off anywhere is no look", () => {
     for (let length = 0; length < captured.length - "#>n0nce end\n".length; length += 997)
       expect(() => parse(captured.slice(0, length))).toThrow(

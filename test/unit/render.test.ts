@@ -79,6 +79,18 @@ describe("a change as a script", () => {
     expect(text.indexOf("-le 7")).toBeLessThan(text.indexOf("link set a up"));
   });
 
+  test.each([
+    ["an older epoch, whosever it was", "6 held 0 other m x", true],
+    ["our own epoch", "7 held 0 abc m x", true],
+    ["the same epoch of another ledger", "7 held 0 other m x", false],
+    ["a newer epoch, even our own", "8 held 0 abc m x", false],
+  ])("%s on the fence", (_, fence, passes) => {
+    const text = script([]);
+    const check = /read -r epoch[^\n]*\n[^\n]*/.exec(text)?.[0] ?? "";
+    const { status } = spawnSync("sh", ["-c", `F=$(mktemp); echo '${fence}' > "$F"\n${check}\nexit 0`]);
+    expect(status).toBe(passes ? 0 : 75);
+  });
+
   test("nothing that a manifest or a path may hold is ever read by the shell", () => {
     fc.assert(
       fc.property(fc.string(), fc.string(), (line, path) => {

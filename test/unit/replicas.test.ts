@@ -29,7 +29,14 @@ const replica = (change: Partial<ReplicaMemory> = {}): ReplicaMemory => ({
   ...change,
 });
 
-const fine: Evidence = { visible: true, container: "running", linked: true, answers: true, connections: 0 };
+const fine: Evidence = {
+  visible: true,
+  container: "running",
+  linked: true,
+  answers: true,
+  balanced: false,
+  connections: 0,
+};
 
 describe("a replica's phase", () => {
   test.each<[string, Partial<ReplicaMemory>, Partial<Evidence>, string | undefined]>([
@@ -46,12 +53,21 @@ describe("a replica's phase", () => {
     ["draining, connections left", { phase: "draining" }, { connections: 3 }, "draining"],
     ["draining, nobody counted", { phase: "draining" }, { connections: undefined }, "draining"],
     ["draining, empty", { phase: "draining" }, {}, "stopping"],
-    ["draining, over time", { phase: "draining", since: NOW - 30_000 }, { connections: 3 }, "stopping"],
+    ["draining, over time", { phase: "draining", drainsFrom: NOW - 30_000 }, { connections: 3 }, "stopping"],
+    [
+      "draining, long, but the balancer was just taken off it",
+      { phase: "draining", since: 0 },
+      { connections: 3 },
+      "draining",
+    ],
+    ["draining, still balanced", { phase: "draining", since: 0 }, { balanced: true }, "draining"],
+    ["draining, the gateway not seen", { phase: "draining", since: 0 }, { balanced: undefined }, "draining"],
     ["draining, not seen and over time", { phase: "draining", since: 0 }, { visible: false }, "draining"],
     ["draining, ended by itself", { phase: "draining" }, { container: "ended" }, "leaving"],
     ["stopping, still running", { phase: "stopping" }, {}, "stopping"],
     ["stopping, ended", { phase: "stopping" }, { container: "ended" }, "leaving"],
-    ["stopping, over time", { phase: "stopping", since: NOW - 10_000 }, {}, "leaving"],
+    ["stopping, over time", { phase: "stopping", toldAt: NOW - 10_000 }, {}, "leaving"],
+    ["stopping, long, but never told", { phase: "stopping", since: 0 }, {}, "stopping"],
     ["leaving, still there", { phase: "leaving" }, {}, "leaving"],
     ["leaving, gone", { phase: "leaving" }, { container: "absent", linked: false }, undefined],
     [

@@ -12,13 +12,14 @@ import { compile } from "../../src/desired/compile.ts";
 import { diff } from "../../src/plan/diff.ts";
 import { effects } from "../../src/plan/effects.ts";
 import { order } from "../../src/plan/order.ts";
-import type { PlanEntry } from "../../src/plan/plan.ts";
+import { isTellingToEnd, type PlanEntry } from "../../src/plan/plan.ts";
 import {
   emptyMemory,
   type FleetMemory,
   type ReplicaMemory,
   samePhases,
   withTenant,
+  withTold,
 } from "../../src/replicas/memory.ts";
 import type { Resource } from "../../src/resources/resource.ts";
 import { step } from "../../src/replicas/step.ts";
@@ -181,6 +182,8 @@ export function pass(
     const entries = order(diff(desiredOf(on, leaving), on.observed, { fleet: FLEET, seen, withDocker }));
     all.push(...entries);
     if (entries.length === 0 && samePhases(before, next.memory)) return all;
+    const told = entries.filter(isTellingToEnd).map(({ name }) => name);
+    on.fleet = withTold(on.fleet, T2, told, on.now);
     on.observed = effects(entries, on.observed);
   }
   throw new Error(
@@ -201,7 +204,6 @@ function desiredOf(on: Scenario, leaving: ReadonlySet<SubnetName> | "everything"
     memory,
     hypervisors: new Map(on.hypervisors.map((one) => [one.metadata.name, one])),
     traits: new Map(),
-    signals: true,
     now: on.now,
   });
 }
