@@ -11,13 +11,15 @@ export interface Hold {
 
 /**
  * Holds a directory by a lock that the kernel gives back when this process ends, however it ends: `flock` keeps it in a
- * child that lives as long as its standard input.
+ * child that lives as long as its standard input. The child has a process group of its own, so that a Ctrl-C, which
+ * this process answers by ending in good order, does not give the lock away meanwhile.
  * @throws EvenkeelError EK-STATE-HELD, naming the holder
  */
 export async function holdDirectory(directory: string, holder: string): Promise<Hold> {
   const lock = join(directory, "lock");
   const child = spawn("flock", ["-n", lock, "sh", "-c", "echo held; exec cat >/dev/null"], {
     stdio: ["pipe", "pipe", "ignore"],
+    detached: true,
   });
   const ended = once(child, "exit");
   const held = await Promise.race([
