@@ -55,6 +55,8 @@ const settings = (forwards: boolean): Record<string, string> => ({
         ["accept_redirects", "0"],
         ["accept_source_route", "0"],
         ["rp_filter", "1"],
+        // Else the first address of a prefix takes the others along when it is removed.
+        ["promote_secondaries", "1"],
       ].map(([key, value]) => [`ipv4/conf/${which}/${key}`, value]),
     ),
   ),

@@ -43,7 +43,7 @@ h bridge; must ebtables-nft-save
 h sysctls; cd /proc/sys/net; set -- ipv4/ip_forward bridge/bridge-nf-call-*
 for c in all default; do
   set -- "$@" ipv6/conf/$c/disable_ipv6
-  for k in arp_announce arp_ignore arp_notify accept_redirects accept_source_route rp_filter send_redirects; do
+  for k in arp_announce arp_ignore arp_notify accept_redirects accept_source_route promote_secondaries rp_filter send_redirects; do
     set -- "$@" ipv4/conf/$c/$k
   done
 done
