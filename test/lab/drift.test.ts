@@ -291,8 +291,7 @@ describe("a namespace deleted under running containers", () => {
 
 describe("dockerd killed and started again", () => {
   test.each(HYPERVISORS)("on %s changes nothing, and nobody notices", async (hv) => {
-    await lab.sh(hv, "kill -9 $(cat /run/docker.pid)");
-    await eventually("it is dead", async () => (await lab.try(hv, ["docker", "ps"])).code !== 0);
+    await lab.endDocker(hv, "KILL");
     await isServed();
     await lab.hack("up");
     await isQuiet();

@@ -1,4 +1,5 @@
 import { execFile, spawn } from "node:child_process";
+import { createHash } from "node:crypto";
 import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { setTimeout as pause } from "node:timers/promises";
@@ -198,8 +199,10 @@ export class Lab {
   #status: Status = { state: "", hosts: { ctl: "", client: "", neighbour: "", router: "" }, hypervisors: [] };
 
   private constructor(name: string, uplink: string) {
-    this.name = `test-${name}`;
-    this.#env = { LAB: this.name, UPLINK: uplink, LAB_STATE: `/var/lib/evenkeel-lab/test-${name}` };
+    // The same for each run of one checkout, so that it finds what the last one left; another checkout's stand beside it.
+    const checkout = createHash("sha256").update(process.cwd()).digest("hex").slice(0, 4);
+    this.name = `test-${name}-${checkout}`;
+    this.#env = { LAB: this.name, UPLINK: uplink, LAB_STATE: `/var/lib/evenkeel-lab/${this.name}` };
   }
 
   static async up(name: string, { uplink = "nic" } = {}): Promise<Lab> {
@@ -343,7 +346,10 @@ export class Lab {
     });
   }
 
-  /** Everything that stands on a hypervisor, read with its own tools. Counters and timers are left out. */
+  /**
+   * Everything that stands on a hypervisor, read with its own tools. Counters and timers are left out, and carriers, which
+   * the kernel tells of when it likes; whether a link is up is not.
+   */
   async snapshot(hv: Hv): Promise<Snapshot> {
     const text = await must(this.try(hv, ["sh", "-s"], SNAPSHOT));
     const parts = text.split("\n#> ").slice(1);
@@ -353,6 +359,13 @@ export class Lab {
   async snapshots(): Promise<Record<Hv, Snapshot>> {
     const [hv1, hv2] = await Promise.all([this.snapshot("hv1"), this.snapshot("hv2")]);
     return { hv1, hv2 };
+  }
+
+  /** Ends a hypervisor's Docker; its containers go on. `hack/lab up` starts it again. */
+  async endDocker(hv: Hv, signal: "TERM" | "KILL"): Promise<void> {
+    await this.sh(hv, `kill -${signal} $(cat /run/docker.pid)`);
+    const running = ["sh", "-c", "pidof dockerd containerd"];
+    await eventually("dockerd ends", async () => (await this.try(hv, running)).code !== 0, 40);
   }
 
   /** How many commands sshd has begun on a hypervisor so far. */
@@ -493,8 +506,8 @@ const SNAPSHOT = `
 export LC_ALL=C PATH=/usr/sbin:/usr/bin:/sbin:/bin
 cat > /tmp/net <<'NET'
 part() { printf '\\n#> %s %s\\n' "$1" "$2"; }
-part "$1" links; ip -d addr | sed -E 's/_timer +[0-9.]+/_timer/g; s/ tentative//'
-part "$1" routes; ip route
+part "$1" links; ip -d addr | sed -E 's/_timer +[0-9.]+/_timer/g; s/ tentative//; s/NO-CARRIER,//; s/,LOWER_UP//; s/ state (UP|DOWN|UNKNOWN)//'
+part "$1" routes; ip route | sed 's/ linkdown//'
 part "$1" neighbours; ip neigh show nud permanent | sort
 part "$1" forwarding; bridge fdb | grep -E 'static|dst' | sort
 part "$1" tables; { iptables-save; ip6tables-save; ebtables-nft-save; } | grep -v '^#' | sed -E 's/ \\[[0-9]+:[0-9]+\\]//'

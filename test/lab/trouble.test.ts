@@ -96,8 +96,7 @@ describe("a look cut off half-way deletes and adds nothing, exit 3:", () => {
 
 test("Docker down: links are mended all the same, containers left alone, exit 3", async () => {
   const before = await lab.snapshots();
-  await lab.sh("hv1", "kill $(cat /run/docker.pid)");
-  await eventually("dockerd ends", async () => (await lab.try("hv1", ["docker", "ps"])).code !== 0);
+  await lab.endDocker("hv1", "TERM");
   await lab.inTenant("hv1", "t1", "ip route del default; ip link set br-web down");
 
   const ran = await lab.once(fleet);
