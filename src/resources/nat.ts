@@ -31,8 +31,24 @@ export const nat = kind<NatState>({
   },
 
   change({ place, desired, observed, fleet }) {
-    if (!desired?.restore || sameTable(desired.table, observed?.table ?? EMPTY)) return undefined;
     const namespace = namespaceOf(fleet, place.tenant);
+    if (!desired)
+      return (
+        observed && {
+          verb: "remove",
+          reason: "the balancer is not here any more",
+          disruption: "none",
+          operations: [
+            {
+              phase: "withdraw",
+              tool: "iptables",
+              namespace,
+              lines: restoreLines({ name: "nat", ...EMPTY }),
+            },
+          ],
+        }
+      );
+    if (!desired.restore || sameTable(desired.table, observed?.table ?? EMPTY)) return undefined;
     const forget = forgottenFlows(desired.udp, observed?.udp ?? {});
     const operations: ScriptOperation[] = [
       { phase: "balance", tool: "iptables", namespace, lines: restoreLines(desired.restore) },

@@ -1,5 +1,6 @@
 import { describe, expect, test } from "@jest/globals";
 import { lookScript } from "../../src/facts/script.ts";
+import { kindOf } from "../../src/resources/index.ts";
 import { FLEET, pass, scenario } from "./scenario.ts";
 
 describe("settings", () => {
@@ -28,4 +29,20 @@ describe("settings", () => {
         );
     }
   });
+});
+
+test("a balancer that is not wanted here any more is emptied", () => {
+  const on = scenario();
+  pass(on);
+  const nat = on.observed.find(({ kind }) => kind === "nat");
+  if (!nat) throw new Error("no balancer");
+  const context = { place: nat, name: nat.name, desired: undefined, observed: nat.state, fleet: FLEET };
+  const change = kindOf("nat").change(context);
+  expect(change).toMatchObject({
+    verb: "remove",
+    operations: [{ tool: "iptables", namespace: "campus.t2" }],
+  });
+  expect(change?.operations.flatMap((one) => ("lines" in one ? one.lines : []))).toContain(
+    ":PREROUTING ACCEPT [0:0]",
+  );
 });
