@@ -18,7 +18,9 @@ export function gateway(scope: Scope, part: Part): Resource[] {
   const ipv4 = part.isPrimary ? [mangle, openFilter(scope, part)] : [CLOSED];
   return [
     { ...place, kind: "netns", state: { namespace } },
-    ...(scope.parts.length > 1 || uplink?.port ? [guard(scope, part, uplink?.port !== undefined)] : []),
+    ...(scope.parts.length > 1 || uplink?.port
+      ? [guard(scope, part, uplink?.port !== undefined && part.traits.dropsBridged)]
+      : []),
     { ...place, kind: "sysctls", state: { values: settings(part.isPrimary) } },
     { ...place, kind: "filter", state: filterState(ipv4, [CLOSED]) },
     ...(uplink ? [{ ...place, kind: "uplink", state: uplink }] : []),
@@ -26,7 +28,7 @@ export function gateway(scope: Scope, part: Part): Resource[] {
   ];
 }
 
-function guard(scope: Scope, part: Part, onBridge: boolean): Resource {
+function guard(scope: Scope, part: Part, dropped: boolean): Resource {
   const peers = scope.parts.filter(({ name }) => name !== part.name).map(({ spec }) => spec.underlay.address);
   const ids = scope.parts.length > 1 ? scope.segments.map(({ vxlanId }) => [vxlanId, peers] as const) : [];
   return {
@@ -34,7 +36,12 @@ function guard(scope: Scope, part: Part, onBridge: boolean): Resource {
     tenant: scope.name,
     kind: "guard",
     name: chainOf(scope.fleet),
-    state: guardState(scope.fleet, scope.name, new Map(ids), onBridge && part.traits.dropsBridged),
+    state: guardState(
+      scope.fleet,
+      scope.name,
+      new Map(ids),
+      dropped ? linkNames.uplinkPort(namespaceOf(scope.fleet, scope.name)) : undefined,
+    ),
   };
 }
 

@@ -68,6 +68,9 @@ h forwarding; must bridge -j fdb
 h ipv4; must iptables-save
 h sysctls; (cd /proc/sys/net && grep -sH . bridge/bridge-nf-call-iptables)
 set -- /run/netns/*; [ -e "$1" ] || set --
+# A file left by an "ip netns add" that was cut off is no namespace, and must not keep us from seeing the others.
+[ $# = 0 ] || stat -f -c '%T %n' "$@" > "$d/kinds"
+set --; [ ! -e "$d/kinds" ] || while read -r kind f; do [ "$kind" != nsfs ] || set -- "$@" "$f"; done < "$d/kinds"
 i=0
 for f; do
   n=\${f##*/}

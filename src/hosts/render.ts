@@ -76,7 +76,7 @@ FORGET='while read -r words; do conntrack -D $words >/dev/null 2>&1 || :; done'
 host_chain() { iptables -w -n -L "$1" >/dev/null 2>&1 || iptables -w -N "$1" || return 1
   iptables -w -C "$2" -j "$1" 2>/dev/null || iptables -w -I "$2" 1 -j "$1"; }
 host_chain_remove() { while read -r c; do
-  iptables -w -S "$c" 2>/dev/null | grep -q -e --u32 && continue
+  iptables -w -S "$c" 2>/dev/null | grep -q '^-A' && continue
   for hook in INPUT FORWARD; do while iptables -w -D "$hook" -j "$c" 2>/dev/null; do :; done; done
   iptables -w -F "$c" && iptables -w -X "$c" || return 1; done; }
 signal() { while read -r name id; do docker kill -s "$name" "$id" >/dev/null 2>"$e.docker" ||
@@ -147,19 +147,7 @@ const MERGES: ReadonlySet<string> = new Set<ScriptOperation["tool"]>([
 const EOF = ".EVENKEEL";
 
 function renderSection({ tool, namespace, sandbox, lines }: Section): string {
-  if (tool === "host-chain") {
-    const [chain, hook, ...rules] = lines;
-    const append =
-      rules.length === 0
-        ? ""
-        : renderSection({
-            tool: "host-iptables",
-            namespace,
-            sandbox,
-            lines: ["*filter", ...rules, "COMMIT"],
-          });
-    return `host_chain ${chain} ${hook}\n${append}`;
-  }
+  if (tool === "host-chain") return `host_chain ${lines.join(" ")}\n`;
   return `${command(tool, namespace, sandbox)} <<'${EOF}'\n${lines.join("\n")}\n${EOF}\n`;
 }
 

@@ -57,9 +57,6 @@ export const linkNames = {
   localInside: trusted<LinkName>("loc0"),
 };
 
-/** All uplink ports of any fleet, as iptables' `--physdev-in` takes them. */
-export const UPLINK_PORTS = "eku+";
-
 /** A standby's bridge has an address of its own, which nobody ever asks for. */
 export const standbyMac = (hypervisor: HypervisorName, link: LinkName): Mac =>
   trusted<Mac>(`02:03:${(hex8(`${hypervisor}/${link}`).match(/../g) ?? []).join(":")}`);

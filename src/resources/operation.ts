@@ -36,7 +36,7 @@ export type Tool =
   | "ip6tables"
   | "ebtables"
   | "host-iptables" // `iptables-restore --noflush` in the hypervisor's namespace
-  | "host-chain" // lines `CHAIN HOOK …`: the chain and its jumps, made where missing
+  | "host-chain" // words `CHAIN HOOK`: the chain and its jump from there, made where missing
   | "host-chain-remove"
   | "conntrack" // arguments of one `conntrack -D` a line
   | "sandbox" // `ip -batch` inside the sandbox of a container

@@ -1,7 +1,10 @@
 import { describe, expect, test } from "@jest/globals";
+import { parseTables } from "../../src/facts/rules.ts";
 import { lookScript } from "../../src/facts/script.ts";
+import { type GuardState, guardChain, guardState } from "../../src/resources/guard-chain.ts";
 import { kindOf } from "../../src/resources/index.ts";
-import { FLEET, pass, scenario } from "./scenario.ts";
+import { chainOf } from "../../src/resources/marks.ts";
+import { FLEET, pass, scenario, T2 } from "./scenario.ts";
 
 describe("settings", () => {
   test("let a tenant's other service addresses stay when the first of them goes", () => {
@@ -45,4 +48,38 @@ test("a balancer that is not wanted here any more is emptied", () => {
   expect(change?.operations.flatMap((one) => ("lines" in one ? one.lines : []))).toContain(
     ":PREROUTING ACCEPT [0:0]",
   );
+});
+
+describe("the guard of an uplink on a bridge", () => {
+  const peers = new Map<number, never[]>();
+  const state = guardState(FLEET, T2, peers, "eku12345678" as never);
+  const printed = Object.values(state.written ?? {}).flat();
+  const facts = (forward: boolean) => {
+    const jump = forward ? [`-A FORWARD -j ${chainOf(FLEET)}`] : [];
+    const rules = [`-A INPUT -j ${chainOf(FLEET)}`, ...jump, ...printed];
+    const saved = `*filter\n:INPUT ACCEPT [0:0]\n:${chainOf(FLEET)} - [0:0]\n${rules.join("\n")}\nCOMMIT\n`;
+    return { hypervisor: "hv1", own: { ipv4: parseTables(saved) } } as never;
+  };
+  const change = (desired: GuardState | undefined, forward: boolean) => {
+    const [observed] = [...guardChain.observe(facts(forward), FLEET)];
+    const place = { hypervisor: "hv1" as never, tenant: T2 };
+    return guardChain.change({ place, name: "", desired, observed: observed?.state, fleet: FLEET });
+  };
+
+  test("stands for a tenant that has no segment elsewhere, and is not written twice", () => {
+    expect(printed).toHaveLength(2);
+    expect(change(state, true)).toBeUndefined();
+  });
+
+  test("gets its jump back", () => {
+    expect(change(state, false)?.operations).toEqual([
+      expect.objectContaining({ tool: "host-chain" }),
+      expect.objectContaining({ tool: "host-chain", lines: [chainOf(FLEET), "FORWARD"] }),
+    ]);
+  });
+
+  test("goes with its tenant, rule by rule", () => {
+    const lines = change(undefined, true)?.operations.flatMap((one) => ("lines" in one ? one.lines : []));
+    expect(lines?.filter((line) => line.startsWith("-D"))).toHaveLength(2);
+  });
 });
