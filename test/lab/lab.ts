@@ -19,7 +19,7 @@ export const HYPERVISORS: readonly Hv[] = ["hv1", "hv2"];
 export type Host = Hv | "ctl" | "client" | "neighbour" | "router" | "switch";
 
 /** The fleet of the example manifests; its tenants' namespaces are `campus.t1`, `campus.t2`. */
-export const FLEET = "campus";
+const FLEET = "campus";
 export const namespace = (tenant: string): string => `${FLEET}.${tenant}`;
 
 /** Polls until `look` answers something; conditions instead of sleeps. */
@@ -37,7 +37,7 @@ export async function eventually<T>(
   }
 }
 
-export function run(
+function run(
   command: string,
   args: readonly string[],
   options: { input?: string; env?: NodeJS.ProcessEnv } = {},
