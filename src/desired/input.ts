@@ -40,6 +40,8 @@ export interface Scope extends CompileInput {
   readonly name: TenantName;
   readonly parts: readonly Part[];
   readonly segments: readonly Segment[];
+  /** All of them, in an order of their own. */
+  readonly replicas: readonly ReplicaMemory[];
   /** Replicas whose links stand: all but those that are being removed. */
   readonly standing: readonly ReplicaMemory[];
   /** The MTU inside: what VXLAN leaves of the smallest underlay. */
@@ -59,15 +61,14 @@ export function scope(input: CompileInput): Scope {
   // Where the gateway stands, which is not where it is wanted as long as it must not move.
   const primary = memory.primary ?? tenant.spec.primary;
   // In an order of their own, so that a ledger rebuilt from marks gives the same rules as the one that was lost.
-  const standing = memory.replicas
-    .filter(({ phase }) => phase !== "leaving")
-    .toSorted((a, b) =>
-      a.subnet < b.subnet
-        ? -1
-        : a.subnet > b.subnet
-          ? 1
-          : a.ordinal - b.ordinal || (a.incarnation < b.incarnation ? -1 : 1),
-    );
+  const replicas = memory.replicas.toSorted((a, b) =>
+    a.subnet < b.subnet
+      ? -1
+      : a.subnet > b.subnet
+        ? 1
+        : a.ordinal - b.ordinal || (a.incarnation < b.incarnation ? -1 : 1),
+  );
+  const standing = replicas.filter(({ phase }) => phase !== "leaving");
   const names = new Set([
     primary,
     tenant.spec.primary,
@@ -83,6 +84,7 @@ export function scope(input: CompileInput): Scope {
     subnets,
     name: tenant.metadata.name,
     parts,
+    replicas,
     standing,
     segments: segmentsOf(memory, subnets),
     mtu: Math.min(...parts.map(({ spec }) => spec.underlay.mtu)) - VXLAN_OVERHEAD,

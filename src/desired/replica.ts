@@ -108,7 +108,7 @@ export function portRules(scope: Scope, part: Part): Resource {
   const own: string[] = [];
   const jumps: string[] = [];
   for (const segment of scope.segments)
-    for (const of of scope.memory.replicas) {
+    for (const of of scope.replicas) {
       // One that is leaving too: what its end has to say to its clients still passes.
       const isOn = segment.subnet === undefined || segment.subnet === of.subnet;
       if (of.hypervisor !== part.name || !isOn) continue;
