@@ -162,8 +162,16 @@ while read -r word; do echo "$word" >&3; timeout 2 head -n 1 <&3 || echo none; d
 test("a subnet that goes takes its bridge, VXLAN, rules and replicas along, nothing else", async () => {
   fleet.edit("tenants/t2/batch.yaml", "min: 0", "min: 1");
   await lab.converge(fleet);
-  expect(await lab.containers("t2", "batch")).toHaveLength(1);
   const others = await lab.containers("t2", "web");
+  // While both stand, the gateway routes between them, in both directions.
+  const [batch, ...more] = await lab.containers("t2", "batch");
+  const [web] = others;
+  if (!batch || !web) throw new Error("both subnets were expected to have a replica");
+  expect(more).toEqual([]);
+  for (const [from, to] of [[web, batch] as const, [batch, web] as const]) {
+    const answer = await lab.inside(from, `curl -s -m 3 http://${to.address}:8080/`);
+    expect(JSON.parse(answer)).toMatchObject({ hostname: to.replica, client: from.address });
+  }
   const first = partOf(await lab.snapshots(), "t1");
 
   fleet.remove("tenants/t2/batch.yaml");

@@ -64,8 +64,15 @@ describe("what a replica reaches:", () => {
     ["t1", "t2"],
     ["t2", "t1"],
   ])("%s's: nothing outside, neither %s nor hypervisors, controller, router", async (tenant, other) => {
+    // Not even a packet of theirs is seen on the edge, which nobody could answer.
+    const watch = ["tcpdump", "-l", "-n", "-i", "edge", `net 10.13.13.0/24 or host ${lab.hosts.neighbour}`];
+    const edge = lab.begin("router", watch);
+    await edge.says(/listening on/);
     const probes = outside(other).map(([probe]) => probe);
     for (const of of await first(tenant)) expect(reached(await lab.inside(of, tryAll(probes)))).toEqual([]);
+    await lab.sh("neighbour", ping(lab.hosts.router));
+    await edge.says(new RegExp(`${lab.hosts.neighbour} >`));
+    expect((await edge.stop()).stdout).not.toMatch(/10\.13\.13\./);
   });
 
   test("of the gateway: an echo, and no port", async () => {
@@ -115,7 +122,8 @@ describe("what an edge neighbour reaches:", () => {
 
   test("ARP is answered for services, not for the gateway's addresses inside", async () => {
     const answered = async (address: string): Promise<boolean> => {
-      const ask = `ip neigh flush to ${address}; ping -c 1 -W 1 -I edge ${address} >/dev/null || :; ip neigh show ${address}`;
+      const ask = `ip route replace ${address}/32 dev edge; ip neigh flush to ${address}
+ping -c 1 -W 1 ${address} >/dev/null || :; ip neigh show ${address}; ip route del ${address}/32 dev edge`;
       return (await lab.sh("neighbour", ask)).includes("lladdr");
     };
     expect(await answered(fleet.service("t1"))).toBe(true);
@@ -270,20 +278,24 @@ describe.each(NETWORKS)(
         [near, far].map((to) => frame(own(from), mac, own(to), `spoof-${name.replaceAll(" ", "-")}.`)),
       );
       await send(from, device, frames);
-      // What may be sent goes last, and arrives: then all that was sent before it would have arrived too.
-      const fair = (to: string): string =>
-        ethernet(macOf(to), mac, "0800", udp(own(from), to, [9, 9], "spoof-fair-play."));
-      const peers = device === "eth0" ? [own(near), own(far), gateway] : [gateway];
-      await send(from, device, peers.map(fair));
+      // What may be sent goes last. To the gateway it arrives; to a replica, on the subnet alone.
+      const fair = (to: string, text: string): string =>
+        ethernet(macOf(to), mac, "0800", udp(own(from), to, [9, 9], text));
+      await send(from, device, [
+        ...[near, far].map((to) => fair(own(to), "spoof-peer.")),
+        fair(gateway, "spoof-gateway."),
+      ]);
+      // What the gateway sends is seen after all that could have been seen before it.
+      await lab.inTenant("hv1", "t1", [near, far].map((to) => ping(own(to))).join("; "));
       const [atNear, atFar, atHome] = everywhere;
-      for (const capture of device === "eth0" ? [atNear, atFar, atHome] : [atHome])
-        await capture?.says(/spoof-fair-play/);
+      for (const capture of [atNear, atFar]) await capture?.says(/ICMP echo request/);
+      await atHome?.says(/spoof-gateway/);
 
-      for (const capture of everywhere) {
+      const peers = device === "eth0" ? ["spoof-peer"] : [];
+      const expected = [peers, peers, ["spoof-gateway"], [], []];
+      for (const [index, capture] of everywhere.entries()) {
         const { stdout } = await capture.stop();
-        expect(new Set(stdout.match(/spoof-[\w-]+/g) ?? [])).toEqual(
-          new Set(stdout.includes("fair-play") ? ["spoof-fair-play"] : []),
-        );
+        expect(new Set(stdout.match(/spoof-[\w-]+/g))).toEqual(new Set(expected[index]));
       }
       expect((await dropped(from.hv, port + from.incarnation)) - before).toBe(frames.length);
     });
@@ -293,6 +305,7 @@ describe.each(NETWORKS)(
         "nsenter",
         ...where,
         "tcpdump",
+        "-p", // a bridge that listens to everything is shown everything
         "-l",
         "-n",
         "-A",
