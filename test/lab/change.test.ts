@@ -11,7 +11,7 @@ let example: Record<string, string>;
 beforeAll(async () => {
   lab = await Lab.up("change");
   fleet = lab.fleet();
-  // A drain ends as soon as nothing is left; these bounds are for what never ends.
+  // A drain ends as soon as nothing is left. One that ended too early would have a second to finish: too little.
   for (const tenant of ["t1", "t2"])
     fleet.write(`tenants/${tenant}/web.yaml`, withDrain(fleet.read(`tenants/${tenant}/web.yaml`)));
   // Room at home for what a roll makes first.
@@ -26,7 +26,7 @@ afterEach(async () => {
 afterAll(() => lab.down());
 
 const withDrain = (text: string): string =>
-  `${text.replace(/\n {2}drain:.*\n/, "\n")}  drain: {gracePeriodSeconds: 20, signal: SIGTERM, stopSeconds: 5}\n`;
+  `${text.replace(/\n {2}drain:.*\n/, "\n")}  drain: {gracePeriodSeconds: 20, signal: SIGTERM, stopSeconds: 1}\n`;
 const url = (tenant: string, path = "/"): string => `http://${fleet.service(tenant)}${path}`;
 const said = ({ stdout, stderr }: Ran): string => stdout + stderr;
 
