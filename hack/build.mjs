@@ -1,4 +1,5 @@
-// Bundles src/main.ts into dist/reconcile.js, or into the directory named as argument. Split chunks keep `reconcile --help` fast: a command loads only what it uses.
+// Bundles src/main.ts into dist/reconcile.js, or into the directory named as argument. Split chunks keep
+// `reconcile --help` fast: a command loads only what it uses.
 import { chmod, readFile, rm } from "node:fs/promises";
 import { build } from "esbuild";
 

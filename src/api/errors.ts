@@ -15,7 +15,6 @@ const ERROR_CODES = {
   "EK-OVERLAP": "two networks that must be apart share an address",
   "EK-ADDRESS": "an address lies outside the range that it must be in",
   "EK-QUOTA": "more than the tenant's quota allows",
-  "EK-IMMUTABLE": "a field that may not change while replicas exist",
   "EK-SECRET": "a private key lies in the manifest tree, or a key file can be read by others",
   "EK-STATE-HELD": "another process holds the state directory",
   "EK-STATE-TORN": "a file of the state directory cannot be read as what it should be",
@@ -26,10 +25,8 @@ const ERROR_CODES = {
   "EK-DOCKER": "a hypervisor's Docker Engine does not answer, or refuses a question",
   "EK-LOOK-INCOMPLETE": "a look at a hypervisor was cut off or failed in part",
   "EK-CHANGE-FAILED": "a hypervisor refused a change",
-  "EK-NOT-CONVERGED": "after the changes the hypervisors do not show what was asked for",
   "EK-NOT-FOUND": "no object of that name is known",
   "EK-PLAN-UNKNOWN": "no pending plan has this id",
-  "EK-TIMEOUT": "not done within the time allowed",
 } as const;
 
 export type ErrorCode = keyof typeof ERROR_CODES;
