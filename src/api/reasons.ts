@@ -13,6 +13,8 @@ export const REASONS = {
   AddressesExhausted: "a network has no free address left",
   ReplicaFailing: "a replica keeps ending by itself",
   ReplicaNotReady: "a replica does not answer",
+  ImagePulling: "a hypervisor fetches the image that a replica is made of",
+  ImageMissing: "the image that a replica is made of is not to be had on a hypervisor",
   ChangeFailed: "a hypervisor refused a change",
   NameTaken: "a name or VXLAN id is taken by something that is not ours",
   NeedsApproval: "the change waits for an operator to let it through",

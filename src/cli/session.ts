@@ -1,9 +1,12 @@
 import { hostname } from "node:os";
 import { join } from "node:path";
 import { type FleetName, type HypervisorName, trusted } from "../api/names.ts";
+import { systemClock } from "../clock/clock.ts";
 import type { World } from "../controllers/controller.ts";
 import { connect } from "../hosts/connect.ts";
 import type { Host } from "../hosts/host.ts";
+import { Images } from "../hosts/images.ts";
+import { Reachability } from "../hosts/reachability.ts";
 import { FileLedger, readMemory } from "../ledger/file.ts";
 import { MemoryLedger } from "../ledger/ledger.ts";
 import { load } from "../manifests/load.ts";
@@ -27,6 +30,9 @@ export interface Session {
   readonly stateDirectory: string;
   close(): Promise<void>;
 }
+
+/** A hypervisor that does not answer is left alone for this long: about as long as it took to find out. */
+const REST_MILLISECONDS = 10_000;
 
 const isRoot = (): boolean => process.getuid?.() === 0;
 const home = (variable: string, fallback: string): string =>
@@ -70,6 +76,7 @@ export async function openSession(
         keysDirectory: keysDirectoryOf(options.keysDir),
       }),
     );
+  const images = new Images(systemClock.now);
   return {
     revision,
     stateDirectory,
@@ -79,10 +86,13 @@ export async function openSession(
       hosts,
       claim: { epoch: 0, ledger: "", holder, manifests: revision.directory },
       takeOver: options.takeOver ?? false,
+      images,
+      reach: new Reachability(systemClock.now, REST_MILLISECONDS),
       count: new Map(),
       log: await openLog(options.logLevel ?? "silent"),
     },
     async close() {
+      await images.close();
       await Promise.all([...hosts.values()].map((host) => host.close()));
       await ledger.close();
     },

@@ -4,6 +4,8 @@ import type { Observation } from "../facts/facts.ts";
 import type { FenceClaim } from "../hosts/render.ts";
 import type { Failure } from "../hosts/execute.ts";
 import type { Host } from "../hosts/host.ts";
+import type { Images } from "../hosts/images.ts";
+import type { Reachability } from "../hosts/reachability.ts";
 import type { RoundTrips, TripCounts } from "../hosts/round-trips.ts";
 import type { Ledger } from "../ledger/ledger.ts";
 import type { Revision } from "../manifests/revision.ts";
@@ -28,6 +30,8 @@ export interface World {
   /** Who this controller is on the hypervisors' fences; set when it takes hold of them. */
   claim: FenceClaim;
   readonly takeOver: boolean;
+  readonly images: Images;
+  readonly reach: Reachability;
   readonly count: TripCounts;
   readonly log: Log;
 }

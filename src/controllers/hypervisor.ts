@@ -46,7 +46,7 @@ export async function lookAtAll(
 
 /** Checks a hypervisor before it is used for the first time; what it lacks is said once, with what to do about it. */
 async function meet(
-  { ledger, hosts }: World,
+  { ledger, hosts, reach }: World,
   revision: Revision,
   names: readonly HypervisorName[],
   signal: AbortSignal,
@@ -54,7 +54,7 @@ async function meet(
   const unfit = new Map<HypervisorName, Error>();
   await Promise.all(
     names
-      .filter((name) => !ledger.state.seen.includes(name))
+      .filter((name) => !ledger.state.seen.includes(name) && !reach.silence(name))
       .map(async (name) => {
         const host = hosts.get(name);
         const spec = revision.hypervisors.get(name)?.spec;
@@ -68,6 +68,7 @@ async function meet(
           unfit.set(name, new EvenkeelError("EK-HOST-UNFIT", `${name} lacks ${message}`, { fix }));
         } catch (error) {
           if (!(error instanceof EvenkeelError)) throw error;
+          reach.failed(name, error);
           unfit.set(name, error);
         }
       }),

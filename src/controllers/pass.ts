@@ -45,6 +45,7 @@ export async function passOver(world: World, options: PassOptions): Promise<Pass
     new RoundTrips({
       fleet: world.fleet,
       hosts: world.hosts,
+      reach: world.reach,
       members,
       claim: () => world.claim,
       freeFence: () => !dryRun && isAtRest(world.ledger.state),

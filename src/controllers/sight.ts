@@ -12,7 +12,7 @@ import { isContainer } from "../resources/container.ts";
 import { observeByTenant } from "../resources/index.ts";
 import { namespaceOf, subnetOfLabels, tenantOf } from "../resources/marks.ts";
 import type { Resource } from "../resources/resource.ts";
-import type { PullPolicy } from "../hosts/execute.ts";
+import type { PullPolicy } from "../hosts/images.ts";
 import type { ContainerRequest } from "../resources/operation.ts";
 import type { FleetMemory, TenantMemory } from "../replicas/memory.ts";
 import type { Pass, World } from "./controller.ts";

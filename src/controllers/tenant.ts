@@ -55,9 +55,12 @@ export const tenantController = (world: World): Controller<TenantName, TenantRes
         trips,
         signal,
         observed: sight.observed,
+        images: world.images,
         pullPolicy: pullPolicies(sight),
       };
-      const outcome = pass.dryRun ? { done: plan.entries, failures: [] } : await execute(plan.entries, means);
+      const outcome = pass.dryRun
+        ? { done: plan.entries, failures: [], waiting: [] }
+        : await execute(plan.entries, means);
       report.did(outcome, plan.entries);
       const told = outcome.done.filter(isTellingToEnd).map(({ name }) => name);
       if (told.length > 0) await ledger.update((state) => withTold(state, tenant, told, pass.now()));

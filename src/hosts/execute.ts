@@ -2,16 +2,15 @@ import { EvenkeelError } from "../api/errors.ts";
 import type { HypervisorName, TenantName } from "../api/names.ts";
 import { isBeforeStart, operationsOf } from "../plan/order.ts";
 import type { PlanEntry } from "../plan/plan.ts";
+import type { Reason } from "../api/reasons.ts";
 import { isContainer } from "../resources/container.ts";
 import type { EngineOperation, Operation, ScriptOperation } from "../resources/operation.ts";
 import type { Resource } from "../resources/resource.ts";
 import type { ContainerRequest } from "../resources/operation.ts";
-import type { ContainerEngine, Host } from "./host.ts";
+import type { Host } from "./host.ts";
+import type { Images, PullPolicy } from "./images.ts";
 import type { Block } from "./render.ts";
 import type { RoundTrips } from "./round-trips.ts";
-
-/** How an image may be fetched, as a workload says it. */
-export type PullPolicy = "Always" | "IfNotPresent" | "Never";
 
 /** Something that did not go as planned. */
 export interface Failure {
@@ -19,12 +18,15 @@ export interface Failure {
   /** The entry's name where one alone failed; undefined when a whole batch did. */
   readonly name: string | undefined;
   readonly message: string;
+  readonly reason: Extract<Reason, "ChangeFailed" | "ImageMissing">;
 }
 
 /** What came of a plan: which entries took effect as far as is known, and what failed. */
 export interface Outcome {
   readonly done: readonly PlanEntry[];
   readonly failures: readonly Failure[];
+  /** Entries that were left for later, because the image they need is still on its way. */
+  readonly waiting: readonly PlanEntry[];
 }
 
 export interface ExecuteOptions {
@@ -33,6 +35,7 @@ export interface ExecuteOptions {
   readonly trips: RoundTrips;
   /** The tenant's resources, to find the containers that ports are put into. */
   readonly observed: readonly Resource[];
+  readonly images: Images;
   readonly pullPolicy: (request: ContainerRequest) => PullPolicy;
   readonly signal: AbortSignal;
 }
@@ -51,7 +54,15 @@ export async function execute(entries: readonly PlanEntry[], options: ExecuteOpt
   const early = blocks(byHost, options.tenant, running, failures, (hypervisor, operation) =>
     starting.has(hypervisor) ? isBeforeStart(operation) : true,
   );
-  await runBlocks(early, options, failures);
+  const [imageless] = await Promise.all([
+    withoutImage(entries, options, failures),
+    runBlocks(early, options, failures),
+  ]);
+  const isLate = (entry: PlanEntry): boolean => {
+    const container = startsContainer(entry) ? entry.name : sandboxNeeded(entry);
+    return container !== undefined && imageless.has(container);
+  };
+  const ready = (name: HypervisorName) => (byHost.get(name) ?? []).filter((entry) => !isLate(entry));
   // A hypervisor that refused its batch, because another controller has taken it over or for any other reason, starts nothing.
   const refused = new Set(
     failures.flatMap(({ hypervisor, name }) => (name === undefined ? [hypervisor] : [])),
@@ -59,11 +70,11 @@ export async function execute(entries: readonly PlanEntry[], options: ExecuteOpt
   const started = await Promise.all(
     [...starting]
       .filter((name) => !refused.has(name))
-      .map((name) => startContainers(name, byHost.get(name) ?? [], options, failures)),
+      .map((name) => startContainers(name, ready(name), options, failures)),
   );
   const sandboxes = new Map([...running, ...started.flatMap((map) => [...map])]);
   const late = blocks(
-    byHost,
+    new Map([...byHost.keys()].map((name) => [name, ready(name)])),
     options.tenant,
     sandboxes,
     failures,
@@ -73,7 +84,12 @@ export async function execute(entries: readonly PlanEntry[], options: ExecuteOpt
 
   const failed = ({ hypervisor, name }: PlanEntry): boolean =>
     failures.some((one) => one.hypervisor === hypervisor && (one.name ?? name) === name);
-  return { done: entries.filter((entry) => !failed(entry)), failures };
+  const undone = (entry: PlanEntry): boolean => failed(entry) || isLate(entry);
+  return {
+    done: entries.filter((entry) => !undone(entry)),
+    failures,
+    waiting: entries.filter((entry) => isLate(entry) && !failed(entry)),
+  };
 }
 
 const isEngine = (operation: Operation): operation is EngineOperation => operation.tool === "engine";
@@ -114,7 +130,7 @@ const OWN_PORT = /:\d+->/g;
 
 function failure(hypervisor: HypervisorName, name: string, error: unknown): Failure {
   if (!(error instanceof EvenkeelError)) throw error;
-  return { hypervisor, name, message: error.message.replace(OWN_PORT, "->") };
+  return { hypervisor, name, reason: "ChangeFailed", message: error.message.replace(OWN_PORT, "->") };
 }
 
 /** The blocks of one round; an entry whose sandbox is not known is left out and counted as failed. */
@@ -133,7 +149,8 @@ function blocks(
         .filter(isScript)
         .some((one) => one.sandboxOf !== undefined && choose(hypervisor, one));
       if (!now || container === undefined || sandboxes.has(container)) return true;
-      failures.push({ hypervisor, name: entry.name, message: `container ${container} does not run` });
+      const message = `container ${container} does not run`;
+      failures.push({ hypervisor, name: entry.name, reason: "ChangeFailed", message });
       return false;
     });
     const operations = operationsOf(possible)
@@ -151,44 +168,58 @@ async function runBlocks(
 ): Promise<void> {
   if (all.size === 0) return;
   for (const [hypervisor, { ok, message }] of await trips.change(all))
-    if (!ok) failures.push({ hypervisor, name: undefined, message });
+    if (!ok) failures.push({ hypervisor, name: undefined, reason: "ChangeFailed", message });
+}
+
+/** Names of the containers whose image is not there: still on its way, or, which is a failure, not to be had. */
+async function withoutImage(
+  entries: readonly PlanEntry[],
+  { hosts, images, pullPolicy, signal }: ExecuteOptions,
+  failures: Failure[],
+): Promise<ReadonlySet<string>> {
+  const names = new Set<string>();
+  await Promise.all(
+    entries.flatMap(({ hypervisor, name, operations }) =>
+      operations.filter(isEngine).map(async ({ request }) => {
+        const engine = hosts.get(hypervisor)?.containers;
+        if (!engine) return;
+        const { image } = request;
+        const wanted = { hypervisor, engine, image, policy: pullPolicy(request), container: name };
+        try {
+          const standing = await images.standing(wanted, signal);
+          if (standing.state === "ready") return;
+          names.add(name);
+          if (standing.state === "missing")
+            failures.push({ hypervisor, name, reason: "ImageMissing", message: standing.message });
+        } catch (error) {
+          names.add(name);
+          failures.push(failure(hypervisor, name, error));
+        }
+      }),
+    ),
+  );
+  return names;
 }
 
 async function startContainers(
   hypervisor: HypervisorName,
   entries: readonly PlanEntry[],
-  { hosts, pullPolicy, signal }: ExecuteOptions,
+  { hosts, signal }: ExecuteOptions,
   failures: Failure[],
 ): Promise<Map<string, string>> {
   const started = new Map<string, string>();
   const engine = hosts.get(hypervisor)?.containers;
-  const requests = entries.flatMap(({ operations }) =>
-    operations.filter(isEngine).map(({ request }) => request),
-  );
   if (!engine) return started;
-  const images = new Map<string, Promise<void>>();
   await Promise.all(
-    requests.map(async (request) => {
-      const image =
-        images.get(request.image) ?? fetchImage(engine, request.image, pullPolicy(request), signal);
-      images.set(request.image, image);
-      try {
-        await image;
-        started.set(request.name, (await engine.start(request, signal)).sandbox);
-      } catch (error) {
-        failures.push(failure(hypervisor, request.name, error));
-      }
-    }),
+    entries
+      .flatMap(({ operations }) => operations.filter(isEngine))
+      .map(async ({ request }) => {
+        try {
+          started.set(request.name, (await engine.start(request, signal)).sandbox);
+        } catch (error) {
+          failures.push(failure(hypervisor, request.name, error));
+        }
+      }),
   );
   return started;
-}
-
-async function fetchImage(
-  engine: ContainerEngine,
-  image: string,
-  policy: PullPolicy,
-  signal: AbortSignal,
-): Promise<void> {
-  const present = policy !== "Always" && (await engine.imageId(image, signal)) !== undefined;
-  if (!present && policy !== "Never") await engine.pull(image, signal);
 }

@@ -5,6 +5,7 @@ import { Convoy } from "./convoy.ts";
 import { probe, type ProbeTarget } from "./probe.ts";
 import { type Block, changeScript, type FenceClaim, FENCED } from "./render.ts";
 import type { Host } from "./host.ts";
+import type { Reachability } from "./reachability.ts";
 import { look } from "./look.ts";
 import type { Log } from "../telemetry/log.ts";
 
@@ -45,6 +46,7 @@ export type TripCounts = Map<HypervisorName, TripCount>;
 export interface RoundTripOptions {
   readonly fleet: FleetName;
   readonly hosts: ReadonlyMap<HypervisorName, Host>;
+  readonly reach: Reachability;
   /** How many tenants travel together. */
   readonly members: number;
   readonly claim: () => FenceClaim;
@@ -121,8 +123,14 @@ export class RoundTrips {
     const unseen = new Map<HypervisorName, Unseen>();
     await Promise.all(
       names.map(async (hypervisor) => {
-        const host = this.#options.hosts.get(hypervisor);
+        const { reach, hosts } = this.#options;
+        const host = hosts.get(hypervisor);
         if (!host) return;
+        const silence = reach.silence(hypervisor);
+        if (silence) {
+          unseen.set(hypervisor, { hypervisor, error: silence });
+          return;
+        }
         const options = {
           ...this.#options,
           draining,
@@ -131,8 +139,11 @@ export class RoundTrips {
         };
         try {
           seen.set(hypervisor, await this.#counted(hypervisor, "looks", () => look(host, options)));
-        } catch (error) {
-          unseen.set(hypervisor, { hypervisor, error: asError(error) });
+          reach.answered(hypervisor);
+        } catch (thrown) {
+          const error = asError(thrown);
+          if (!options.signal.aborted) reach.failed(hypervisor, error);
+          unseen.set(hypervisor, { hypervisor, error });
         }
       }),
     );

@@ -1,5 +1,6 @@
 import { mkdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
+import { isDeepStrictEqual } from "node:util";
 import writeFileAtomic from "write-file-atomic";
 import { asError, EvenkeelError } from "../api/errors.ts";
 import type { FleetName } from "../api/names.ts";
@@ -79,9 +80,10 @@ export class FileLedger implements Ledger {
   }
 
   update(recipe: (state: FleetMemory) => FleetMemory): Promise<void> {
-    const before = this.state;
-    this.state = recipe(before);
-    if (this.state === before) return this.#next ?? this.#writing ?? Promise.resolve();
+    const next = recipe(this.state);
+    // A pass with nothing to do must not cost a write, let alone one that waits for the disk.
+    if (isDeepStrictEqual(next, this.state)) return this.#next ?? this.#writing ?? Promise.resolve();
+    this.state = next;
     this.#next ??= this.#writeNext();
     return this.#next;
   }

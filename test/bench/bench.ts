@@ -6,6 +6,8 @@ import { passOver } from "../../src/controllers/pass.ts";
 import { lookScript } from "../../src/facts/script.ts";
 import { connect } from "../../src/hosts/connect.ts";
 import type { Host } from "../../src/hosts/host.ts";
+import { Images } from "../../src/hosts/images.ts";
+import { Reachability } from "../../src/hosts/reachability.ts";
 import { PROGRAMS, renderSections } from "../../src/hosts/render.ts";
 import { MemoryLedger } from "../../src/ledger/ledger.ts";
 import { load } from "../../src/manifests/load.ts";
@@ -42,6 +44,8 @@ const newWorld = (): World => ({
   ledger: new MemoryLedger({ ...emptyMemory(fleet), seen: [...hosts.keys()] }),
   claim: { epoch: 0, ledger: "", holder: "bench:1", manifests: tree },
   takeOver: true,
+  images: new Images(Date.now),
+  reach: new Reachability(Date.now, 0),
   count: new Map(),
   log: SILENT,
 });

@@ -119,6 +119,28 @@ test("a missing image is named, exit 3; what stood goes on, and the other tenant
   expect(Object.keys(tally(await lab.requests("client", url("t2"), 8)))).toHaveLength(4);
 });
 
+test("a pull that does not come to an end holds up nobody else", async () => {
+  // A registry that takes the call and never says a word.
+  const silent = `require("net").createServer(() => console.log("called")).listen(5000, "198.18.0.1", () => console.log("listening"))`;
+  const registry = lab.begin("ctl", ["node", "-e", silent]);
+  await registry.says(/listening/);
+  fleet.edit("tenants/t1/web.yaml", "image: evenkeel/web:1", "image: 198.18.0.1:5000/slow:1");
+  fleet.edit("tenants/t2/web.yaml", "min: 3", "min: 4");
+  const run = lab.begin("ctl", lab.command(fleet, "--once"));
+  await registry.says(/called/);
+  await run.says(/being pulled/);
+  await eventually("the other tenant is served", async () => {
+    const answers = await lab.requests("client", url("t2"), 8);
+    return Object.keys(tally(answers)).length === 4;
+  });
+  expect(tally(await lab.requests("client", url("t1"), 12))).toEqual(SPREAD);
+  expect(run.stdout).toBe("");
+
+  await registry.stop("SIGKILL");
+  expect(await run.ended).toBe(3);
+  expect(run.stdout).toMatch(/198.18.0.1:5000\/slow:1/);
+});
+
 test("two fleets on the same hypervisors: neither touches the other", async () => {
   const before = await lab.snapshots();
   const metro = lab.fleet("metro");

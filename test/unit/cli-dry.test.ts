@@ -10,6 +10,8 @@ import type { World } from "../../src/controllers/controller.ts";
 import { lookScript } from "../../src/facts/script.ts";
 import type { ContainerSummary } from "../../src/facts/facts.ts";
 import type { Host } from "../../src/hosts/host.ts";
+import { Images } from "../../src/hosts/images.ts";
+import { Reachability } from "../../src/hosts/reachability.ts";
 import { MemoryLedger } from "../../src/ledger/ledger.ts";
 import { load } from "../../src/manifests/load.ts";
 import { emptyMemory } from "../../src/replicas/memory.ts";
@@ -59,6 +61,8 @@ describe("dry commands", () => {
       hosts: new Map([...revision.hypervisors.keys()].map((name) => [name, untouchable(name, asked)])),
       claim: { epoch: 0, ledger: "", holder: "here:1", manifests: revision.directory },
       takeOver: false,
+      images: new Images(Date.now),
+      reach: new Reachability(Date.now, 0),
       count: new Map(),
       log: SILENT,
     };

@@ -1,10 +1,12 @@
 import { execFileSync, spawn } from "node:child_process";
 import { once } from "node:events";
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as pause } from "node:timers/promises";
 import { afterAll, describe, expect, test } from "@jest/globals";
+import { trusted } from "../../src/api/names.ts";
+import { FileLedger } from "../../src/ledger/file.ts";
 import { holdDirectory } from "../../src/ledger/hold.ts";
 
 describe("a state directory held by a process", () => {
@@ -49,4 +51,20 @@ console.log("held");`,
       }
     }
   });
+});
+
+test("a ledger writes its file only when something has changed", async () => {
+  const directory = mkdtempSync(join(tmpdir(), "evenkeel-ledger-"));
+  const ledger = await FileLedger.open(directory, trusted("f1"), "me");
+  try {
+    await ledger.update((state) => ({ ...state, epoch: 1 }));
+    rmSync(join(directory, "ledger.json"));
+    await ledger.update((state) => ({ ...state, approvals: [...state.approvals] }));
+    expect(existsSync(join(directory, "ledger.json"))).toBe(false);
+    await ledger.update((state) => ({ ...state, epoch: 2 }));
+    expect(existsSync(join(directory, "ledger.json"))).toBe(true);
+  } finally {
+    await ledger.close();
+    rmSync(directory, { recursive: true });
+  }
 });

@@ -1,0 +1,90 @@
+import { EvenkeelError } from "../api/errors.ts";
+import { replicaName, type TenantName } from "../api/names.ts";
+import type { Note } from "../api/reasons.ts";
+import type { PlanEntry } from "../plan/plan.ts";
+import type { TenantMemory } from "../replicas/memory.ts";
+import type { Sight } from "./sight.ts";
+
+/** What a change did not do although nothing said that it failed. */
+export const leftNotes = (tenant: TenantName, left: readonly PlanEntry[]): Note[] =>
+  left.map(({ kind, name, hypervisor, reason }) => ({
+    reason: "ChangeFailed",
+    object: `tenant/${tenant}`,
+    message: `${kind} ${name}@${hypervisor} is still not as it should be: ${reason}`,
+    severity: "waiting",
+  }));
+
+/** Containers whose image is on its way. */
+export const comingNotes = ({ hypervisor, tenant, operations }: PlanEntry): Note[] =>
+  operations.flatMap((operation): Note[] => {
+    if (operation.tool !== "engine") return [];
+    const { hostname, image } = operation.request;
+    const message = `on ${hypervisor} waits for image ${image}, which is being pulled`;
+    return [
+      { reason: "ImagePulling", object: `replica/${tenant}/${hostname}`, message, severity: "waiting" },
+    ];
+  });
+
+/** What an operator took down, so that nobody wonders why it does not stand. */
+export function heldNotes(tenant: TenantName, memory: TenantMemory | undefined): Note[] {
+  const held = [
+    ...(memory?.down ? [{ object: `tenant/${tenant}`, up: `tenant/${tenant}` }] : []),
+    ...(memory?.downSubnets ?? []).map((name) => ({
+      object: `subnet/${tenant}/${name}`,
+      up: `subnet/${name} -n ${tenant}`,
+    })),
+  ];
+  return held.map(({ object, up }) => ({
+    reason: "HeldDown",
+    object,
+    message: `held down until its files are gone, or: reconcile up ${up}`,
+    severity: "info",
+  }));
+}
+
+/** Hypervisors of the tenant of which nothing, or not all, is known. */
+export function unseenNotes({ facts, unseen, wanted }: Sight, memory: TenantMemory | undefined): Note[] {
+  const spec = wanted?.tenant?.spec;
+  const concerned = new Set([
+    ...(memory?.hypervisors ?? []),
+    ...(spec ? [spec.primary, ...spec.standby.map(({ name }) => name)] : []),
+  ]);
+  return [...concerned].flatMap((name): Note[] => {
+    const object = `hypervisor/${name}`;
+    const error = unseen.get(name)?.error;
+    if (error) return [{ reason: reasonOf(error), object, message: error.message, severity: "stuck" }];
+    const silent = facts.get(name) && !facts.get(name)?.containers;
+    const message = "Docker does not answer there; its containers and their ports are left alone";
+    return silent ? [{ reason: "DockerUnreachable", object, message, severity: "stuck" }] : [];
+  });
+}
+
+function reasonOf(error: Error): Note["reason"] {
+  if (!(error instanceof EvenkeelError)) return "HypervisorUnreachable";
+  if (error.code === "EK-LOOK-INCOMPLETE") return "LookIncomplete";
+  return error.code === "EK-HOST-UNFIT" ? "HypervisorUnfit" : "HypervisorUnreachable";
+}
+
+const WAITING = {
+  starting: ["ReplicaNotReady", "does not answer yet"],
+  serving: undefined,
+  draining: ["Draining", "waits for its last connections"],
+  stopping: ["Draining", "was told to end"],
+  leaving: ["Progressing", "is being removed"],
+} as const;
+
+/** Replicas that are on their way. */
+export const waitingNotes = (memory: TenantMemory | undefined): Note[] =>
+  (memory?.replicas ?? []).flatMap(({ tenant, subnet, ordinal, phase, hypervisor, because }): Note[] => {
+    const [reason, message] = WAITING[phase] ?? [];
+    if (!reason) return [];
+    const object = `replica/${tenant}/${replicaName(subnet, ordinal)}`;
+    return [
+      {
+        reason,
+        object,
+        message: `on ${hypervisor} ${message}${because ? ` (${because})` : ""}`,
+        severity: "waiting",
+      },
+    ];
+  });
