@@ -5,8 +5,9 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as pause } from "node:timers/promises";
 import { afterAll, describe, expect, test } from "@jest/globals";
-import { trusted } from "../../src/api/names.ts";
+import { type FleetName, trusted } from "../../src/api/names.ts";
 import { FileLedger } from "../../src/ledger/file.ts";
+import { emptyMemory } from "../../src/replicas/memory.ts";
 import { holdDirectory } from "../../src/ledger/hold.ts";
 
 describe("a state directory held by a process", () => {
@@ -21,7 +22,8 @@ describe("a state directory held by a process", () => {
     const program = join(directory, "program.mjs");
     writeFileSync(
       program,
-      `import { holdDirectory } from ${JSON.stringify(bundle)};
+      `import { emptyMemory } from "../../src/replicas/memory.ts";
+import { holdDirectory } from ${JSON.stringify(bundle)};
 process.on("SIGINT", () => console.log("interrupted"));
 setInterval(() => {}, 1000);
 await holdDirectory(${JSON.stringify(directory)}, "the holder");
@@ -55,9 +57,10 @@ console.log("held");`,
 
 test("a ledger writes its file only when something has changed", async () => {
   const directory = mkdtempSync(join(tmpdir(), "evenkeel-ledger-"));
-  const ledger = await FileLedger.open(directory, trusted("f1"), "me");
+  const fleet = trusted<FleetName>("f1");
+  writeFileSync(join(directory, "ledger.json"), JSON.stringify(emptyMemory(fleet)));
+  const ledger = await FileLedger.open(directory, fleet, "me");
   try {
-    await ledger.update((state) => ({ ...state, epoch: 1 }));
     rmSync(join(directory, "ledger.json"));
     await ledger.update((state) => ({ ...state, approvals: [...state.approvals] }));
     expect(existsSync(join(directory, "ledger.json"))).toBe(false);
