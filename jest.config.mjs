@@ -1,5 +1,6 @@
 // One config for everything; `make test-unit` and `make test` choose by path (test/unit, test/lab).
 export default {
+  testTimeout: 60_000,
   testEnvironment: "node",
   testMatch: ["<rootDir>/test/**/*.test.ts"],
   extensionsToTreatAsEsm: [".ts"],
