@@ -22,8 +22,7 @@ describe("a state directory held by a process", () => {
     const program = join(directory, "program.mjs");
     writeFileSync(
       program,
-      `import { emptyMemory } from "../../src/replicas/memory.ts";
-import { holdDirectory } from ${JSON.stringify(bundle)};
+      `import { holdDirectory } from ${JSON.stringify(bundle)};
 process.on("SIGINT", () => console.log("interrupted"));
 setInterval(() => {}, 1000);
 await holdDirectory(${JSON.stringify(directory)}, "the holder");
