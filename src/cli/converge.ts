@@ -1,8 +1,9 @@
 import type { TenantName } from "../api/names.ts";
 import { systemClock } from "../clock/clock.ts";
-import type { TenantResult, World } from "../controllers/controller.ts";
+import { settledOf, type TenantResult, type World } from "../controllers/controller.ts";
 import { letGo } from "../controllers/hypervisor.ts";
 import { type PassResult, passOver } from "../controllers/pass.ts";
+import { WorkQueue } from "../engine/queue.ts";
 import { type Ending, run } from "../engine/run.ts";
 import type { Revision } from "../manifests/revision.ts";
 import type { PlanEntry } from "../plan/plan.ts";
@@ -47,8 +48,11 @@ export async function converge(world: World, revision: Revision, options: Conver
   const stop = AbortSignal.any([interrupt.stop, timeout.signal]);
   const tenants = new Map<TenantName, TenantRun>();
   let last: PassResult | undefined;
+  const queue = new WorkQueue<TenantName>(systemClock);
+  queue.addEveryone();
   try {
     const ending = await run<TenantName>({
+      queue,
       clock: systemClock,
       signal: stop,
       continuous: false,
@@ -71,7 +75,7 @@ export async function converge(world: World, revision: Revision, options: Conver
           tenants.set(result.tenant, { last: result, entries, milliseconds });
         }
         passed(last.tenants);
-        return last.tenants.map(settled);
+        return last.tenants.map(settledOf);
       },
     });
     if (!last) throw new RangeError("the engine ended without a pass");
@@ -83,10 +87,3 @@ export async function converge(world: World, revision: Revision, options: Conver
     await letGo(world, revision, interrupt.abort, systemClock.nonce);
   }
 }
-
-const settled = ({ tenant, state, again, failures }: TenantResult) => ({
-  key: tenant,
-  state: state === "converged" ? ("done" as const) : state,
-  again,
-  failure: failures.map(({ hypervisor, message }) => `${hypervisor}: ${message}`).join("\n"),
-});

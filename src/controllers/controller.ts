@@ -1,5 +1,6 @@
 import type { FleetName, HypervisorName, Incarnation, TenantName } from "../api/names.ts";
 import type { Note, Refusal } from "../api/reasons.ts";
+import type { Settled } from "../engine/queue.ts";
 import type { Observation } from "../facts/facts.ts";
 import type { FenceClaim } from "../hosts/render.ts";
 import type { Failure } from "../hosts/execute.ts";
@@ -75,3 +76,11 @@ export interface TenantResult {
   /** When it wants to be called again, milliseconds since the epoch. */
   readonly again: number | undefined;
 }
+
+/** A tenant's result as the engine needs it. Failures are the same when the same thing fails, whatever is said about it. */
+export const settledOf = ({ tenant, state, again, failures }: TenantResult): Settled<TenantName> => ({
+  key: tenant,
+  state: state === "converged" ? "done" : state,
+  again,
+  failure: failures.map(({ hypervisor, reason, name = "" }) => `${hypervisor} ${reason} ${name}`).join(),
+});

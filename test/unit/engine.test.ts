@@ -1,6 +1,7 @@
 import { describe, expect, test } from "@jest/globals";
-import type { Clock } from "../../src/clock/clock.ts";
-import { run, type Settled } from "../../src/engine/run.ts";
+import { type Clock, systemClock } from "../../src/clock/clock.ts";
+import { type Settled, WorkQueue } from "../../src/engine/queue.ts";
+import { run } from "../../src/engine/run.ts";
 import { Convoy } from "../../src/hosts/convoy.ts";
 
 /** A clock that never waits: sleeping moves it on. */
@@ -30,8 +31,11 @@ const settled = (key: string, state: Settled<string>["state"], failure?: string)
 async function play(passes: readonly (readonly Settled<string>[])[], deadline = Number.POSITIVE_INFINITY) {
   const clock = fastClock();
   const asked: (readonly string[] | undefined)[] = [];
+  const queue = new WorkQueue<string>(clock);
+  queue.addEveryone();
   const ending = await run<string>({
     clock,
+    queue,
     deadline,
     continuous: false,
     signal: new AbortController().signal,
@@ -75,8 +79,11 @@ describe("the engine", () => {
   test("goes on while failures differ, until time is up", async () => {
     let attempt = 0;
     const clock = fastClock();
+    const queue = new WorkQueue<string>(clock);
+    queue.addEveryone();
     const ending = await run<string>({
       clock,
+      queue,
       deadline: 60_000,
       continuous: false,
       signal: new AbortController().signal,
@@ -90,6 +97,82 @@ describe("the engine", () => {
     const { ending, slept } = await play([[settled("a", "waiting")]], 10_000);
     expect(ending).toBe("timeout");
     expect(slept.reduce((sum, one) => sum + one, 0)).toBeLessThanOrEqual(10_000);
+  });
+});
+
+describe("the daemon's engine", () => {
+  /** Runs until `until` says so after a pass, and tells when who was called. */
+  async function live(
+    answer: (key: string, time: number) => Settled<string>,
+    keys: readonly string[],
+    end: number,
+  ) {
+    const clock = fastClock();
+    const queue = new WorkQueue<string>(clock);
+    const stop = new AbortController();
+    const calls: string[] = [];
+    queue.addEveryone();
+    const ending = await run<string>({
+      clock,
+      queue,
+      continuous: true,
+      signal: stop.signal,
+      pass: async (called) => {
+        const time = clock.now();
+        if (time >= end) stop.abort();
+        calls.push(`${time} ${(called ?? ["everyone"]).join()}`);
+        return (called ?? keys).map((key) => answer(key, time));
+      },
+    });
+    return { ending, calls, queue };
+  }
+
+  test("backs off from what fails without keeping others from their time", async () => {
+    const { ending, calls } = await live(
+      (key, time) =>
+        key === "bad" ? settled(key, "failed", "no") : { ...settled(key, "done"), again: time + 1_000 },
+      ["bad", "good"],
+      3_000,
+    );
+    expect(ending).toBe("aborted");
+    expect(calls).toEqual(["0 everyone", "500 bad", "1000 good", "1500 bad", "2000 good", "3000 good"]);
+  });
+
+  test("takes what is due together, and each key once", () => {
+    const clock = fastClock();
+    const queue = new WorkQueue<string>(clock);
+    queue.add("a");
+    queue.add("b");
+    queue.add("a");
+    queue.add("later", 10);
+    expect([queue.take(), queue.take(), queue.next]).toEqual([["a", "b"], undefined, 10]);
+  });
+
+  test("who is called for everyone's sake is not called once more", () => {
+    const queue = new WorkQueue<string>(fastClock());
+    queue.add("later", 10);
+    queue.addEveryone();
+    expect([queue.take(), queue.next]).toEqual(["everyone", undefined]);
+  });
+
+  test("is woken by what is added while it waits", async () => {
+    const queue = new WorkQueue<string>(systemClock);
+    const stop = new AbortController();
+    const called: (readonly string[] | undefined)[] = [];
+    const running = run<string>({
+      clock: systemClock,
+      queue,
+      continuous: true,
+      signal: stop.signal,
+      pass: async (keys) => {
+        called.push(keys);
+        stop.abort();
+        return [];
+      },
+    });
+    queue.add("a");
+    expect(await running).toBe("aborted");
+    expect(called).toEqual([["a"]]);
   });
 });
 
