@@ -5,10 +5,12 @@ import {
   manifests,
   onHypervisors,
   output,
+  resync,
   showing,
   tenant,
   withoutEmptyVariables,
 } from "./cli/options.ts";
+import type { DaemonOptions } from "./cli/daemon.ts";
 import type { DiffOptions } from "./cli/diff.ts";
 import type { DownOptions } from "./cli/down.ts";
 import type { GetOptions } from "./cli/get.ts";
@@ -38,14 +40,16 @@ showing(changing(program))
   .addArgument(directory())
   .option("--once", "converge, see that it is so, and end")
   .option("--dry-run", "with --once: show what would be done, and do nothing")
+  .addOption(resync())
   .addOption(output("text", "json"))
-  .action(async (path: string, options: OnceOptions & { readonly once?: boolean }) => {
+  .action(async (path: string, options: OnceOptions & DaemonOptions & { readonly once?: boolean }) => {
     if (options.once) {
       const { once } = await import("./cli/once.ts");
       process.exitCode = await once(path, options);
     } else {
-      const { daemon } = await import("./cli/daemon.ts");
-      await daemon(program.args.length > 0, () => program.help({ error: true }));
+      const { daemon, isAskedForNothing } = await import("./cli/daemon.ts");
+      if (await isAskedForNothing(program.args.length > 0)) program.help({ error: true });
+      process.exitCode = await daemon(path, options);
     }
   });
 

@@ -18,6 +18,7 @@ const ERROR_CODES = {
   "EK-SECRET": "a private key lies in the manifest tree, or a key file can be read by others",
   "EK-STATE-HELD": "another process holds the state directory",
   "EK-STATE-TORN": "a file of the state directory cannot be read as what it should be",
+  "EK-STATE-WRITE": "the state directory cannot be written",
   "EK-HOST-UNREACHABLE": "a hypervisor does not answer",
   "EK-HOST-KEY": "a hypervisor showed another host key than its manifest gives",
   "EK-HOST-UNFIT": "a hypervisor lacks something that evenkeel needs there",

@@ -1,11 +1,15 @@
 import { ManifestsError } from "../manifests/revision.ts";
 import { coloursFor, describeProblems, printable, wrap } from "./problems.ts";
-import { describeSession, openSession, type Session, type SessionOptions } from "./session.ts";
+import {
+  describeSession,
+  type HoldOptions,
+  openSession,
+  type Session,
+  type SessionOptions,
+} from "./session.ts";
 import { tell } from "./streams.ts";
 
-export interface BeginOptions {
-  /** Whether the command writes the ledger, and so must be the only one. */
-  readonly hold: boolean;
+export interface BeginOptions extends HoldOptions {
   /** Says nothing of what it works on: for what people ask often. */
   readonly quiet?: boolean;
 }
@@ -14,11 +18,11 @@ export interface BeginOptions {
 export async function begin(
   directory: string,
   options: SessionOptions,
-  { hold, quiet = false }: BeginOptions,
+  { quiet = false, ...holding }: BeginOptions,
 ): Promise<Session> {
   const colours = coloursFor(process.stderr);
   try {
-    const session = await openSession(directory, options, hold);
+    const session = await openSession(directory, options, holding);
     if (!quiet) tell(`${wrap(printable(describeSession(session)))}\n`);
     tell(describeProblems(session.revision.problems, directory, colours));
     return session;

@@ -13,7 +13,7 @@ import { describeOutcome } from "./once-text.ts";
 import { outcomeOf } from "./outcome.ts";
 import { viewPlan } from "./plan-view.ts";
 import { coloursFor } from "./problems.ts";
-import { Progress } from "./progress.ts";
+import { Progress, sinceNow } from "./progress.ts";
 import type { Session, SessionOptions } from "./session.ts";
 import { answer, sameDirectory, tell } from "./streams.ts";
 import { isDescribed, mustBeKnown, parseTarget, type Target, titleOf, withHold } from "./target.ts";
@@ -106,9 +106,8 @@ async function takeDown(
   interrupt: Interrupt,
   { directory, timeout, verbose = false }: DownOptions & { readonly directory: string },
 ): Promise<number> {
-  const began = systemClock.now();
-  const elapsed = (): number => systemClock.now() - began;
-  const progress = new Progress({ write: tell, colours: coloursFor(process.stderr), verbose, elapsed });
+  const at = sinceNow(systemClock.now);
+  const progress = new Progress({ write: tell, colours: coloursFor(process.stderr), verbose, at });
   const run = await converge(world, revision, {
     only: [target.tenant],
     timeoutSeconds: timeout,

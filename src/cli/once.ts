@@ -7,7 +7,7 @@ import { outcomeOf } from "./outcome.ts";
 import { describeOutcome } from "./once-text.ts";
 import { plan } from "./plan.ts";
 import { coloursFor, describeError } from "./problems.ts";
-import { Progress } from "./progress.ts";
+import { Progress, sinceNow } from "./progress.ts";
 import type { SessionOptions } from "./session.ts";
 import { answer, json, sameDirectory, tell } from "./streams.ts";
 
@@ -27,12 +27,11 @@ export async function once(directory: string, options: OnceOptions): Promise<num
   const colours = coloursFor(process.stderr);
   const interrupt = onInterrupt((text) => tell(`${text}\n`));
   try {
-    const began = systemClock.now();
     const progress = new Progress({
       write: tell,
       colours,
       verbose: options.verbose ?? false,
-      elapsed: () => systemClock.now() - began,
+      at: sinceNow(systemClock.now),
     });
     const run = await converge(session.world, session.revision, {
       timeoutSeconds: options.timeout,

@@ -58,6 +58,13 @@ export const changing = (command: Command): Command =>
       new Option("--take-over", "act on hypervisors that another controller holds").env("EVENKEEL_TAKE_OVER"),
     );
 
+/** How often the daemon reads and looks at everything, whether or not something is known to have changed. */
+export const resync = (): Option =>
+  new Option("--resync <duration>", "daemon: read and look at everything this often")
+    .argParser(duration)
+    .default(30, "30s")
+    .env("EVENKEEL_RESYNC");
+
 /** Options of commands that show changes. */
 export const showing = (command: Command): Command =>
   command

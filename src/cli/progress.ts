@@ -10,26 +10,32 @@ import { countOf, MARKS, wordOf } from "./words.ts";
 
 const VERBS: readonly Verb[] = ["add", "change", "replace", "remove"];
 
+/** The time of those lines, as seconds since a run began. */
+export function sinceNow(now: () => number): () => string {
+  const began = now();
+  return () => `${((now() - began) / 1000).toFixed(1)} s`;
+}
+
 /** Tells what happens while it does, one line for what is begun together. */
 export class Progress {
   readonly #write: (text: string) => void;
   readonly #colours: Colours;
   readonly #verbose: boolean;
-  readonly #elapsed: () => number;
+  readonly #at: () => string;
   /** What was last said of each tenant, so that nothing is said twice. */
   readonly #said = new Map<TenantName, string>();
 
-  /** @param elapsed milliseconds since the run began */
+  /** @param at the time, as it stands before each line */
   constructor(options: {
     write: (text: string) => void;
     colours: Colours;
     verbose: boolean;
-    elapsed: () => number;
+    at: () => string;
   }) {
     this.#write = options.write;
     this.#colours = options.colours;
     this.#verbose = options.verbose;
-    this.#elapsed = options.elapsed;
+    this.#at = options.at;
   }
 
   /** Changes are about to be made. */
@@ -50,9 +56,8 @@ export class Progress {
   };
 
   #line(tenant: TenantName, text: string): void {
-    const at = `${(this.#elapsed() / 1000).toFixed(1)} s`.padStart(8);
     this.#write(
-      `${wrap(`${this.#colours.dim(at)}  ${this.#colours.bold(tenant)}  ${text}`, " ".repeat(12))}\n`,
+      `${wrap(`${this.#colours.dim(this.#at().padStart(8))}  ${this.#colours.bold(tenant)}  ${text}`, " ".repeat(12))}\n`,
     );
   }
 }

@@ -1,16 +1,15 @@
 import { hostname } from "node:os";
 import { join } from "node:path";
-import { type FleetName, type HypervisorName, trusted } from "../api/names.ts";
+import type { FleetName } from "../api/names.ts";
 import { systemClock } from "../clock/clock.ts";
 import type { World } from "../controllers/controller.ts";
-import { connect } from "../hosts/connect.ts";
-import type { Host } from "../hosts/host.ts";
+import { withStanding } from "../controllers/departures.ts";
+import { Connections } from "../hosts/connections.ts";
 import { Images } from "../hosts/images.ts";
 import { Reachability } from "../hosts/reachability.ts";
 import { FileLedger, readMemory } from "../ledger/file.ts";
 import { MemoryLedger } from "../ledger/ledger.ts";
-import { load } from "../manifests/load.ts";
-import type { DocumentKey, StoredDocument } from "../api/documents.ts";
+import { lastGoodOf, load } from "../manifests/load.ts";
 import type { Revision } from "../manifests/revision.ts";
 import type { FleetMemory } from "../replicas/memory.ts";
 import { type LogLevel, openLog } from "../telemetry/log.ts";
@@ -23,10 +22,18 @@ export interface SessionOptions {
   readonly logLevel?: LogLevel;
 }
 
+export interface HoldOptions {
+  /** Whether the ledger is written, and so must be this process's alone. */
+  readonly hold: boolean;
+  /** For a daemon, which tries silent hypervisors again by itself and keeps its fences until it ends. */
+  readonly stays?: boolean;
+}
+
 /** Everything a command works with: manifests, ledger, hypervisors. To be closed. */
 export interface Session {
   readonly revision: Revision;
   readonly world: World;
+  readonly connections: Connections;
   readonly stateDirectory: string;
   close(): Promise<void>;
 }
@@ -56,7 +63,7 @@ const keysDirectoryOf = (given: string | undefined): string =>
 export async function openSession(
   directory: string,
   options: SessionOptions,
-  hold: boolean,
+  { hold, stays = false }: HoldOptions,
 ): Promise<Session> {
   const first = await load(directory);
   const stateDirectory = stateDirectoryOf(first.fleet, options.stateDir);
@@ -68,32 +75,28 @@ export async function openSession(
     await ledger.close();
     throw error;
   });
-  const hosts = new Map<HypervisorName, Host>();
-  for (const [name, { spec }] of revision.hypervisors)
-    hosts.set(
-      name,
-      connect(name, spec.connection.ssh ? { ssh: spec.connection.ssh } : { local: {} }, {
-        keysDirectory: keysDirectoryOf(options.keysDir),
-      }),
-    );
+  const connections = new Connections(keysDirectoryOf(options.keysDir));
+  await connections.follow(revision.hypervisors);
   const images = new Images(systemClock.now);
   return {
     revision,
     stateDirectory,
+    connections,
     world: {
       fleet: revision.fleet,
       ledger,
-      hosts,
+      hosts: connections.hosts,
+      stays,
       claim: { epoch: 0, ledger: "", holder, manifests: revision.directory },
       takeOver: options.takeOver ?? false,
       images,
-      reach: new Reachability(systemClock.now, REST_MILLISECONDS),
+      reach: new Reachability(systemClock.now, stays ? Infinity : REST_MILLISECONDS),
       count: new Map(),
       log: await openLog(options.logLevel ?? "silent"),
     },
     async close() {
       await images.close();
-      await Promise.all([...hosts.values()].map((host) => host.close()));
+      await connections.close();
       await ledger.close();
     },
   };
@@ -101,18 +104,21 @@ export async function openSession(
 
 /** The same tree again, where something in it is broken and the ledger has a last good version. */
 async function withLastGood(directory: string, first: Revision, memory: FleetMemory): Promise<Revision> {
-  const lastGood = new Map<DocumentKey, StoredDocument>(
-    Object.entries(memory.documents).map(([key, document]) => [trusted<DocumentKey>(key), document]),
-  );
+  const lastGood = lastGoodOf(memory.documents);
   const broken = first.problems.some(({ severity }) => severity === "error");
-  return broken && lastGood.size > 0 ? load(directory, { lastGood }) : first;
+  const revision = broken && lastGood.size > 0 ? await load(directory, { lastGood }) : first;
+  return withStanding(revision, memory);
 }
+
+/** What the manifests are checked out at; empty where there is no commit. */
+export const describeCommit = ({ commit }: Revision): string =>
+  commit
+    ? `${commit.hash.slice(0, 7)}${commit.dirty ? "+" : ""} "${commit.subject}" by ${commit.author}`
+    : "";
 
 /** The first words of a run: whose manifests, at what commit, on which hypervisors. */
 export function describeSession({ revision, stateDirectory, world }: Session): string {
-  const { commit, directory } = revision;
-  const at = commit
-    ? ` at ${commit.hash.slice(0, 7)}${commit.dirty ? "+" : ""} "${commit.subject}" by ${commit.author}`
-    : "";
-  return `fleet ${world.fleet} · ${directory}${at} · ${[...world.hosts.keys()].join(", ")} · state ${stateDirectory}`;
+  const commit = describeCommit(revision);
+  const at = commit === "" ? "" : ` at ${commit}`;
+  return `fleet ${world.fleet} · ${revision.directory}${at} · ${[...world.hosts.keys()].join(", ")} · state ${stateDirectory}`;
 }

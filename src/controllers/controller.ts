@@ -31,6 +31,8 @@ export interface World {
   /** Who this controller is on the hypervisors' fences; set when it takes hold of them. */
   claim: FenceClaim;
   readonly takeOver: boolean;
+  /** Whether it goes on after everything is done: then it keeps its fences. */
+  readonly stays: boolean;
   readonly images: Images;
   readonly reach: Reachability;
   readonly count: TripCounts;

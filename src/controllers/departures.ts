@@ -33,6 +33,19 @@ export function tenantsOf(
   return [...names].toSorted();
 }
 
+/**
+ * A revision in which hypervisors whose document is gone are still reached while something of ours may stand there:
+ * what stands is drained and removed, and only then are they forgotten. Nothing new is placed on them.
+ */
+export function withStanding(revision: Revision, memory: FleetMemory): Revision {
+  const used = new Set(Object.values(memory.tenants).flatMap(({ hypervisors }) => hypervisors));
+  const departing = Object.values(memory.documents).flatMap(({ object }) =>
+    object.kind === "Hypervisor" && used.has(object.metadata.name) ? [object] : [],
+  );
+  const all = [...departing.map((one) => [one.metadata.name, one] as const), ...revision.hypervisors];
+  return { ...revision, hypervisors: new Map(all.toSorted(([a], [b]) => (a < b ? -1 : 1))) };
+}
+
 /** All that carries the fleet's mark on the hypervisors that were seen. */
 export const observeAll = (seen: ReadonlyMap<HypervisorName, HostFacts>, memory: FleetMemory): Resource[] =>
   [...seen.values()].flatMap((facts) => observe(facts, memory.fleet));

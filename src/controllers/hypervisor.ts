@@ -89,7 +89,7 @@ async function takeHold(
   seen: ReadonlyMap<HypervisorName, HostFacts>,
   nonce: () => string,
 ): Promise<void> {
-  const { ledger, takeOver } = world;
+  const { ledger, takeOver, stays, claim } = world;
   const id = ledger.state.id || nonce();
   const others = [...seen].flatMap(([hypervisor, { fence }]) =>
     fence && fence.ledger !== id ? [{ hypervisor, ...fence }] : [],
@@ -100,6 +100,13 @@ async function takeHold(
       "EK-HOST-HELD",
       `${live.hypervisor} is held by ${live.holder}, which works on ${live.manifests}`,
       { fix: `wait until it ends, or ${FENCE_LIVES_SECONDS} s after it died, or add --take-over` },
+    );
+  const elsewhere = others.find(({ state, manifests }) => state === "held" && manifests !== claim.manifests);
+  if (elsewhere && stays && !takeOver)
+    throw new EvenkeelError(
+      "EK-HOST-HELD",
+      `${elsewhere.hypervisor} was held last by ${elsewhere.holder}, which kept ${elsewhere.manifests} in force, not ${claim.manifests}`,
+      { fix: "run on that directory, or add --take-over if this one is to be in force" },
     );
   const fences = [...seen.values()].flatMap(({ fence }) => (fence ? [fence.epoch] : []));
   const newest = Math.max(ledger.state.epoch, ...fences);
@@ -119,8 +126,8 @@ export async function letGo(
   signal: AbortSignal,
   nonce: () => string,
 ): Promise<void> {
-  const { fleet, hosts, claim, ledger } = world;
-  if (claim.ledger === "" || isAtRest(ledger.state)) return;
+  const { fleet, hosts, claim, ledger, stays, reach } = world;
+  if (claim.ledger === "" || (!stays && isAtRest(ledger.state))) return;
   const options = {
     fleet,
     draining: [],
@@ -130,6 +137,8 @@ export async function letGo(
     signal,
     nonce,
   };
-  const seen = [...revision.hypervisors.keys()].flatMap((name) => hosts.get(name) ?? []);
+  const seen = [...revision.hypervisors.keys()].flatMap((name) =>
+    reach.silence(name) ? [] : (hosts.get(name) ?? []),
+  );
   await Promise.allSettled(seen.map((host) => look(host, options)));
 }

@@ -48,7 +48,7 @@ export async function passOver(world: World, options: PassOptions): Promise<Pass
       reach: world.reach,
       members,
       claim: () => world.claim,
-      freeFence: () => !dryRun && isAtRest(world.ledger.state),
+      freeFence: () => !dryRun && !world.stays && isAtRest(world.ledger.state),
       lookSeconds: options.lookSeconds,
       changeSeconds: options.changeSeconds,
       signal,
@@ -72,7 +72,7 @@ export async function passOver(world: World, options: PassOptions): Promise<Pass
 
   const shared = trips(names.length);
   const { reconcile } = tenantController(world);
-  const tenants = await Promise.all(
+  const settled = await Promise.allSettled(
     names.map(async (tenant) => {
       try {
         return await reconcile(tenant, {
@@ -93,6 +93,11 @@ export async function passOver(world: World, options: PassOptions): Promise<Pass
       }
     }),
   );
+  // Not before all have come to their end: a pass that is over has nothing under way.
+  const tenants = settled.map((one) => {
+    if (one.status === "rejected") throw one.reason;
+    return one.value;
+  });
   log.debug({ tenants: tenants.length, milliseconds: clock.now() - now }, "pass");
   return { tenants, refusal: leaving.refusal, observation };
 }
@@ -101,8 +106,8 @@ export async function passOver(world: World, options: PassOptions): Promise<Pass
 function documentsToKeep(memory: FleetMemory, revision: Revision, now: number): FleetMemory["documents"] {
   const departing = entriesOf(memory.documents).filter(([key, { object }]) => {
     if (revision.documents.has(key)) return false;
+    if (object.kind === "Hypervisor") return revision.hypervisors.has(object.metadata.name);
     if (object.kind === "Tenant") return memory.tenants[object.metadata.name] !== undefined;
-    if (object.kind !== "Subnet") return false;
     const { namespace, name } = object.metadata;
     return memory.tenants[namespace]?.segments[name] !== undefined;
   });

@@ -21,6 +21,11 @@ export interface ScriptOptions {
   /** Whole seconds, at least 1; holds on the hypervisor, from the start of the script. */
   readonly deadlineSeconds: number;
   readonly signal: AbortSignal;
+  /**
+   * Given what the script prints as it comes, in pieces of any length. For scripts that go on for long: they take none of
+   * the places that the others wait for.
+   */
+  readonly heard?: (text: string) => void;
 }
 
 /** What creating and starting a container tells that the list does not. */

@@ -27,6 +27,7 @@ export class LocalHost implements Host {
   }
 
   async run(script: string, options: ScriptOptions): Promise<ScriptResult> {
+    if (options.heard) return await this.#run(script, options);
     return await this.#queue.run(options.signal, () => this.#run(script, options));
   }
 
@@ -35,7 +36,7 @@ export class LocalHost implements Host {
     this.#docker.destroy();
   }
 
-  async #run(script: string, { deadlineSeconds, signal }: ScriptOptions): Promise<ScriptResult> {
+  async #run(script: string, { deadlineSeconds, signal, heard }: ScriptOptions): Promise<ScriptResult> {
     if (this.#closed.signal.aborted) {
       throw new EvenkeelError("EK-HOST-UNREACHABLE", `${this.name}: it was closed`);
     }
@@ -46,6 +47,7 @@ export class LocalHost implements Host {
     const stop = () => child.kill("SIGTERM");
     const keep = (stream: "stdout" | "stderr") => (chunk: Buffer) => {
       output.add(stream, chunk);
+      if (stream === "stdout") heard?.(chunk.toString("utf8"));
       if (output.overflowed) stop();
     };
     child.stdout.on("data", keep("stdout"));

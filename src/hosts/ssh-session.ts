@@ -80,12 +80,13 @@ export class SshSession {
   }
 
   /** Runs a script; rejects with {@link NotSent} when nothing of it can have run. */
-  async run(script: string, { deadlineSeconds, signal }: ScriptOptions): Promise<ScriptResult> {
+  async run(script: string, { deadlineSeconds, signal, heard }: ScriptOptions): Promise<ScriptResult> {
     const command = interpreter(deadlineSeconds).join(" ");
     const output = new Output();
     let close: (() => void) | undefined;
     const keep = (stream: "stdout" | "stderr") => (chunk: Buffer) => {
       output.add(stream, chunk);
+      if (stream === "stdout") heard?.(chunk.toString("utf8"));
       if (output.overflowed) close?.();
     };
     try {

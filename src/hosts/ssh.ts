@@ -27,6 +27,7 @@ export class SshHost implements Host {
   }
 
   async run(script: string, options: ScriptOptions): Promise<ScriptResult> {
+    if (options.heard) return await this.#run(script, options);
     return await this.#queue.run(options.signal, () => this.#run(script, options));
   }
 

@@ -57,6 +57,8 @@ export class FileLedger implements Ledger {
   /** The write under way, and the one that will take everything that came since. */
   #writing: Promise<void> | undefined;
   #next: Promise<void> | undefined;
+  /** Whether the file may lack what was last to be written. */
+  #isUnsaved = false;
 
   private constructor(file: string, state: FleetMemory, hold: Hold) {
     this.#file = file;
@@ -82,7 +84,8 @@ export class FileLedger implements Ledger {
   update(recipe: (state: FleetMemory) => FleetMemory): Promise<void> {
     const next = recipe(this.state);
     // A pass with nothing to do must not cost a write, let alone one that waits for the disk.
-    if (isDeepStrictEqual(next, this.state)) return this.#next ?? this.#writing ?? Promise.resolve();
+    if (!this.#isUnsaved && isDeepStrictEqual(next, this.state))
+      return this.#next ?? this.#writing ?? Promise.resolve();
     this.state = next;
     this.#next ??= this.#writeNext();
     return this.#next;
@@ -92,11 +95,19 @@ export class FileLedger implements Ledger {
   async #writeNext(): Promise<void> {
     await this.#writing?.catch(() => {});
     this.#next = undefined;
-    this.#writing = writeFileAtomic(this.#file, `${JSON.stringify(this.state, null, 1)}\n`, {
-      mode: 0o600,
-      fsync: true,
-    });
+    this.#writing = this.#write(`${JSON.stringify(this.state, null, 1)}\n`);
     await this.#writing;
+  }
+
+  async #write(text: string): Promise<void> {
+    this.#isUnsaved = true;
+    try {
+      await writeFileAtomic(this.#file, text, { mode: 0o600, fsync: true });
+    } catch (error) {
+      const message = `${this.#file} cannot be written: ${asError(error).message}`;
+      throw new EvenkeelError("EK-STATE-WRITE", message, { cause: error, fix: "make room on that disk" });
+    }
+    this.#isUnsaved = false;
   }
 
   async close(): Promise<void> {

@@ -6,6 +6,7 @@ export interface Ledger {
   /**
    * Changes the memory at once, and keeps it durably: resolves when a crash can no longer lose it. The recipe is given the
    * newest memory, so that tenants that are worked on side by side never overwrite each other.
+   * @throws EvenkeelError EK-STATE-WRITE when it cannot be kept: then nothing may be done on the strength of it
    */
   update(recipe: (state: FleetMemory) => FleetMemory): Promise<void>;
   close(): Promise<void>;

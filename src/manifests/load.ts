@@ -1,4 +1,5 @@
 import { createHash } from "node:crypto";
+import { entriesOf } from "../api/records.ts";
 import type { Hypervisor } from "../api/kinds.gen.ts";
 import { type HypervisorName, isName, type SubnetName, type TenantName, trusted } from "../api/names.ts";
 import { checkFile } from "./check.ts";
@@ -23,6 +24,11 @@ export interface LoadOptions {
   /** Default: all of them. */
   readonly rules?: readonly Rule[];
 }
+
+/** Remembered documents as {@link load} takes them. */
+export const lastGoodOf = (
+  documents: Readonly<Record<DocumentKey, StoredDocument>>,
+): ReadonlyMap<DocumentKey, StoredDocument> => new Map(entriesOf(documents));
 
 /**
  * Reads a tree of manifests. Every problem is reported; a broken document is replaced by its last good version, and

@@ -91,7 +91,8 @@ export interface ReplicaMark {
   readonly specHash: string;
 }
 
-const LABEL = "dev.evenkeel.";
+/** What the keys of our labels on containers begin with. */
+export const LABEL = "dev.evenkeel.";
 
 export const labelsOf = (fleet: FleetName, mark: ReplicaMark): Record<string, string> => ({
   [`${LABEL}fleet`]: fleet,

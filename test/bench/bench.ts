@@ -45,6 +45,7 @@ const newWorld = (): World => ({
   claim: { epoch: 0, ledger: "", holder: "bench:1", manifests: tree },
   takeOver: true,
   images: new Images(Date.now),
+  stays: false,
   reach: new Reachability(Date.now, 0),
   count: new Map(),
   log: SILENT,

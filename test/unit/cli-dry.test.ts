@@ -62,6 +62,7 @@ describe("dry commands", () => {
       claim: { epoch: 0, ledger: "", holder: "here:1", manifests: revision.directory },
       takeOver: false,
       images: new Images(Date.now),
+      stays: false,
       reach: new Reachability(Date.now, 0),
       count: new Map(),
       log: SILENT,

@@ -267,7 +267,7 @@ describe("progress", () => {
   const told = (verbose: boolean): { progress: Progress; lines: string[] } => {
     const lines: string[] = [];
     const write = (text: string): number => lines.push(text);
-    return { progress: new Progress({ write, colours: plain, verbose, elapsed: () => 1234 }), lines };
+    return { progress: new Progress({ write, colours: plain, verbose, at: () => "1.2 s" }), lines };
   };
 
   test("counts what is begun together, or tells each", () => {
