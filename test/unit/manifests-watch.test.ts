@@ -235,9 +235,7 @@ test("a hint waits for quiet, but not for ever", async () => {
       });
     expect(due()).toBe(expected);
   };
-  await change(1000, 1200);
-  await change(1150, 1350);
-  for (let time = 1300; time < 3000; time += 150) await change(time, Math.min(time + 200, 3000));
+  for (let time = 1000; time < 3000; time += 160) await change(time, Math.min(time + 200, 3000));
   expect(hints()).toBe(0);
   const given = until(() => true);
   to(3000);
