@@ -2,6 +2,7 @@
 const ERROR_CODES = {
   "EK-USAGE": "the command line asks for something that does not exist or does not fit together",
   "EK-MANIFESTS": "the manifest tree cannot be read, or holds nothing to work with",
+  "EK-UNSETTLED": "git is at work in the manifest tree, or it changes while it is read",
   "EK-YAML": "a manifest is not well-formed YAML",
   "EK-LIMIT": "a manifest is larger, deeper or more entangled than evenkeel reads",
   "EK-KIND-UNKNOWN": "apiVersion and kind name no kind of evenkeel",

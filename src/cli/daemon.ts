@@ -25,12 +25,13 @@ export const isAskedForNothing = async (isTold: boolean): Promise<boolean> =>
     () => false,
   ));
 
+const at = (): string => new Date(systemClock.now()).toTimeString().slice(0, 8);
+
 /** `reconcile`: keeps a tree in force until a signal comes. */
 export async function daemon(directory: string, options: DaemonOptions): Promise<number> {
   const session = await begin(directory, options, { hold: true, stays: true });
   const colours = coloursFor(process.stderr);
   const interrupt = onInterrupt((text) => tell(`${text}\n`));
-  const at = (): string => new Date(systemClock.now()).toTimeString().slice(0, 8);
   const progress = new Progress({ write: tell, colours, verbose: options.verbose ?? false, at });
   const told: DaemonWatch = {
     revision(revision) {

@@ -32,11 +32,11 @@ export interface DaemonOptions {
 
 /** Told what the daemon does, for the terminal, the history and the metrics. */
 export interface DaemonWatch {
-  revision(revision: Revision): void;
-  plan(tenant: TenantName, entries: readonly PlanEntry[]): void;
-  pass(result: PassResult, revision: Revision): void;
+  readonly revision: (revision: Revision) => void;
+  readonly plan: (tenant: TenantName, entries: readonly PlanEntry[]) => void;
+  readonly pass: (result: PassResult, revision: Revision) => void;
   /** Something went wrong that no hypervisor and no manifest is to blame for. */
-  trouble(error: Error): void;
+  readonly trouble: (error: Error) => void;
 }
 
 /** Keeps a tree in force until it is told to stop. Throws only when it may not go on: another controller has taken over. */

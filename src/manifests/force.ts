@@ -23,6 +23,8 @@ export interface Found {
   readonly illegible: readonly string[];
   readonly lastGood: ReadonlyMap<string, StoredDocument>;
   readonly rules: readonly Rule[];
+  /** False when more may be declared than was found, because the tree was being written. */
+  readonly whole: boolean;
 }
 
 /** The object's key, from its own fields. */
@@ -54,8 +56,8 @@ const former = (key: DocumentKey, { file, object }: StoredDocument): Candidate =
  * for a broken one its last good version, by its key or by its file; where there is none, its tenant is held. What
  * remains is checked again, because last good versions need not agree with what is new beside them.
  */
-export function settle({ documents, illegible, lastGood, rules }: Found): InForce {
-  const settlement = new Settlement(documents, lastGood);
+export function settle({ documents, illegible, lastGood, rules, whole }: Found): InForce {
+  const settlement = new Settlement(documents, lastGood, whole);
   for (const path of illegible) settlement.replaceFile(path);
   for (const finding of settlement.check(rules)) settlement.blame(finding);
   settlement.admit();
@@ -73,13 +75,14 @@ class Settlement implements InForce {
   readonly documents = new Map<DocumentKey, StoredDocument>();
   readonly held = new Map<TenantName, string>();
   readonly lost = new Map<HypervisorName, string>();
-  complete = true;
+  complete: boolean;
   readonly #current = new Map<DocumentKey, Document>();
   readonly #lastGood: ReadonlyMap<string, StoredDocument>;
   /** Documents that cannot be helped any further. */
   readonly #given = new Set<DocumentKey>();
 
-  constructor(documents: readonly Document[], lastGood: ReadonlyMap<string, StoredDocument>) {
+  constructor(documents: readonly Document[], lastGood: Found["lastGood"], whole: boolean) {
+    this.complete = whole;
     this.#lastGood = lastGood;
     for (const document of documents) {
       if (document.key === undefined) continue;

@@ -1,6 +1,9 @@
 import { execFile } from "node:child_process";
+import { readFile, stat } from "node:fs/promises";
+import { dirname, join, resolve } from "node:path";
 import { promisify } from "node:util";
 import type { Commit } from "./revision.ts";
+import { codeOf } from "./tree.ts";
 
 const run = promisify(execFile);
 
@@ -35,4 +38,62 @@ export async function commitOf(directory: string): Promise<Commit | undefined> {
   } catch {
     return undefined;
   }
+}
+
+/**
+ * Git's own directory for the work tree that a directory lies in: `.git`, or what the file of that name points to. Read
+ * from the file system, so that it is known also where git refuses to work. Undefined where there is none.
+ */
+export async function gitDirectoryOf(directory: string): Promise<string | undefined> {
+  for (let here = resolve(directory); ; here = dirname(here)) {
+    const path = join(here, ".git");
+    // From the inside out: the innermost counts.
+    // oxlint-disable-next-line no-await-in-loop
+    const text = await readFile(path, "utf8").catch((error: unknown) => codeOf(error));
+    if (text === "EISDIR") return path;
+    const target = /^gitdir: (.+)$/m.exec(text)?.[1];
+    if (target !== undefined) return resolve(here, target);
+    if (here === dirname(here)) return undefined;
+  }
+}
+
+/** What git has begun in a work tree and not finished. */
+export interface Unfinished {
+  /** `a rebase`. */
+  readonly what: string;
+  /** The file or directory that says so; it goes when the work is finished. */
+  readonly path: string;
+  /** When it was made, milliseconds since the epoch. */
+  readonly since: number;
+}
+
+/** What lies in git's directory while something is under way, and what that is. */
+const TRACES: Readonly<Record<string, string>> = {
+  "rebase-merge": "a rebase",
+  "rebase-apply": "a rebase or am",
+  MERGE_HEAD: "a merge",
+  CHERRY_PICK_HEAD: "a cherry-pick",
+  REVERT_HEAD: "a revert",
+  BISECT_LOG: "a bisection",
+};
+
+/** The lock that git holds while it writes a work tree. */
+const LOCK = "index.lock";
+
+const find = async (directory: string, name: string, what: string): Promise<readonly Unfinished[]> => {
+  const path = join(directory, name);
+  return stat(path).then(
+    ({ mtimeMs }) => [{ what, path, since: mtimeMs }],
+    () => [],
+  );
+};
+
+/** Whether git works in a work tree right now: it holds the lock, or died with it. */
+export const lockIn = async (gitDirectory: string): Promise<Unfinished | undefined> =>
+  (await find(gitDirectory, LOCK, "an operation"))[0];
+
+/** What somebody has begun and has yet to continue or abort. */
+export async function unfinishedIn(gitDirectory: string): Promise<Unfinished | undefined> {
+  const found = Object.entries(TRACES).map(([name, what]) => find(gitDirectory, name, what));
+  return (await Promise.all(found)).flat()[0];
 }

@@ -1,21 +1,21 @@
-import { createHash } from "node:crypto";
 import { entriesOf } from "../api/records.ts";
 import type { Hypervisor } from "../api/kinds.gen.ts";
 import { type HypervisorName, isName, type SubnetName, type TenantName, trusted } from "../api/names.ts";
+import { systemClock } from "../clock/clock.ts";
 import { checkFile } from "./check.ts";
 import { by, byText } from "./compare.ts";
 import type { Document } from "./document.ts";
 import { fileProblem } from "./fault.ts";
 import { type InForce, settle } from "./force.ts";
-import { commitOf } from "./git.ts";
 import { parseFile, type WrittenFile } from "./parse.ts";
 import { placeOf } from "./place.ts";
+import { readAtRest } from "./reading.ts";
 import type { DocumentKey, StoredDocument, TenantManifests } from "../api/documents.ts";
 import { ManifestsError, type Problem, type Revision } from "./revision.ts";
 import { RULES } from "./rules/index.ts";
 import type { Rule } from "./rules/rule.ts";
 import { privateKeyIn } from "./secrets.ts";
-import { readTree, type Tree } from "./tree.ts";
+import type { Tree } from "./tree.ts";
 
 /** How a tree is read. */
 export interface LoadOptions {
@@ -37,15 +37,15 @@ export const lastGoodOf = (
  */
 export async function load(directory: string, options: LoadOptions = {}): Promise<Revision> {
   const { lastGood = new Map<string, StoredDocument>(), rules = RULES } = options;
-  const tree = await readTree(directory);
+  const { tree, digest, commit, unsettled, remarks } = await readAtRest(directory, systemClock.now());
   const files = tree.manifests.map(parseFile).map(inItsPlace);
   const documents = files.flatMap(checkFile);
   const illegible = [
     ...tree.unreadable.map(({ file }) => file),
     ...files.filter((file) => file.documents === undefined).map(({ path }) => path),
   ];
-  const inForce = settle({ documents, illegible, lastGood, rules });
-  const problems = problemsOf(tree, files, documents);
+  const inForce = settle({ documents, illegible, lastGood, rules, whole: unsettled.length === 0 });
+  const problems = [...unsettled, ...remarks, ...problemsOf(tree, files, documents)];
 
   if (tree.manifests.length === 0 && tree.unreadable.length === 0) {
     throw new ManifestsError(`${directory} holds no manifest`, problems, {
@@ -64,8 +64,8 @@ export async function load(directory: string, options: LoadOptions = {}): Promis
   }
   return {
     directory: tree.directory,
-    digest: digest(tree),
-    commit: await commitOf(tree.directory),
+    digest,
+    commit,
     fleet: first.spec.fleet,
     hypervisors,
     tenants: tenantsOf(inForce, documents),
@@ -97,15 +97,6 @@ const problemsOf = (
   ].toSorted(
     (a, b) => byText(a.file, b.file) || a.line - b.line || a.column - b.column || byText(a.path, b.path),
   );
-
-function digest({ manifests, unreadable }: Tree): string {
-  const sum = createHash("sha256");
-  for (const { path, content } of manifests) {
-    sum.update(JSON.stringify([path, createHash("sha256").update(content).digest("hex")]));
-  }
-  for (const { file, message } of unreadable) sum.update(JSON.stringify([file, message]));
-  return sum.digest("hex");
-}
 
 /** Tenants by name: those with a document or a subnet in force, and those that are held. */
 function tenantsOf(inForce: InForce, all: readonly Document[]): Revision["tenants"] {

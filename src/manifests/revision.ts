@@ -58,8 +58,8 @@ export interface Revision {
   /** By file, line and column. */
   readonly problems: readonly Problem[];
   /**
-   * False when a provider's file could not be read or parsed and had no last good version: then no tenant may be taken
-   * for gone.
+   * False when a provider's file could not be read or parsed and had no last good version, or when the tree was being
+   * written: then nothing may be taken for gone.
    */
   readonly complete: boolean;
   /** What to remember as last good: the documents in force. */

@@ -32,7 +32,7 @@ export interface Tree {
 const isManifest = (name: string): boolean => /\.ya?ml$/.test(name) && !name.startsWith(".");
 
 /** The system's name for an error, `ENOENT`; any other error as text. */
-const codeOf = (error: unknown): string =>
+export const codeOf = (error: unknown): string =>
   typeof error === "object" && error !== null && "code" in error ? String(error.code) : String(error);
 
 /** Why a file system refused, as a person would say it. */
