@@ -243,6 +243,14 @@ describe("made anew, and nothing else with it:", () => {
       [network("hv2"), container("web-3")],
     ],
     [
+      "a container that was paused",
+      async () => {
+        const { hv, id } = await replica("web-1");
+        await lab.sh(hv, `docker pause ${id}`);
+      },
+      [],
+    ],
+    [
       "a container that was killed",
       async () => docker("kill", "web-2"),
       [network("hv1"), container("web-2")],

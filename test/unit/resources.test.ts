@@ -1,10 +1,22 @@
+import { readFileSync } from "node:fs";
 import { describe, expect, test } from "@jest/globals";
+import type { ContainerSummary } from "../../src/facts/facts.ts";
+import { parseLook } from "../../src/facts/parse.ts";
 import { parseTables } from "../../src/facts/rules.ts";
 import { lookScript } from "../../src/facts/script.ts";
 import { type GuardState, guardChain, guardState } from "../../src/resources/guard-chain.ts";
-import { kindOf } from "../../src/resources/index.ts";
+import { container, type ContainerState } from "../../src/resources/container.ts";
+import { kindOf, observe } from "../../src/resources/index.ts";
 import { chainOf } from "../../src/resources/marks.ts";
+import { isPort, port, type PortState } from "../../src/resources/port.ts";
+import type { Change, Resource } from "../../src/resources/resource.ts";
 import { FLEET, pass, scenario, T2 } from "./scenario.ts";
+
+/** One look at a hypervisor of the lab, as it was printed, and its containers. */
+const captured = (): [string, ContainerSummary[]] => [
+  readFileSync("test/fixtures/look-hv1.txt", "utf8"),
+  JSON.parse(readFileSync("test/fixtures/look-hv1.containers.json", "utf8")) as ContainerSummary[],
+];
 
 describe("settings", () => {
   test("let a tenant's other service addresses stay when the first of them goes", () => {
@@ -81,5 +93,77 @@ describe("the guard of an uplink on a bridge", () => {
   test("goes with its tenant, rule by rule", () => {
     const lines = change(undefined, true)?.operations.flatMap((one) => ("lines" in one ? one.lines : []));
     expect(lines?.filter((line) => line.startsWith("-D"))).toHaveLength(2);
+  });
+});
+
+describe("a container whose sandbox is not found", () => {
+  const [look, containers] = captured();
+  const blind = look.replace(/(#>n0nce sandboxes\n)[\s\S]*?(\n#>n0nce end)/, "$1\n#>n0nce interfaces\n$2");
+  const ports = (output: string, state = "running"): Resource<PortState>[] => {
+    const summaries = containers.map((one) => ({ ...one, state }));
+    const options = { nonce: "n0nce", containers: summaries, ours: () => true };
+    return observe(parseLook("hv1" as never, output, options), FLEET).filter(isPort);
+  };
+  const whole = new Map(ports(look).map((one) => [one.name, one.state]));
+  const changes = (found: readonly Resource<PortState>[]): (Change | undefined)[] =>
+    found.map(({ name, state, ...place }) =>
+      port.change({ place, name, desired: whole.get(name), observed: state, fleet: FLEET }),
+    );
+
+  test.each(["running", "paused"])("has ports that are not made again while it is %s", (state) => {
+    expect(blind).not.toBe(look);
+    const found = ports(blind, state);
+    expect(found.length).toBeGreaterThan(0);
+    expect(found.map((one) => one.state.inside)).toEqual(found.map(() => undefined));
+    expect(changes(found).filter(Boolean)).toEqual([]);
+  });
+
+  test("has none when it has ended: they are made again when it is started", () => {
+    expect(new Set(changes(ports(blind, "exited")).map((change) => change?.verb))).toEqual(
+      new Set(["replace"]),
+    );
+  });
+
+  test("still has its bridge told of it", () => {
+    const [first] = ports(blind);
+    if (!first) throw new Error("no port");
+    const [change] = changes([{ ...first, state: { ...first.state, entry: false } }]);
+    expect(change).toMatchObject({ verb: "change", reason: "the bridge does not know it" });
+  });
+});
+
+describe("a container that was paused", () => {
+  const [, [summary]] = captured();
+  if (!summary) throw new Error("no container");
+  const facts = { hypervisor: "hv1", containers: [{ ...summary, state: "paused" }] } as never;
+  const [observed] = [...container.observe(facts, FLEET)] as Resource<ContainerState>[];
+  if (!observed) throw new Error("not ours");
+  const change = (desired: Partial<ContainerState>): Change | undefined =>
+    container.change({
+      place: observed,
+      name: observed.name,
+      desired: { name: observed.name, mark: observed.state.mark, running: true, ...desired },
+      observed: observed.state,
+      fleet: FLEET,
+    });
+
+  test("goes on, with the same id", () => {
+    expect(change({})).toEqual({
+      verb: "change",
+      reason: "it was paused",
+      disruption: "none",
+      operations: [{ phase: "start", tool: "unpause", lines: [summary.id] }],
+    });
+  });
+
+  test("goes on before it is told to end, which it would not hear", () => {
+    expect(change({ signal: "SIGTERM" })?.operations).toEqual([
+      { phase: "stop", tool: "unpause", lines: [summary.id] },
+      { phase: "stop", tool: "signal", lines: [`SIGTERM ${summary.id}`] },
+    ]);
+  });
+
+  test("is left alone once it has been told to end", () => {
+    expect(change({ running: false })).toBeUndefined();
   });
 });
