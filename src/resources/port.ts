@@ -2,7 +2,7 @@ import { type Ipv4, macOf } from "../api/addresses.ts";
 import { isAlive } from "./container.ts";
 import { type LinkDifference, type LinkState, linkDifference, readLink } from "./link.ts";
 import type { SandboxFacts } from "../facts/facts.ts";
-import { containerName, groupOf, namespaceOf, readMark, type ReplicaMark, tenantOf } from "./marks.ts";
+import { containerName, namespaceOf, readMark, type ReplicaMark, tenantOf } from "./marks.ts";
 import { SANDBOX, type ScriptOperation } from "./operation.ts";
 import { kind, type Resource } from "./resource.ts";
 
@@ -103,9 +103,9 @@ export const port = kind<PortState>({
     ): ScriptOperation[] => (lines.length === 0 ? [] : [{ phase, tool, namespace, lines }]);
     const sandbox = (phase: "plug" | "inside", tool: "ip" | "sandbox", lines: string[]): ScriptOperation[] =>
       lines.length === 0 ? [] : [{ phase, tool, lines, sandboxOf: desired.container }];
-    const { link, mtu, inside } = desired;
+    const { link, group, mtu, inside } = desired;
     const create =
-      `link add name ${link} mtu ${mtu} group ${groupOf(fleet)} netns ${namespace} type veth` +
+      `link add name ${link} mtu ${mtu} group ${group} netns ${namespace} type veth` +
       ` peer name ${inside.device} address ${inside.mac} mtu ${mtu} netns ${SANDBOX}`;
     return {
       verb: orphan ? "replace" : observed ? "change" : "add",

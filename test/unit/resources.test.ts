@@ -1,15 +1,16 @@
 import { readFileSync } from "node:fs";
 import { describe, expect, test } from "@jest/globals";
-import type { ContainerSummary } from "../../src/facts/facts.ts";
+import type { ContainerSummary, HostFacts, LinkFact, NamespaceFacts } from "../../src/facts/facts.ts";
 import { parseLook } from "../../src/facts/parse.ts";
 import { parseTables } from "../../src/facts/rules.ts";
 import { lookScript } from "../../src/facts/script.ts";
 import { type GuardState, guardChain, guardState } from "../../src/resources/guard-chain.ts";
 import { container, type ContainerState } from "../../src/resources/container.ts";
-import { kindOf, observe } from "../../src/resources/index.ts";
-import { chainOf } from "../../src/resources/marks.ts";
+import { byKey, kindOf, observe } from "../../src/resources/index.ts";
+import { readLink } from "../../src/resources/link.ts";
+import { chainOf, groupOf } from "../../src/resources/marks.ts";
 import { isPort, port, type PortState } from "../../src/resources/port.ts";
-import type { Change, Resource } from "../../src/resources/resource.ts";
+import { type Change, keyOf, type Resource } from "../../src/resources/resource.ts";
 import { FLEET, pass, scenario, T2 } from "./scenario.ts";
 
 /** One look at a hypervisor of the lab, as it was printed, and its containers. */
@@ -165,5 +166,150 @@ describe("a container that was paused", () => {
 
   test("is left alone once it has been told to end", () => {
     expect(change({ running: false })).toBeUndefined();
+  });
+});
+
+describe("a link in a tenant's namespace", () => {
+  const [look, containers] = captured();
+  const changesOf = (edit: (facts: HostFacts) => HostFacts): { reason: string; lines: string[] }[] => {
+    const facts = parseLook("hv1" as never, look, { nonce: "n0nce", containers, ours: () => true });
+    const wanted = byKey(observe(facts, FLEET));
+    return observe(edit(facts), FLEET).flatMap((one) => {
+      const context = { place: one, name: one.name, fleet: FLEET };
+      const [desired, observed] = [wanted[keyOf(one)]?.state, one.state];
+      const change = kindOf(one.kind).change({ ...context, desired, observed });
+      const lines = change?.operations.flatMap((operation) => ("lines" in operation ? operation.lines : []));
+      return change ? [{ reason: change.reason, lines: lines ?? [] }] : [];
+    });
+  };
+  const inT1 =
+    (edit: (facts: NamespaceFacts) => Partial<NamespaceFacts>) =>
+    (facts: HostFacts): HostFacts => ({
+      ...facts,
+      namespaces: new Map(
+        [...facts.namespaces].map(([name, one]) => [
+          name,
+          name === "campus.t1" ? { ...one, ...edit(one) } : one,
+        ]),
+      ),
+    });
+  const link = (name: string, change: Partial<LinkFact>) =>
+    inT1(({ links }) => ({ links: links.map((one) => (one.name === name ? { ...one, ...change } : one)) }));
+
+  test("that is as it was is left alone", () => {
+    expect(changesOf((facts) => facts)).toEqual([]);
+  });
+
+  test.each(["br-web", "vx-web", "up0", "w7wdz59y6"])("is still ours with another group: %s", (name) => {
+    expect(changesOf(link(name, { group: "default" }))).toEqual([
+      {
+        reason: "group is default, must be the fleet's",
+        lines: [`link set ${name} group ${groupOf(FLEET)}`],
+      },
+    ]);
+  });
+
+  test.each(["br-web", "mgmt", "up0"])("is no port of anything: %s", (name) => {
+    expect(changesOf(link(name, { master: "vrf0" }))).toEqual([
+      { reason: "port of vrf0", lines: [`link set ${name} nomaster`] },
+    ]);
+  });
+
+  test.each([
+    ["br-web", "10.13.13.0/24", "10.13.13.1"],
+    ["mgmt", "192.168.252.0/24", "192.168.252.1"],
+    ["up0", "198.18.100.0/24", "198.18.100.12"],
+  ])("gets the route to its network back: %s", (name, network, address) => {
+    const gone = inT1(({ routes }) => ({
+      routes: routes.filter(({ destination }) => destination !== network),
+    }));
+    expect(changesOf(gone)).toEqual([
+      {
+        reason: `no route to ${network}`,
+        lines: [`route replace ${network} dev ${name} proto kernel scope link src ${address}`],
+      },
+    ]);
+  });
+
+  test("that is down gets its route by coming up, and one address alone has none", () => {
+    const links = [
+      { ...({} as LinkFact), name: "br-web", up: false, addresses: ["10.13.13.1/24" as never] },
+      { ...({} as LinkFact), name: "up0", up: true, addresses: ["198.18.100.10/32" as never] },
+    ];
+    expect(links.flatMap((one) => Object.keys(readLink(one).unrouted ?? {}))).toEqual([]);
+  });
+
+  test("of several addresses in one network has one route, from the first", () => {
+    const addresses = ["198.18.100.10/24", "198.18.100.11/24", "10.0.0.1/8"] as never[];
+    expect(readLink({ ...({} as LinkFact), name: "up0", up: true, addresses }).unrouted).toEqual({
+      "198.18.100.10/24": "198.18.100.0/24",
+      "10.0.0.1/8": "10.0.0.0/8",
+    });
+  });
+});
+
+describe("tables of a tenant's namespace in which nothing belongs", () => {
+  const rules = (kind: string, hypervisor: string, edit: (state: never) => object) => {
+    const on = scenario();
+    pass(on);
+    on.observed = on.observed.map((one) =>
+      one.kind === kind && one.hypervisor === (hypervisor as never)
+        ? { ...one, state: { ...(one.state as object), ...edit(one.state as never) } }
+        : one,
+    );
+    const plan = pass(on).map(({ reason, operations }) => ({ reason, operations }));
+    expect(pass(on)).toEqual([]);
+    return plan;
+  };
+  const table = (...lines: string[]) => parseTables(`*x\n${lines.join("\n")}\nCOMMIT\n`)["x"];
+
+  test.each([
+    ["ipv4", "raw", "hv1", "iptables", "raw: 1 rule not ours"],
+    ["ipv4", "security", "hv1", "iptables", "security: 1 rule not ours"],
+    ["ipv4", "mangle", "hv2", "iptables", "mangle: 1 rule not ours"],
+    ["ipv6", "nat", "hv1", "ip6tables", "IPv6 nat: 1 rule not ours"],
+    ["ipv6", "mangle", "hv2", "ip6tables", "IPv6 mangle: 1 rule not ours"],
+    ["ipv6", "raw", "hv2", "ip6tables", "IPv6 raw: 1 rule not ours"],
+  ])("%s %s on %s is emptied", (family, name, hypervisor, tool, reason) => {
+    const plan = rules("filter", hypervisor, (state: Record<string, object>) => ({
+      [family]: { ...state[family], [name]: table(":OUTPUT ACCEPT [0:0]", "-A OUTPUT -j DROP") },
+    }));
+    expect(plan).toEqual([{ reason, operations: [expect.objectContaining({ tool })] }]);
+    const [operation] = plan[0]?.operations ?? [];
+    const lines = operation && "lines" in operation ? operation.lines : [];
+    expect([lines[0], lines.at(-1)]).toEqual([`*${name}`, "COMMIT"]);
+    expect(lines.filter((line) => !/^([*]|COMMIT|:\S+ ACCEPT )/.test(line))).toEqual([]);
+  });
+
+  test("that stand there empty are as good as none", () => {
+    const empty = table(":PREROUTING ACCEPT [1:40]", ":OUTPUT ACCEPT [0:0]");
+    const plan = rules("filter", "hv1", (state: { ipv4: object; ipv6: object }) => ({
+      ipv4: { ...state.ipv4, raw: empty },
+      ipv6: { ...state.ipv6, nat: empty },
+    }));
+    expect(plan).toEqual([]);
+  });
+
+  test("of ebtables are emptied, and nat is left as it is", () => {
+    const plan = rules("port-rules", "hv2", () => ({ foreign: ["filter"] }));
+    expect(plan).toEqual([
+      {
+        reason: "filter: something that is not ours",
+        operations: [
+          expect.objectContaining({
+            tool: "ebtables",
+            lines: ["*filter", ":INPUT ACCEPT", ":FORWARD ACCEPT", ":OUTPUT ACCEPT"],
+          }),
+        ],
+      },
+    ]);
+  });
+
+  test("of ebtables are seen where there is no nat at all, too", () => {
+    const bridge = parseTables("*filter\n:FORWARD ACCEPT\n-A FORWARD -j DROP\n");
+    const facts = { hypervisor: "hv1", namespaces: new Map([["campus.t2", { bridge }]]) } as never;
+    expect([...kindOf("port-rules").observe(facts, FLEET)]).toMatchObject([
+      { state: { foreign: ["filter"] } },
+    ]);
   });
 });
