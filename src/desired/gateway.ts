@@ -1,8 +1,9 @@
 import { macOf } from "../api/addresses.ts";
+import { trusted } from "../api/names.ts";
 import { filterState } from "../resources/filter.ts";
 import { guardState } from "../resources/guard-chain.ts";
 import type { LocalPairState } from "../resources/local-pair.ts";
-import { aliasOf, chainOf, linkNames, namespaceOf } from "../resources/marks.ts";
+import { aliasOf, chainOf, groupOf, linkNames, namespaceOf } from "../resources/marks.ts";
 import type { Resource } from "../resources/resource.ts";
 import type { Table } from "../resources/tables.ts";
 import type { UplinkState } from "../resources/uplink.ts";
@@ -130,10 +131,11 @@ function uplinkState(scope: Scope, { spec, traits }: Part): UplinkState | undefi
     mac: macOf(lowest, "02"),
     mtu: traits.uplinkMtu,
     master: undefined,
+    group: String(groupOf(scope.fleet)),
     alias: aliasOf(scope.fleet, scope.name, undefined, "uplink"),
     up: true,
     flags: {},
-    addresses: addresses.map((address) => `${address}/${prefix}`),
+    addresses: addresses.map((address) => trusted(`${address}/${prefix}`)),
     gateway: spec.uplink.gateway,
     device: spec.uplink.device,
     port: traits.uplinkIsBridge

@@ -1,6 +1,7 @@
-import type { Cidr, Ipv4 } from "../api/addresses.ts";
+import type { Cidr, InterfaceAddress, Ipv4 } from "../api/addresses.ts";
 import { prefixLength } from "../api/addresses.ts";
 import type { Hypervisor, Subnet, Tenant } from "../api/kinds.gen.ts";
+import { trusted } from "../api/names.ts";
 import type { FleetName, HypervisorName, SubnetName, TenantName } from "../api/names.ts";
 import type { HostTraits } from "../facts/traits.ts";
 import type { ReplicaMemory, SegmentMemory, TenantMemory } from "../replicas/memory.ts";
@@ -111,7 +112,8 @@ function segmentsOf(memory: TenantMemory, subnets: readonly Subnet[]): Segment[]
 }
 
 /** An address with its network's prefix, as `ip addr` writes it. */
-export const within = (cidr: Cidr, address: Ipv4): string => `${address}/${prefixLength(cidr)}`;
+export const within = (cidr: Cidr, address: Ipv4): InterfaceAddress =>
+  trusted(`${address}/${prefixLength(cidr)}`);
 
 /** Replicas of a segment: for the management network, all. */
 export const replicasOn = ({ standing }: Scope, { subnet }: Segment): readonly ReplicaMemory[] =>

@@ -5,7 +5,7 @@ import type { ReplicaMemory } from "../replicas/memory.ts";
 import { isStalled, retryAt } from "../replicas/phase.ts";
 import { needOf, specHashOf } from "../replicas/spec.ts";
 import type { ContainerState } from "../resources/container.ts";
-import { aliasOf, containerName, labelsOf, linkNames } from "../resources/marks.ts";
+import { aliasOf, containerName, groupOf, labelsOf, linkNames } from "../resources/marks.ts";
 import { portRulesState } from "../resources/port-rules.ts";
 import type { PortState } from "../resources/port.ts";
 import type { Resource } from "../resources/resource.ts";
@@ -71,6 +71,7 @@ function portState(scope: Scope, of: ReplicaMemory, segment: Segment): PortState
     mac: undefined,
     mtu: scope.mtu,
     master: linkNames.bridge(segment.subnet),
+    group: String(groupOf(scope.fleet)),
     alias: aliasOf(scope.fleet, scope.name, of.subnet, `${replicaName(of.subnet, of.ordinal)} port`),
     up: true,
     // A locked port passes only the address it was told; nothing is learned from it and nothing flooded to it.

@@ -1,7 +1,7 @@
 import { type Ipv4, type Mac, macOf } from "../api/addresses.ts";
 import type { BridgeState } from "../resources/bridge.ts";
 import type { ForwardingState } from "../resources/forwarding.ts";
-import { aliasOf, linkNames, standbyMac } from "../resources/marks.ts";
+import { aliasOf, groupOf, linkNames, standbyMac } from "../resources/marks.ts";
 import type { NeighboursState } from "../resources/neighbours.ts";
 import type { Resource } from "../resources/resource.ts";
 import type { VxlanState } from "../resources/vxlan.ts";
@@ -36,6 +36,7 @@ function bridgeState(
     mac: isPrimary ? macOf(of.gateway) : standbyMac(hypervisor, link),
     mtu,
     master: undefined,
+    group: String(groupOf(fleet)),
     alias: aliasOf(fleet, name, of.subnet, "segment"),
     up: true,
     flags: {},
@@ -49,6 +50,7 @@ function vxlanState({ fleet, name, mtu }: Scope, { isPrimary, spec }: Part, of: 
     mac: undefined,
     mtu,
     master: linkNames.bridge(of.subnet),
+    group: String(groupOf(fleet)),
     alias: aliasOf(fleet, name, of.subnet, "vxlan"),
     up: true,
     flags: {

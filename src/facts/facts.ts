@@ -1,4 +1,4 @@
-import type { Ipv4, Mac } from "../api/addresses.ts";
+import type { InterfaceAddress, Ipv4, Mac } from "../api/addresses.ts";
 import type { HypervisorName } from "../api/names.ts";
 
 /** A network interface, as `ip -j -d link` shows it; only what evenkeel compares. */
@@ -19,7 +19,7 @@ export interface LinkFact {
   /** Flags of a bridge port that evenkeel sets, by their names in `ip link set … type bridge_slave`. */
   readonly flags: Readonly<Record<string, boolean>>;
   /** `inet` addresses with prefix, `10.13.13.1/24`. */
-  readonly addresses: readonly string[];
+  readonly addresses: readonly InterfaceAddress[];
 }
 
 export interface RouteFact {

@@ -1,4 +1,4 @@
-import { type Ipv4, type Mac, parseIpv4 } from "../api/addresses.ts";
+import { type InterfaceAddress, type Ipv4, type Mac, parseIpv4 } from "../api/addresses.ts";
 import { trusted } from "../api/names.ts";
 import type { ForwardingFact, LinkFact, NeighbourFact, NamespaceFacts, RouteFact } from "./facts.ts";
 
@@ -91,7 +91,7 @@ function readLink(link: LinkJson): LinkFact {
     flags,
     addresses: link.addr_info
       .filter(({ family }) => family === "inet")
-      .map(({ local, prefixlen }) => `${local}/${prefixlen}`),
+      .map(({ local, prefixlen }) => trusted<InterfaceAddress>(`${local}/${prefixlen}`)),
   };
 }
 

@@ -79,6 +79,8 @@ host_chain_remove() { while read -r c; do
   iptables -w -S "$c" 2>/dev/null | grep -q '^-A' && continue
   for hook in INPUT FORWARD; do while iptables -w -D "$hook" -j "$c" 2>/dev/null; do :; done; done
   iptables -w -F "$c" && iptables -w -X "$c" || return 1; done; }
+unpause() { while read -r id; do docker unpause "$id" >/dev/null 2>"$e.docker" ||
+  [ "$(docker inspect -f '{{.State.Paused}}' "$id" 2>/dev/null)" != true ] || { cat "$e.docker" >&2; return 1; }; done; }
 signal() { while read -r name id; do docker kill -s "$name" "$id" >/dev/null 2>"$e.docker" ||
   [ "$(docker inspect -f '{{.State.Running}}' "$id" 2>/dev/null)" != true ] || { cat "$e.docker" >&2; return 1; }; done; }
 remove_containers() { ids=$(cat); docker rm -f -v $ids >/dev/null 2>"$e.docker" && return
@@ -138,6 +140,7 @@ const MERGES: ReadonlySet<string> = new Set<ScriptOperation["tool"]>([
   "sysctl",
   "conntrack",
   "sandbox",
+  "unpause",
   "signal",
   "remove-container",
   "netns-remove",
@@ -181,6 +184,8 @@ function command(tool: Section["tool"], namespace: string | undefined, sandbox: 
       return "host_chain";
     case "host-chain-remove":
       return "host_chain_remove";
+    case "unpause":
+      return "unpause";
     case "signal":
       return "signal";
     case "remove-container":

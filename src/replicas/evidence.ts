@@ -2,7 +2,7 @@ import type { Ipv4 } from "../api/addresses.ts";
 import type { HypervisorName, Incarnation } from "../api/names.ts";
 import type { ReplicaMemory } from "./memory.ts";
 import { isNat } from "../resources/nat.ts";
-import { isContainer } from "../resources/container.ts";
+import { type ContainerState, isContainer } from "../resources/container.ts";
 import { linkNames } from "../resources/marks.ts";
 import type { Resource } from "../resources/resource.ts";
 import type { Evidence } from "./phase.ts";
@@ -40,7 +40,7 @@ export function evidenceOn(
     .find(({ state }) => state.mark.incarnation === replica.incarnation)?.state;
   return {
     visible: sighting.visible.has(replica.hypervisor),
-    container: container === undefined ? "absent" : container.running ? "running" : "ended",
+    container: container ? conditionOf(container) : "absent",
     linked: ports.every((name) =>
       here.some((resource) => resource.kind === "port" && resource.name === name),
     ),
@@ -49,6 +49,9 @@ export function evidenceOn(
     connections: sighting.connections && (sighting.connections[replica.address] ?? 0),
   };
 }
+
+const conditionOf = ({ running, paused }: ContainerState): Evidence["container"] =>
+  running ? "running" : paused ? "paused" : "ended";
 
 const isBalanced = (
   { address }: ReplicaMemory,

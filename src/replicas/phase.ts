@@ -4,7 +4,7 @@ import type { ReplicaMemory, ReplicaPhase } from "./memory.ts";
 export interface Evidence {
   /** Whether its hypervisor and its Docker were seen: without that nothing is concluded from not seeing it. */
   readonly visible: boolean;
-  readonly container: "running" | "ended" | "absent";
+  readonly container: "running" | "paused" | "ended" | "absent";
   /** Both its ports stand. */
   readonly linked: boolean;
   /** Whether it answered its probe; undefined when it was not asked. */
@@ -42,6 +42,7 @@ export function advance(
 ): ReplicaMemory | undefined {
   if (!evidence.visible) return replica;
   const { container } = evidence;
+  const hasEnded = container === "ended" || container === "absent";
   const known = container !== "absent" && !replica.seen ? { ...replica, seen: true } : replica;
   switch (known.phase) {
     case "starting":
@@ -57,7 +58,7 @@ export function advance(
         return { ...enter(known, "leaving", now), because: "it was removed by hand" };
       return container === "running" && evidence.linked ? known : enter(known, "starting", now);
     case "draining": {
-      if (container !== "running") return enter(known, "leaving", now);
+      if (hasEnded) return enter(known, "leaving", now);
       // The balancer has to let go of it first, and be seen to; only then does its time run.
       if (evidence.balanced !== false || evidence.connections === undefined) return known;
       const { drainsFrom = now } = known;
@@ -65,9 +66,7 @@ export function advance(
       return isOver ? enter(known, "stopping", now) : { ...known, drainsFrom };
     }
     case "stopping":
-      return container !== "running" || now - (known.toldAt ?? now) >= grace.stop
-        ? enter(known, "leaving", now)
-        : known;
+      return hasEnded || now - (known.toldAt ?? now) >= grace.stop ? enter(known, "leaving", now) : known;
     case "leaving":
       return container === "absent" && !evidence.linked ? undefined : known;
   }

@@ -1,4 +1,4 @@
-import { groupOf, namespaceOf, isMarked, subnetOfAlias, tenantOf } from "./marks.ts";
+import { namespaceOf, subnetOfAlias, tenantOf } from "./marks.ts";
 import { type LinkState, linkDifference, readLink } from "./link.ts";
 import { kind, type Resource } from "./resource.ts";
 
@@ -11,7 +11,7 @@ export const bridge = kind<BridgeState>({
   name: "bridge",
 
   *observe({ hypervisor, namespaces }, fleet) {
-    for (const [namespace, { links }] of namespaces) {
+    for (const [namespace, { links, routes }] of namespaces) {
       const tenant = tenantOf(fleet, namespace);
       if (!tenant) continue;
       for (const link of links.filter(({ type }) => type === "bridge")) {
@@ -22,7 +22,7 @@ export const bridge = kind<BridgeState>({
           tenant,
           ...(subnet && { subnet }),
           name: link.name,
-          state: { ...readLink(link), alias: isMarked(link, fleet) ? (link.alias ?? "") : "" },
+          state: readLink(link, routes),
         };
       }
     }
@@ -44,7 +44,7 @@ export const bridge = kind<BridgeState>({
     const { lines, reasons } = linkDifference(desired, observed);
     if (lines.length === 0) return undefined;
     const create =
-      `link add name ${desired.link} mtu ${desired.mtu} group ${groupOf(fleet)} netns ${namespace}` +
+      `link add name ${desired.link} mtu ${desired.mtu} group ${desired.group} netns ${namespace}` +
       ` address ${desired.mac} type bridge stp_state 0 forward_delay 0 mcast_snooping 0`;
     return {
       verb: observed ? "change" : "add",

@@ -1,4 +1,4 @@
-import type { ContainerRequest } from "./operation.ts";
+import type { ContainerRequest, ScriptOperation } from "./operation.ts";
 import { readMark, type ReplicaMark } from "./marks.ts";
 import { kind, type Resource } from "./resource.ts";
 
@@ -7,6 +7,8 @@ export interface ContainerState {
   readonly name: string;
   readonly mark: ReplicaMark;
   readonly running: boolean;
+  /** Frozen by `docker pause`: neither running nor ended; only of an observed state. */
+  readonly paused?: boolean;
   /** Docker's id; only of an observed state. */
   readonly id?: string;
   /** What to create; only of a desired state. */
@@ -19,6 +21,9 @@ export interface ContainerState {
 
 export const isContainer = (resource: Resource): resource is Resource<ContainerState> =>
   resource.kind === "container";
+
+/** Whether a container in that state, in Docker's words, has processes, and with them its network. */
+export const isAlive = (state: string): boolean => state === "running" || state === "paused";
 
 export const container = kind<ContainerState>({
   name: "container",
@@ -35,7 +40,7 @@ export const container = kind<ContainerState>({
         tenant,
         subnet,
         name,
-        state: { name, mark, running: state === "running", id },
+        state: { name, mark, running: state === "running", ...(state === "paused" && { paused: true }), id },
       };
     }
   },
@@ -50,15 +55,28 @@ export const container = kind<ContainerState>({
             disruption: "none",
             operations: [{ phase: "stop", tool: "remove-container", lines: [observed.id] }],
           };
+    const resume = (phase: "start" | "stop"): ScriptOperation[] =>
+      observed?.paused && observed.id !== undefined ? [{ phase, tool: "unpause", lines: [observed.id] }] : [];
     if (desired.signal !== undefined)
-      return observed?.running && observed.id !== undefined
+      return (observed?.running || observed?.paused) && observed.id !== undefined
         ? {
             verb: "change",
             reason: `drained; ${desired.signal} tells it to end`,
             disruption: "drain",
-            operations: [{ phase: "stop", tool: "signal", lines: [`${desired.signal} ${observed.id}`] }],
+            operations: [
+              // What is paused hears no signal.
+              ...resume("stop"),
+              { phase: "stop", tool: "signal", lines: [`${desired.signal} ${observed.id}`] },
+            ],
           }
         : undefined;
+    if (observed?.paused && desired.running)
+      return {
+        verb: "change",
+        reason: "it was paused",
+        disruption: "none",
+        operations: resume("start"),
+      };
     if (observed?.running || !desired.request) return undefined;
     return {
       verb: observed ? "change" : "add",

@@ -2,9 +2,19 @@ import type { TableFact } from "../facts/facts.ts";
 import { namespaceOf, tenantOf } from "./marks.ts";
 import type { ScriptOperation } from "./operation.ts";
 import { kind } from "./resource.ts";
-import { canonicalTable, restoreLines, sameTable, type Table, tableDifference } from "./tables.ts";
+import {
+  canonicalTable,
+  emptyTable,
+  restoreLines,
+  sameTable,
+  type Table,
+  tableDifference,
+} from "./tables.ts";
 
-/** Default deny in both families, and what is let through; IPv6 is off, and denied besides. */
+/**
+ * Default deny in both families, and what is let through; IPv6 is off, and denied besides. The namespace is the tenant's
+ * alone, so that nothing belongs into the tables of which nothing is wanted either: all but the balancer's IPv4 nat.
+ */
 export interface FilterState {
   readonly ipv4: Readonly<Record<string, TableFact>>;
   readonly ipv6: Readonly<Record<string, TableFact>>;
@@ -12,17 +22,26 @@ export interface FilterState {
   readonly restore?: { readonly ipv4: readonly Table[]; readonly ipv6: readonly Table[] };
 }
 
-const TABLES = ["mangle", "filter"];
+const MANGLE = emptyTable("mangle", ["PREROUTING", "INPUT", "FORWARD", "OUTPUT", "POSTROUTING"]);
+const RAW = emptyTable("raw", ["PREROUTING", "OUTPUT"]);
+const SECURITY = emptyTable("security", ["INPUT", "FORWARD", "OUTPUT"]);
+const NAT = emptyTable("nat", ["PREROUTING", "INPUT", "OUTPUT", "POSTROUTING"]);
+const UNUSED_IPV4 = [MANGLE, RAW, SECURITY];
+const UNUSED_IPV6 = [...UNUSED_IPV4, NAT];
 
-const pick = (tables: Readonly<Record<string, TableFact>>): Record<string, TableFact> =>
-  Object.fromEntries(TABLES.flatMap((name) => (tables[name] ? [[name, tables[name]]] : [])));
+const canonical = (tables: readonly Table[]): Record<string, TableFact> =>
+  Object.fromEntries(tables.map((table) => [table.name, canonicalTable(table)]));
+
+const withUnused = (unused: readonly Table[], written: readonly Table[]): Table[] => [
+  ...unused.filter(({ name }) => !written.some((table) => table.name === name)),
+  ...written,
+];
 
 /** The state of a filter from its tables as written. */
-export const filterState = (ipv4: readonly Table[], ipv6: readonly Table[]): FilterState => ({
-  ipv4: Object.fromEntries(ipv4.map((table) => [table.name, canonicalTable(table)])),
-  ipv6: Object.fromEntries(ipv6.map((table) => [table.name, canonicalTable(table)])),
-  restore: { ipv4, ipv6 },
-});
+export function filterState(ipv4: readonly Table[], ipv6: readonly Table[]): FilterState {
+  const restore = { ipv4: withUnused(UNUSED_IPV4, ipv4), ipv6: withUnused(UNUSED_IPV6, ipv6) };
+  return { ipv4: canonical(restore.ipv4), ipv6: canonical(restore.ipv6), restore };
+}
 
 const differing = (
   desired: Readonly<Record<string, TableFact>>,
@@ -41,7 +60,7 @@ export const filter = kind<FilterState>({
           hypervisor,
           tenant,
           name: tenant,
-          state: { ipv4: pick(ipv4), ipv6: pick(ipv6) },
+          state: { ipv4, ipv6 },
         };
     }
   },

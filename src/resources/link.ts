@@ -1,4 +1,6 @@
-import type { LinkFact } from "../facts/facts.ts";
+import { type Cidr, type InterfaceAddress, addressOf, networkOf, prefixLength } from "../api/addresses.ts";
+import { entriesOf } from "../api/records.ts";
+import type { LinkFact, RouteFact } from "../facts/facts.ts";
 
 /** What the kinds that are links have in common. */
 export interface LinkState {
@@ -6,24 +8,51 @@ export interface LinkState {
   readonly mac: string | undefined;
   readonly mtu: number;
   readonly master: string | undefined;
+  /** The fleet's mark, a number; a name where somebody gave it another group. */
+  readonly group: string;
   readonly alias: string;
   readonly up: boolean;
   /** Flags as a bridge port; empty where the link is none. */
   readonly flags: Readonly<Record<string, boolean>>;
   /** With prefix, `10.13.13.1/24`. */
-  readonly addresses: readonly string[];
+  readonly addresses: readonly InterfaceAddress[];
+  /** By the address in it, networks that it has no route to any more, although it is up; only of an observed state. */
+  readonly unrouted?: Readonly<Record<InterfaceAddress, Cidr>>;
 }
 
-export const readLink = (link: LinkFact): LinkState => ({
+/** @param routes those of its namespace; left out for a link that is to have no address */
+export const readLink = (link: LinkFact, routes: readonly RouteFact[] = []): LinkState => ({
   link: link.name,
   mac: link.mac,
   mtu: link.mtu,
   master: link.master,
+  group: link.group,
   alias: link.alias ?? "",
   up: link.up,
   flags: link.flags,
   addresses: link.addresses,
+  ...(link.up && { unrouted: unrouted(link, routes) }),
 });
+
+/** The kernel writes one route for each network, from the first address in it; for a single address (/32) it writes none. */
+function unrouted(
+  { name, addresses }: LinkFact,
+  routes: readonly RouteFact[],
+): Record<InterfaceAddress, Cidr> {
+  const reached = new Set<string>(
+    routes.flatMap(({ device, gateway, destination }) =>
+      device === name && gateway === undefined ? [destination] : [],
+    ),
+  );
+  const missing: Record<InterfaceAddress, Cidr> = {};
+  for (const address of addresses) {
+    const network = networkOf(address);
+    if (prefixLength(address) === 32 || reached.has(network)) continue;
+    reached.add(network);
+    missing[address] = network;
+  }
+  return missing;
+}
 
 /** Lines for `ip -batch` that turn one link into the other, and a word for each difference. */
 export interface LinkDifference {
@@ -61,21 +90,24 @@ export function linkDifference(
     differ(`MTU is ${observed.mtu}, must be ${desired.mtu}`, `link set ${link} mtu ${desired.mtu}`);
   if (observed !== undefined && desired.mac !== undefined && observed.mac !== desired.mac)
     differ(`MAC is ${observed.mac}, must be ${desired.mac}`, `link set ${link} address ${desired.mac}`);
+  if (observed !== undefined && observed.group !== desired.group)
+    differ(`group is ${observed.group}, must be the fleet's`, `link set ${link} group ${desired.group}`);
   if (observed?.alias !== desired.alias)
     differ("its mark is not as written", `link set ${link} alias "${desired.alias}"`);
 
   const rejoin = observed?.master !== desired.master;
-  if (rejoin && desired.master !== undefined)
+  if (rejoin)
     differ(
       observed?.master ? `port of ${observed.master}` : "no port of its bridge",
-      `link set ${link} master ${desired.master}`,
+      `link set ${link} ${desired.master === undefined ? "nomaster" : `master ${desired.master}`}`,
     );
   const wrong = Object.entries(desired.flags).filter(([flag, on]) => observed?.flags[flag] !== on);
-  if (rejoin || wrong.length > 0)
+  if (wrong.length > 0)
     differ(
       `flags ${wrong.map(([flag, on]) => `${flag} ${on ? "off" : "on"}`).join(", ")}`,
       ...setFlags(link, desired.flags),
     );
+  else if (rejoin) lines.push(...setFlags(link, desired.flags));
 
   for (const address of desired.addresses)
     if (!observed?.addresses.includes(address))
@@ -87,6 +119,13 @@ export function linkDifference(
     observed?.up === true && desired.addresses.some((address) => !observed.addresses.includes(address));
   if (options.announce && announced && desired.mac !== undefined)
     lines.push(`link set ${link} address ${desired.mac}`);
+
+  for (const [address, network] of entriesOf(observed?.unrouted ?? {}))
+    if (desired.addresses.includes(address))
+      differ(
+        `no route to ${network}`,
+        `route replace ${network} dev ${link} proto kernel scope link src ${addressOf(address)}`,
+      );
 
   if (desired.up && observed?.up !== true) differ("down", `link set ${link} up`);
   return { lines, reasons };

@@ -14,7 +14,7 @@ export interface NatState {
   readonly restore?: Table;
 }
 
-const EMPTY = emptyTable({ PREROUTING: "ACCEPT", INPUT: "ACCEPT", OUTPUT: "ACCEPT", POSTROUTING: "ACCEPT" });
+const EMPTY = emptyTable("nat", ["PREROUTING", "INPUT", "OUTPUT", "POSTROUTING"]);
 
 export const isNat = (resource: Resource): resource is Resource<NatState> => resource.kind === "nat";
 
@@ -43,12 +43,12 @@ export const nat = kind<NatState>({
               phase: "withdraw",
               tool: "iptables",
               namespace,
-              lines: restoreLines({ name: "nat", ...EMPTY }),
+              lines: restoreLines(EMPTY),
             },
           ],
         }
       );
-    if (!desired.restore || sameTable(desired.table, observed?.table ?? EMPTY)) return undefined;
+    if (!desired.restore || sameTable(desired.table, observed?.table)) return undefined;
     const forget = forgottenFlows(desired.udp, observed?.udp ?? {});
     const operations: ScriptOperation[] = [
       { phase: "balance", tool: "iptables", namespace, lines: restoreLines(desired.restore) },

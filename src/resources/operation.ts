@@ -40,6 +40,7 @@ export type Tool =
   | "host-chain-remove"
   | "conntrack" // arguments of one `conntrack -D` a line
   | "sandbox" // `ip -batch` inside the sandbox of a container
+  | "unpause" // container ids
   | "signal" // lines `SIGNAL CONTAINER-ID`
   | "remove-container" // container ids
   | "netns-remove"; // ends what runs in the namespace, then deletes it

@@ -1,7 +1,8 @@
-import type { Ipv4 } from "../api/addresses.ts";
-import { type LinkState, linkDifference, readLink } from "./link.ts";
+import { type Ipv4, macOf } from "../api/addresses.ts";
+import { isAlive } from "./container.ts";
+import { type LinkDifference, type LinkState, linkDifference, readLink } from "./link.ts";
 import type { SandboxFacts } from "../facts/facts.ts";
-import { containerName, groupOf, namespaceOf, readMark, type ReplicaMark, tenantOf } from "./marks.ts";
+import { containerName, namespaceOf, readMark, type ReplicaMark, tenantOf } from "./marks.ts";
 import { SANDBOX, type ScriptOperation } from "./operation.ts";
 import { kind, type Resource } from "./resource.ts";
 
@@ -11,13 +12,16 @@ export interface PortState extends LinkState {
   readonly container: string;
   /** Whether the bridge has been told the replica's address behind this port. */
   readonly entry: boolean;
-  readonly inside: {
-    readonly device: "eth0" | "eth1";
-    readonly mac: string;
-    readonly mtu: number;
-    readonly address: string | undefined;
-    readonly gateway: Ipv4 | undefined;
-  };
+  /** The end inside the replica; undefined where it could not be looked at, so that nothing is known of it. */
+  readonly inside: PortInside | undefined;
+}
+
+export interface PortInside {
+  readonly device: "eth0" | "eth1";
+  readonly mac: string;
+  readonly mtu: number;
+  readonly address: string | undefined;
+  readonly gateway: Ipv4 | undefined;
 }
 
 export const isPort = (resource: Resource): resource is Resource<PortState> => resource.kind === "port";
@@ -26,10 +30,11 @@ export const port = kind<PortState>({
   name: "port",
 
   *observe({ hypervisor, namespaces, containers, sandboxes }, fleet) {
-    const byIncarnation = new Map<string, { mark: ReplicaMark; sandbox: SandboxFacts | undefined }>(
+    const byIncarnation = new Map<string, Replica>(
       (containers ?? []).flatMap((summary) => {
         const mark = readMark(fleet, summary);
-        return mark ? [[mark.incarnation, { mark, sandbox: sandboxes.get(summary.id) }] as const] : [];
+        const sandbox = sandboxes.get(summary.id) ?? (isAlive(summary.state) ? undefined : NO_SANDBOX);
+        return mark ? [[mark.incarnation, { mark, sandbox }] as const] : [];
       }),
     );
     for (const [namespace, { links, forwarding }] of namespaces) {
@@ -39,8 +44,7 @@ export const port = kind<PortState>({
         const [, role, incarnation] = /^([wm])([a-z0-9]{8})$/.exec(link.name) ?? [];
         if (link.type !== "veth" || !incarnation) continue;
         const replica = byIncarnation.get(incarnation);
-        const device = role === "w" ? "eth0" : "eth1";
-        const inside = replica?.sandbox?.interfaces[device];
+        const mac = replica && macOf(role === "w" ? replica.mark.address : replica.mark.managementAddress);
         yield {
           kind: "port",
           hypervisor,
@@ -52,16 +56,9 @@ export const port = kind<PortState>({
             mac: undefined,
             container: replica ? containerName(fleet, replica.mark) : "",
             entry: forwarding.some(
-              ({ device: behind, mac, table }) =>
-                behind === link.name && mac === inside?.mac && table === "master",
+              (entry) => entry.device === link.name && entry.mac === mac && entry.table === "master",
             ),
-            inside: {
-              device,
-              mac: inside?.mac ?? "",
-              mtu: inside?.mtu ?? 0,
-              address: inside?.address,
-              gateway: device === "eth0" ? replica?.sandbox?.gateway : undefined,
-            },
+            inside: replica?.sandbox && readInside(replica.sandbox, role === "w" ? "eth0" : "eth1"),
           },
         };
       }
@@ -85,15 +82,17 @@ export const port = kind<PortState>({
           operations: [remove("withdraw")],
         }
       );
+    if (!desired.inside) return undefined; // as it stands
     // Without its other end, or with another one, the pair is made anew.
-    const orphan = observed !== undefined && observed.inside.mac !== desired.inside.mac;
+    const orphan = observed?.inside !== undefined && observed.inside.mac !== desired.inside.mac;
     const current = orphan ? undefined : observed;
     const ours = linkDifference({ ...desired, up: false }, current && { ...current, up: false });
     const rejoined = current?.master !== desired.master;
     // Joining a bridge resets the flags: a port is never up and unlocked, not even for a moment.
     const lower = rejoined && current?.up === true;
     const raise = desired.up && (current?.up !== true || lower);
-    const theirs = insideDifference(desired.inside, current?.inside);
+    const theirs =
+      current && !current.inside ? NO_DIFFERENCE : insideDifference(desired.inside, current?.inside);
     const admit = rejoined || !current?.entry;
     if (ours.lines.length + theirs.lines.length === 0 && !raise && !admit) return undefined;
 
@@ -104,9 +103,9 @@ export const port = kind<PortState>({
     ): ScriptOperation[] => (lines.length === 0 ? [] : [{ phase, tool, namespace, lines }]);
     const sandbox = (phase: "plug" | "inside", tool: "ip" | "sandbox", lines: string[]): ScriptOperation[] =>
       lines.length === 0 ? [] : [{ phase, tool, lines, sandboxOf: desired.container }];
-    const { link, mtu, inside } = desired;
+    const { link, group, mtu, inside } = desired;
     const create =
-      `link add name ${link} mtu ${mtu} group ${groupOf(fleet)} netns ${namespace} type veth` +
+      `link add name ${link} mtu ${mtu} group ${group} netns ${namespace} type veth` +
       ` peer name ${inside.device} address ${inside.mac} mtu ${mtu} netns ${SANDBOX}`;
     return {
       verb: orphan ? "replace" : observed ? "change" : "add",
@@ -136,11 +135,27 @@ export const port = kind<PortState>({
   },
 });
 
+interface Replica {
+  readonly mark: ReplicaMark;
+  /** Undefined when it has one, but where was not found. */
+  readonly sandbox: SandboxFacts | undefined;
+}
+
+/** Of a container that has ended: its interfaces went with its processes. */
+const NO_SANDBOX: SandboxFacts = { pid: 0, interfaces: {}, gateway: undefined };
+
+const readInside = ({ interfaces, gateway }: SandboxFacts, device: PortInside["device"]): PortInside => ({
+  device,
+  mac: interfaces[device]?.mac ?? "",
+  mtu: interfaces[device]?.mtu ?? 0,
+  address: interfaces[device]?.address,
+  gateway: device === "eth0" ? gateway : undefined,
+});
+
+const NO_DIFFERENCE: LinkDifference = { lines: [], reasons: [] };
+
 /** What has to happen inside the replica, as its own `ip -batch`. */
-function insideDifference(
-  desired: PortState["inside"],
-  observed: PortState["inside"] | undefined,
-): { lines: string[]; reasons: string[] } {
+function insideDifference(desired: PortInside, observed: PortInside | undefined): LinkDifference {
   const { device, mtu, address, gateway } = desired;
   const readdress = observed?.address !== desired.address;
   const remtu = observed !== undefined && observed.mtu !== mtu;

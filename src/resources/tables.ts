@@ -23,9 +23,13 @@ export const restoreLines = ({ name, chains, rules }: Table): string[] => [
   "COMMIT",
 ];
 
-const sameChains = (a: TableFact["chains"], b: TableFact["chains"]): boolean =>
-  Object.keys(a).length === Object.keys(b).length &&
-  Object.entries(a).every(([chain, policy]) => b[chain] === policy);
+/** A built-in chain that accepts is the same as one that nobody has made yet. */
+const namedChains = ({ chains }: TableFact): string =>
+  Object.entries(chains)
+    .filter(([, policy]) => policy !== "ACCEPT")
+    .map((entry) => entry.join(" "))
+    .toSorted()
+    .join("\n");
 
 /** The order of chains among each other does not matter (saves sort them), the order inside a chain does. */
 const byChain = (rules: readonly string[]): string =>
@@ -35,18 +39,18 @@ const byChain = (rules: readonly string[]): string =>
     .map(([, , rule]) => rule)
     .join("\n");
 
+/** What a table is that was never written to: it is not saved at all, or with some of its built-in chains. */
+export const UNWRITTEN: TableFact = { chains: {}, rules: [] };
+
 /** Whether two tables do the same. */
-export const sameTable = (a: TableFact | undefined, b: TableFact | undefined): boolean =>
-  a !== undefined &&
-  b !== undefined &&
-  sameChains(a.chains, b.chains) &&
-  byChain(a.rules) === byChain(b.rules);
+export const sameTable = (a: TableFact = UNWRITTEN, b: TableFact = UNWRITTEN): boolean =>
+  namedChains(a) === namedChains(b) && byChain(a.rules) === byChain(b.rules);
 
 const rules = (count: number): string => `${count} ${count === 1 ? "rule" : "rules"}`;
 
 /** How two tables differ, in one sentence for the plan. */
-export function tableDifference(desired: TableFact | undefined, observed: TableFact | undefined): string {
-  if (desired === undefined || observed === undefined) return "the table is empty";
+export function tableDifference(desired: TableFact = UNWRITTEN, observed: TableFact | undefined): string {
+  if (observed === undefined) return "the table is empty";
   const missing = desired.rules.filter((rule) => !observed.rules.includes(rule)).length;
   const foreign = observed.rules.filter((rule) => !desired.rules.includes(rule)).length;
   if (missing === 0 && foreign === 0) return "policy or order of rules is not as written";
@@ -55,5 +59,9 @@ export function tableDifference(desired: TableFact | undefined, observed: TableF
     .join(", ");
 }
 
-/** A table that nobody has written to is not saved at all, or with empty built-in chains: both mean the same. */
-export const emptyTable = (chains: Readonly<Record<string, string>>): TableFact => ({ chains, rules: [] });
+/** A table without a rule, to write over one that is to have none. */
+export const emptyTable = (name: string, chains: readonly string[]): Table => ({
+  name,
+  chains: Object.fromEntries(chains.map((chain) => [chain, "ACCEPT"])),
+  rules: [],
+});

@@ -1,7 +1,7 @@
 import type { Ipv4, Mac } from "../api/addresses.ts";
 import type { ForwardingFact, LinkFact } from "../facts/facts.ts";
 import { type LinkState, linkDifference, readLink, setFlags } from "./link.ts";
-import { groupOf, linkNames, namespaceOf, tenantOf } from "./marks.ts";
+import { linkNames, namespaceOf, tenantOf } from "./marks.ts";
 import type { ScriptOperation } from "./operation.ts";
 import { kind } from "./resource.ts";
 
@@ -41,7 +41,7 @@ export const uplink = kind<UplinkState>({
         tenant,
         name: tenant,
         state: {
-          ...readLink(link),
+          ...readLink(link, routes),
           mac: link.mac,
           flags: {},
           gateway: routes.find(({ destination, device }) => destination === "default" && device === link.name)
@@ -98,7 +98,7 @@ export const uplink = kind<UplinkState>({
       disruption: "none",
       operations: [
         ...(otherForm ? [{ ...remove, phase: "settings" } as const] : []),
-        ...(current ? [] : [create(desired, namespace, groupOf(fleet))]),
+        ...(current ? [] : [create(desired, namespace)]),
         { phase: "configure", tool: "ip-inside", namespace, lines },
         ...outside,
       ],
@@ -106,11 +106,7 @@ export const uplink = kind<UplinkState>({
   },
 });
 
-function create(
-  { link, mac, mtu, device, port }: UplinkState,
-  namespace: string,
-  group: number,
-): ScriptOperation {
+function create({ link, group, mac, mtu, device, port }: UplinkState, namespace: string): ScriptOperation {
   const line = port
     ? `link add name ${port.link} mtu ${mtu} group ${group} type veth peer name ${link} mtu ${mtu} group ${group} address ${mac} netns ${namespace}`
     : `link add link ${device} name ${link} group ${group} mtu ${mtu} netns ${namespace} address ${mac} type macvlan mode private`;

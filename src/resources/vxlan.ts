@@ -1,6 +1,6 @@
 import type { Ipv4 } from "../api/addresses.ts";
 import { type LinkState, linkDifference, readLink } from "./link.ts";
-import { groupOf, isMarked, namespaceOf, subnetOfAlias, tenantOf } from "./marks.ts";
+import { namespaceOf, subnetOfAlias, tenantOf } from "./marks.ts";
 import { kind, type Resource } from "./resource.ts";
 
 /** Joins a segment to its other parts. Made inside the namespace; its packets leave by the hypervisor's underlay. */
@@ -35,7 +35,6 @@ export const vxlan = kind<VxlanState>({
           state: {
             ...readLink(link),
             mac: undefined,
-            alias: isMarked(link, fleet) ? (link.alias ?? "") : "",
             id: link.vxlan.id,
             local: link.vxlan.local,
           },
@@ -61,7 +60,7 @@ export const vxlan = kind<VxlanState>({
     const { lines, reasons } = linkDifference(desired, moved ? undefined : observed);
     if (lines.length === 0) return undefined;
     const create =
-      `link add name ${desired.link} mtu ${desired.mtu} group ${groupOf(fleet)} netns ${namespace}` +
+      `link add name ${desired.link} mtu ${desired.mtu} group ${desired.group} netns ${namespace}` +
       ` type vxlan id ${desired.id} local ${desired.local} dstport ${VXLAN_PORT} nolearning dev ${desired.device}`;
     return {
       verb: moved ? "replace" : observed ? "change" : "add",

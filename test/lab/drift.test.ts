@@ -106,6 +106,18 @@ describe("changed in place by hand, and back to exactly what it was:", () => {
     ],
     ["the neighbours", "hv2", inside("ip neigh flush dev br-web nud permanent")],
     ["the default route", "hv1", inside("ip route del default")],
+    ["the route to a subnet", "hv1", inside("ip route del 10.13.13.0/24")],
+    ["the route to the management network", "hv1", inside("ip route del 192.168.252.0/24")],
+    ["the route to the uplink's network", "hv1", inside("ip route del 198.18.100.0/24")],
+    ["the uplink enslaved", "hv1", inside("ip link set up0 master br-web")],
+    ["a bridge's group", "hv1", inside("ip link set br-web group default")],
+    ["the VXLAN's group", "hv2", inside("ip link set vx-web group 7")],
+    ["the uplink's group", "hv1", inside("ip link set up0 group default")],
+    [
+      "a port's group",
+      "hv1",
+      async () => lab.inTenant("hv1", "t1", `ip link set ${await w("web-1")} group default`),
+    ],
     ["the gateway's address", "hv1", inside("ip addr del 10.13.13.1/24 dev br-web")],
     ["another address on the gateway", "hv1", inside("ip addr add 10.13.13.77/24 dev br-web")],
     ["the service's address", "hv1", inside("ip addr flush dev up0")],
@@ -128,6 +140,18 @@ describe("changed in place by hand, and back to exactly what it was:", () => {
     ["the IPv6 filter open", "hv2", inside("ip6tables -P INPUT ACCEPT")],
     ["a filter rule of somebody's", "hv1", inside("iptables -I FORWARD -j ACCEPT")],
     ["a mangle rule gone", "hv1", inside("iptables -t mangle -F")],
+    ["a mangle rule on the standby", "hv2", inside("iptables -t mangle -A FORWARD -j DROP")],
+    [
+      "rules in tables where none belong",
+      "hv1",
+      inside("iptables -t raw -A PREROUTING -j NOTRACK; iptables -t security -A OUTPUT -j DROP"),
+    ],
+    [
+      "rules in IPv6 tables where none belong",
+      "hv1",
+      inside("for t in raw mangle nat security; do ip6tables -t $t -A OUTPUT -j ACCEPT; done"),
+    ],
+    ["a rule in the bridges' filter", "hv2", inside("ebtables-nft -A FORWARD -p IPv4 -j DROP")],
     ["nat flushed", "hv1", inside("iptables -t nat -F")],
     [
       "a nat rule of somebody's",
@@ -241,6 +265,14 @@ describe("made anew, and nothing else with it:", () => {
       "a container that was stopped",
       async () => docker("stop -t 1", "web-3"),
       [network("hv2"), container("web-3")],
+    ],
+    [
+      "a container that was paused",
+      async () => {
+        const { hv, id } = await replica("web-1");
+        await lab.sh(hv, `docker pause ${id}`);
+      },
+      [],
     ],
     [
       "a container that was killed",

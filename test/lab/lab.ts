@@ -505,12 +505,15 @@ done`;
 const SNAPSHOT = `
 export LC_ALL=C PATH=/usr/sbin:/usr/bin:/sbin:/bin
 cat > /tmp/net <<'NET'
+# A table that does nothing is the same as one that nobody has made.
+written() { awk 'function show() { if (does) printf "%s", table; table = ""; does = 0 }
+  /^[*]/ { show() } { table = table $0 "\\n" } !/^([*]|COMMIT|:.* ACCEPT$|$)/ { does = 1 } END { show() }'; }
 part() { printf '\\n#> %s %s\\n' "$1" "$2"; }
 part "$1" links; ip -d addr | sed -E 's/_timer +[0-9.]+/_timer/g; s/ tentative//; s/NO-CARRIER,//; s/,LOWER_UP//; s/ state (UP|DOWN|UNKNOWN)//'
 part "$1" routes; ip route | sed 's/ linkdown//'
 part "$1" neighbours; ip neigh show nud permanent | sort
 part "$1" forwarding; bridge fdb | grep -E 'static|dst' | sort
-part "$1" tables; { iptables-save; ip6tables-save; ebtables-nft-save; } | grep -v '^#' | sed -E 's/ \\[[0-9]+:[0-9]+\\]//'
+part "$1" tables; { iptables-save; ip6tables-save; ebtables-nft-save; } | grep -v '^#' | sed -E 's/ \\[[0-9]+:[0-9]+\\]//' | written
 part "$1" sysctls; cd /proc/sys/net; grep -s . ipv4/ip_forward bridge/bridge-nf-call-* ipv4/conf/*/rp_filter ipv4/conf/*/arp_ignore \\
   ipv4/conf/*/arp_notify ipv4/conf/*/send_redirects ipv6/conf/*/disable_ipv6
 NET
