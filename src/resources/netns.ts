@@ -23,7 +23,14 @@ export const netns = kind<NetnsState>({
         verb: "add",
         reason: "the tenant has no namespace here",
         disruption: "none",
-        operations: [{ phase: "namespace", tool: "ip", lines: [`netns add ${namespace}`] }],
+        // The kernel tells who listens only of namespaces that have a number.
+        operations: [
+          {
+            phase: "namespace",
+            tool: "ip",
+            lines: [`netns add ${namespace}`, `netns set ${namespace} auto`],
+          },
+        ],
       };
     if (observed && !desired)
       return {
