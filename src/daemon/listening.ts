@@ -11,7 +11,7 @@ export interface ListeningOptions {
   readonly heard: (tenant: TenantName) => void;
 }
 
-/** Between one listening and the next, in milliseconds. */
+/** Before what did not answer is asked again, in milliseconds. */
 const PAUSE = 1_000;
 
 /** Listens to every hypervisor that answers, as they come and go with the manifests. Ends with the signal. */
@@ -30,11 +30,13 @@ export async function listenToAll({ world, clock, signal, heard }: ListeningOpti
 
   async function goOn(name: HypervisorName, host: Host, listener: Listener): Promise<void> {
     while (!signal.aborted && hosts.get(name) === host) {
-      if (!reach.silence(name))
-        await listener.listen().catch((error: unknown) => {
-          log.debug({ hypervisor: name, error: String(error) }, "not listening");
-        });
-      await clock.sleep(PAUSE, signal).catch(() => {});
+      try {
+        if (reach.silence(name)) await clock.sleep(PAUSE, signal);
+        else await listener.listen();
+      } catch (error) {
+        log.debug({ hypervisor: name, error: String(error) }, "not listening");
+        await clock.sleep(PAUSE, signal).catch(() => {});
+      }
     }
   }
 }

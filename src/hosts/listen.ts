@@ -29,37 +29,53 @@ export class Listener {
   }
 
   /**
-   * Listens for a while, until it is worth beginning anew.
+   * Listens for a while; to be called again.
    * @throws EvenkeelError EK-HOST-UNREACHABLE, EK-HOST-KEY
    */
   async listen(): Promise<void> {
     const { fleet, signal } = this.#options;
-    const over = new AbortController();
     let rest = "";
     const heard = (text: string): void => {
       const lines = (rest + text).split("\n");
       rest = lines.pop() ?? "";
-      for (const line of lines) if (!this.#read(line)) over.abort();
+      for (const line of lines) this.#read(line);
     };
-    const until = AbortSignal.any([signal, over.signal]);
-    const options = { deadlineSeconds: LISTEN_SECONDS, signal: until, heard };
+    const options = { deadlineSeconds: LISTEN_SECONDS, signal, heard };
     const { state, code, stderr } = await this.#host.run(script(fleet), options);
     if (state === "ended" && code !== 0 && code !== 124)
       throw new EvenkeelError("EK-LOOK-INCOMPLETE", `${this.#host.name}: no events: ${stderr.trim()}`);
   }
 
-  /** False when it tells of a namespace that was not there when the listening began. */
-  #read(line: string): boolean {
-    const { fleet, heard } = this.#options;
-    const [, namespace, number] = /^netns (\S+) \(id: (\d+)\)/.exec(line) ?? [];
-    if (namespace !== undefined && number !== undefined) this.#owners.set(number, tenantOf(fleet, namespace));
+  #read(line: string): void {
+    if (this.#isName(line)) return;
     // `[nsid 3]7: br-web: <BROADCAST> …`
     const [, id] = /^\[nsid (\d+)\]/.exec(line) ?? [];
-    const isKnown = id === undefined || this.#owners.has(id);
-    if (id !== undefined && !isKnown) this.#owners.set(id, undefined);
+    if (id !== undefined && !this.#owners.has(id)) void this.#learn(id);
     const owner = id === undefined ? ownerOfContainer(line) : this.#owners.get(id);
+    if (owner !== undefined) this.#options.heard(owner);
+  }
+
+  /** Takes a line of `ip netns list` in. */
+  #isName(line: string): boolean {
+    const [, namespace, id] = /^(\S+) \(id: (\d+)\)$/.exec(line) ?? [];
+    if (namespace === undefined || id === undefined) return false;
+    this.#owners.set(id, tenantOf(this.#options.fleet, namespace));
+    return true;
+  }
+
+  /** Whose namespace it is that was made since the listening began. */
+  async #learn(id: string): Promise<void> {
+    const { signal, heard } = this.#options;
+    this.#owners.set(id, undefined);
+    try {
+      const { stdout } = await this.#host.run("ip netns list", { deadlineSeconds: 10, signal });
+      for (const line of stdout.split("\n")) this.#isName(line);
+    } catch (error) {
+      if (!(error instanceof EvenkeelError)) throw error;
+      this.#owners.delete(id); // the next of its events asks again
+    }
+    const owner = this.#owners.get(id);
     if (owner !== undefined) heard(owner);
-    return isKnown;
   }
 }
 
@@ -71,7 +87,7 @@ const script = (fleet: FleetName): string => `
 ip netns list | while read -r name rest; do
   case $name in ${fleet}.*) ip netns set "$name" auto 2>/dev/null ;; esac
 done
-ip netns list | sed 's/^/netns /'
+ip netns list
 ip -o monitor link address route all-nsid &
 curl -sSN --unix-socket /var/run/docker.sock -G http://docker/events \\
   --data-urlencode 'filters={"type":["container"],"event":["die","start","destroy","pause","unpause"],"label":["${LABEL}fleet=${fleet}"]}' &

@@ -1,4 +1,4 @@
-import { execFile, spawn } from "node:child_process";
+import { execFile, execFileSync, spawn } from "node:child_process";
 import { createHash } from "node:crypto";
 import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
@@ -160,6 +160,18 @@ export class Fleet {
     for (const [path, text] of Object.entries(files)) this.write(path, text);
   }
 
+  /** Commits the tree as it is, as somebody else would. */
+  commit(subject: string): void {
+    if (!existsSync(join(this.tree, ".git"))) this.git("init", "--quiet");
+    this.git("add", "--all");
+    this.git("commit", "--quiet", "--message", subject);
+  }
+
+  git(...words: readonly string[]): void {
+    const author = ["-c", "user.name=Web Team", "-c", "user.email=web@t1"];
+    execFileSync("git", ["-C", this.tree, ...author, ...words]);
+  }
+
   /** From now on with a ledger that knows nothing. */
   forget(): void {
     for (let n = 1; existsSync(this.state); n++) this.state = join(this.#folder, `state-${n}`);
@@ -305,6 +317,11 @@ export class Lab {
 
   once(fleet: Fleet, ...args: string[]): Promise<Ran> {
     return this.reconcile(fleet, "--once", "--timeout", "60s", ...args);
+  }
+
+  /** The daemon, until it is stopped. It looks by itself so seldom that what it does in a test comes from what it heard. */
+  daemon(fleet: Fleet, ...args: string[]): Background {
+    return this.begin("ctl", this.command(fleet, "--resync", "1h", ...args));
   }
 
   /** `reconcile --once`, which must converge. */

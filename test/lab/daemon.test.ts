@@ -1,0 +1,158 @@
+import { afterAll, beforeAll, describe, expect, jest, test } from "@jest/globals";
+import { type Background, eventually, type Fleet, type Hv, Lab, namespace, tally } from "./lab.ts";
+
+jest.setTimeout(120_000);
+
+let lab: Lab;
+let fleet: Fleet;
+let daemon: Background;
+
+beforeAll(async () => {
+  lab = await Lab.up("daemon");
+  fleet = lab.fleet();
+});
+afterAll(() => lab.down());
+
+const url = (tenant: string): string => `http://${fleet.service(tenant)}/`;
+
+/** Waits until exactly so many replicas of a tenant answer. */
+const answers = (tenant: string, replicas: number): Promise<true> =>
+  eventually(`${replicas} replicas of ${tenant} answer`, async () => {
+    const asked = await lab.requests("client", url(tenant), 2 * replicas);
+    return Object.keys(tally(asked)).length === replicas && asked.every(({ status }) => status === 200);
+  });
+
+const ids = async (tenant?: string): Promise<string[]> =>
+  (await lab.containers(tenant)).map(({ id }) => id).toSorted();
+
+const pidOf = async (): Promise<string> =>
+  (await lab.try("ctl", ["pgrep", "-f", `reconcile.js.*${fleet.tree}`])).stdout.trim().split("\n").at(-1) ??
+  "";
+
+describe("the daemon", () => {
+  test("onboards what is there, and a tenant that a commit brings", async () => {
+    const all = fleet.files();
+    fleet.remove("provider/t1.yaml", "tenants/t1");
+    fleet.commit("Begin with t2");
+    daemon = lab.daemon(fleet);
+    await answers("t2", 3);
+    await daemon.says(/"Begin with t2" by Web Team/);
+    expect(await ids("t1")).toEqual([]);
+
+    for (const [path, text] of Object.entries(all)) if (path.includes("t1")) fleet.write(path, text);
+    fleet.commit("Let t1 come");
+    await answers("t1", 3);
+    await daemon.says(/"Let t1 come" by Web Team/);
+  });
+
+  test("mends what it hears of: a bridge deleted in a namespace, a container killed", async () => {
+    const bridge = ["ip", "-n", namespace("t1"), "link", "show", "br-web"];
+    await lab.sh("hv1", `ip -n ${namespace("t1")} link del br-web`);
+    await eventually("the bridge is back", async () => (await lab.try("hv1", bridge)).code === 0);
+    await answers("t1", 3);
+
+    const [victim] = await lab.containers("t2");
+    if (!victim) throw new Error("no container");
+    await lab.sh(victim.hv, `docker kill ${victim.id}`);
+    await answers("t2", 3);
+  });
+
+  test("a commit changes what it says and nothing else", async () => {
+    const before = await ids("t2");
+    fleet.edit("tenants/t1/web.yaml", "min: 3", "min: 4");
+    fleet.commit("One more for t1");
+    await answers("t1", 4);
+    expect(await ids("t2")).toEqual(before);
+  });
+
+  test("a broken document keeps its last good version, loudly, and stops nobody else", async () => {
+    const before = await ids("t1");
+    fleet.edit("tenants/t1/web.yaml", "min: 4", "min: four");
+    fleet.edit("tenants/t2/web.yaml", "min: 3", "min: 4");
+    fleet.commit("A slip");
+    await answers("t2", 4);
+    await daemon.says(/tenants\/t1\/web.yaml:\d+:\d+:\s+spec.replicas.min/);
+    expect(await ids("t1")).toEqual(before);
+    fleet.edit("tenants/t1/web.yaml", "min: four", "min: 4");
+    fleet.commit("The slip mended");
+  });
+
+  test("an empty tree removes nothing", async () => {
+    const before = await ids();
+    const service = url("t1");
+    fleet.remove("provider", "tenants");
+    await daemon.says(/holds\s+no\s+manifest/);
+    // It goes on with what it has in force.
+    const [victim] = await lab.containers("t1");
+    if (!victim) throw new Error("no container");
+    await lab.sh(victim.hv, `docker kill ${victim.id}`);
+    await eventually("it runs again", async () =>
+      (await lab.requests("client", service, 8)).every(({ status }) => status === 200),
+    );
+    expect(await ids()).toEqual(before);
+    fleet.git("reset", "--quiet", "--hard");
+  });
+
+  test("a hypervisor that is cut off is left as it is, and taken up again when it answers", async () => {
+    const there = async (hv: Hv): Promise<string[]> =>
+      (await lab.containers()).filter((one) => one.hv === hv).map(({ id }) => id);
+    const before = await there("hv2");
+    expect(before.length).toBeGreaterThan(0);
+    await lab.hack("cut", "hv2");
+    const [home] = await there("hv1");
+    await lab.sh("hv1", `docker kill ${home ?? ""}`);
+    await eventually(
+      "it runs again",
+      async () => {
+        const { stdout } = await lab.try("hv1", ["docker", "ps", "-q", "--no-trunc"]);
+        return stdout.includes(home ?? "");
+      },
+      60,
+    );
+    await lab.sh("hv2", `docker kill ${before[0] ?? ""}`);
+    await lab.hack("heal", "hv2");
+    await eventually(
+      "that of hv2 runs again",
+      async () => {
+        const { stdout } = await lab.try("hv2", ["docker", "ps", "-q", "--no-trunc"]);
+        return stdout.includes(before[0] ?? "");
+      },
+      60,
+    );
+    expect(await there("hv2")).toEqual(before);
+  });
+
+  test("a second one is refused: on its state directory, and on its hypervisors", async () => {
+    const same = await lab.reconcile(fleet);
+    expect([same.code, same.stderr]).toEqual([1, expect.stringMatching(/held\s+by.*EK-STATE-HELD/s)]);
+    const other = await lab.reconcile(fleet.other());
+    expect([other.code, other.stderr]).toEqual([
+      3,
+      expect.stringMatching(/hv\d\s+is\s+held\s+by.*EK-HOST-HELD/s),
+    ]);
+  });
+
+  test("killed in the middle of a roll, it goes on when it is started again, and does nothing twice", async () => {
+    const before = await ids("t2");
+    fleet.edit("tenants/t1/web.yaml", "value: hello from t1", "value: hello again from t1");
+    await eventually("the roll has begun", async () => (await lab.containers("t1")).length > 4);
+    await lab.sh("ctl", `kill -KILL ${await pidOf()}`);
+    await daemon.ended;
+    daemon = lab.daemon(fleet);
+    await eventually("all are new", async () => {
+      const asked = await lab.requests("client", url("t1"), 8);
+      return asked.every(({ greeting }) => greeting === "hello again from t1");
+    });
+    await eventually("the old ones are gone", async () => (await lab.containers("t1")).length === 4);
+    expect(await ids("t2")).toEqual(before);
+  });
+
+  test("ends well when it is asked to, and leaves the hypervisors to whoever comes next", async () => {
+    await lab.sh("ctl", `kill -TERM ${await pidOf()}`);
+    expect(await daemon.ended).toBe(0);
+    const before = await lab.snapshots();
+    const ran = await lab.once(fleet.other());
+    expect([ran.code, ran.stdout]).toEqual([0, expect.stringContaining("No change")]);
+    expect(await lab.snapshots()).toEqual(before);
+  });
+});
