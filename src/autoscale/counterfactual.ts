@@ -111,8 +111,11 @@ const load = (metric: string, is: LoadCondition["is"], ratio: number): LoadCondi
   ratio,
 });
 
-const distance = ({ metric, ratio }: LoadCondition, metrics: readonly MetricTrace[]): number =>
-  Math.abs((metrics.find((one) => one.metric === metric)?.ratio ?? 0) - ratio);
+/** How far the load is from there; nothing is far where there is no load. */
+function distance({ metric, ratio }: LoadCondition, metrics: readonly MetricTrace[]): number {
+  const now = metrics.find((one) => one.metric === metric)?.ratio;
+  return now === undefined ? 0 : Math.abs(now - ratio);
+}
 
 /** Out takes one metric, and the nearest is enough; in takes all of them. */
 function pointing(direction: "out" | "in", metrics: readonly MetricTrace[]): readonly Condition[] {

@@ -1,12 +1,9 @@
-import type { HypervisorName, Incarnation } from "../api/names.ts";
-import type { FleetName } from "../api/names.ts";
+import type { FleetName, HypervisorName, Incarnation } from "../api/names.ts";
+import type { ReplicaSample, Sample } from "../autoscale/record.ts";
 import type { ContainerSummary } from "../facts/facts.ts";
 import type { ReplicaMemory } from "../replicas/memory.ts";
 import { readMark } from "../resources/marks.ts";
 import type { CpuCounter, CpuReading } from "./cpu.ts";
-
-/** A load as a ratio of what may be used (above 1 is possible for a moment), or why there is none. None is never zero. */
-export type Sample = { readonly ratio: number } | { readonly missing: string };
 
 /** The counters of a hypervisor and of the fleet's replicas there, at one moment. */
 export interface Reading extends Omit<CpuReading, "containers"> {
@@ -82,13 +79,18 @@ export function hypervisorLoad(
   return { ratio: used / 1e9 / seconds / after.cpus };
 }
 
-/** One replica's sample, with where it stands. */
-export interface ReplicaSample {
-  readonly incarnation: Incarnation;
-  readonly ordinal: number;
-  readonly hypervisor: HypervisorName;
-  readonly sample: Sample;
-}
+/** The loads of all hypervisors that have one. */
+export const hypervisorLoads = (
+  earlier: Readings,
+  later: Readings,
+  longest: number,
+): ReadonlyMap<HypervisorName, number> =>
+  new Map(
+    [...later.keys()].flatMap((name) => {
+      const load = hypervisorLoad(name, earlier, later, longest);
+      return "ratio" in load ? [[name, load.ratio] as const] : [];
+    }),
+  );
 
 /** The load of a subnet at one moment. */
 export interface SubnetLoad {

@@ -14,6 +14,9 @@ export interface Site {
   readonly loads?: ReadonlyMap<HypervisorName, number> | undefined;
 }
 
+/** What takes room on a hypervisor. */
+export type Standing = Pick<ReplicaMemory, "hypervisor" | "nanoCpus" | "memory">;
+
 /** Where a tenant's replicas may go. */
 export interface Order {
   /** The tenant's home, then its standbys as written. */
@@ -29,12 +32,12 @@ export interface Order {
 export function candidates(
   { order, same }: Order,
   { hypervisors, visible, loads }: Site,
-  standing: readonly ReplicaMemory[],
+  standing: readonly Standing[],
 ): Candidate[] {
   return order.map((hypervisor, index): Candidate => {
     const spec = hypervisors.get(hypervisor)?.spec;
     const here = standing.filter((replica) => replica.hypervisor === hypervisor);
-    const left = (total: number | undefined, used: (replica: ReplicaMemory) => number): number | undefined =>
+    const left = (total: number | undefined, used: (replica: Standing) => number): number | undefined =>
       total === undefined ? undefined : total - here.reduce((sum, replica) => sum + used(replica), 0);
     const { capacity } = spec ?? {};
     return {

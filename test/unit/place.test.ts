@@ -112,6 +112,23 @@ describe("a tenant's step", () => {
     expect(places(on)).toEqual(["1@hv1", "2@hv1", "3@hv2"]);
   });
 
+  test("makes permanent replicas on a loaded home rather than none, and no scaled ones", () => {
+    const on = scenario({ loads: loads(0.9, 0.9) });
+    on.subnets = [subnet("web", 2, { service: serving(), replicas: { min: 2, max: 6 } })];
+    pass(on);
+    const memory = on.fleet.tenants[T2];
+    if (!memory) throw new Error("no memory");
+    on.fleet = withTenant(on.fleet, T2, { ...memory, desired: { [trusted<SubnetName>("web")]: 3 } }, on.now);
+    pass(on);
+    expect(places(on)).toEqual(["1@hv1", "2@hv1"]);
+    expect(on.notes).toMatchObject([
+      {
+        reason: "NowhereToPlace",
+        message: "hv1: load 90 % ≥ its max 80 %; hv2: load 90 % ≥ its max 80 %",
+      },
+    ]);
+  });
+
   test("puts nothing new on a hypervisor that is unschedulable, and takes nothing away", () => {
     const on = scenario();
     pass(on);
