@@ -18,9 +18,9 @@ import type { Log } from "../telemetry/log.ts";
  * One loop. It reads all it needs, closes the gap, looks again, and says when it wants to be called again; called twice it
  * does nothing the second time. Whatever goes wrong on a hypervisor is in the result, not thrown.
  */
-export interface Controller<Request, Result> {
+export interface Controller<Request, Result, Given = Pass> {
   readonly name: string;
-  readonly reconcile: (request: Request, pass: Pass) => Promise<Result>;
+  readonly reconcile: (request: Request, pass: Given) => Promise<Result>;
 }
 
 /** What all controllers share for the life of the process. They speak to each other through the ledger alone. */

@@ -15,6 +15,19 @@ export interface LookRequest {
 export const fleetDirectory = (fleet: FleetName): string => `/var/lib/evenkeel/${fleet}`;
 
 /**
+ * Shell lines that print `PID CONTAINER-ID` for every running container, ours or not, without asking Docker.
+ * @param root what stands before all paths
+ */
+export const runningContainers = (
+  root = "",
+): string => `for f in ${root}/run/containerd/io.containerd.runtime.v2.task/moby/*/init.pid \\
+  ${root}/run/docker/containerd/daemon/io.containerd.runtime.v2.task/moby/*/init.pid; do
+  [ -e "$f" ] || continue
+  id=\${f%/init.pid}; read -r p < "$f" || [ -n "$p" ] || continue
+  echo "$p \${id##*/}"
+done`;
+
+/**
  * The look: one POSIX script, one exec, everything a pass needs to know. Ends with a header `end`; without it the look is
  * incomplete. A part that fails prints a header `failed`. Namespaces are read eight at a time.
  */
@@ -80,12 +93,7 @@ done
 wait
 for f; do n=\${f##*/}; h namespace "$n"; cat "$d/o.$n"; done
 h sandboxes
-for f in /run/containerd/io.containerd.runtime.v2.task/moby/*/init.pid \\
-  /run/docker/containerd/daemon/io.containerd.runtime.v2.task/moby/*/init.pid; do
-  [ -e "$f" ] || continue
-  id=\${f%/init.pid}; read -r p < "$f" || [ -n "$p" ] || continue
-  echo "$p \${id##*/}"
-done > "$d/pids"
+${runningContainers()} > "$d/pids"
 cat "$d/pids"
 h interfaces
 set --; while read -r p _; do for n in eth0 eth1; do set -- "$@" "/proc/$p/root/sys/class/net/$n/mtu" \

@@ -1,4 +1,4 @@
-import { trusted } from "../api/names.ts";
+import { type SubnetName, trusted } from "../api/names.ts";
 import { addressAt, type Ipv4, parseCidr } from "../api/addresses.ts";
 import { parseCpu, parseMemory } from "../api/quantities.ts";
 import { MANAGEMENT, type ReplicaMemory, type SegmentMemory, type TenantMemory } from "./memory.ts";
@@ -48,8 +48,20 @@ export function adopt(
     ...memory,
     primary: memory.primary ?? observed.filter(isBridge).find(carriesGateway)?.hypervisor,
     replicas: all,
+    desired: { ...standingCounts(wanted, replicas), ...memory.desired },
     segments: { ...adoptSegments(wanted, observed, all), ...memory.segments },
   };
+}
+
+/** The counts of subnets that follow their load: as many as there were, or load would have to show it all over again. */
+function standingCounts(
+  wanted: TenantManifests | undefined,
+  replicas: readonly ReplicaMemory[],
+): Record<SubnetName, number> {
+  const counts: Record<SubnetName, number> = {};
+  for (const { subnet, ordinal } of replicas)
+    if (wanted?.subnets.get(subnet)?.spec.autoscale) counts[subnet] = Math.max(counts[subnet] ?? 0, ordinal);
+  return counts;
 }
 
 /** Segments by their VXLAN's mark; the network is what the gateway's bridge carries, else what the manifest says. */

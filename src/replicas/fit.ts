@@ -16,7 +16,12 @@ export interface Surroundings {
   /** Where replicas of the tenant may stand. */
   readonly allowed: ReadonlySet<HypervisorName>;
   readonly now: number;
-  place(need: Need, standing: readonly ReplicaMemory[], first: HypervisorName | undefined): Placement;
+  /** @param same where the incarnation of that ordinal stands that is to be replaced */
+  place(
+    need: Need,
+    standing: readonly ReplicaMemory[],
+    seat: { readonly ordinal: number; readonly same: HypervisorName | undefined },
+  ): Placement;
   addresses(standing: readonly ReplicaMemory[]): AddressPair | undefined;
   fresh(): Incarnation;
 }
@@ -50,10 +55,10 @@ export function fit(
     );
   };
   /** One more incarnation of an ordinal; false when there is nowhere to put it. */
-  const add = (ordinal: number, first: HypervisorName | undefined): boolean => {
+  const add = (ordinal: number, same: HypervisorName | undefined): boolean => {
     const object = `replica/${namespace}/${replicaName(name, ordinal)}`;
     const need = needOf(subnet.spec);
-    const { hypervisor, reasons } = around.place(need, replicas, first);
+    const { hypervisor, reasons } = around.place(need, replicas, { ordinal, same });
     if (hypervisor === undefined) {
       notes.push({ reason: "NowhereToPlace", object, severity: "stuck", message: reasons.join("; ") });
       return false;

@@ -1,5 +1,6 @@
 import type { Cidr, Ipv4 } from "../api/addresses.ts";
 import type { FleetName, HypervisorName, SubnetName, TenantName } from "../api/names.ts";
+import type { ScalingMemory } from "../autoscale/decision.ts";
 import type { DocumentKey, StoredDocument } from "../api/documents.ts";
 import { containerName, type ReplicaMark } from "../resources/marks.ts";
 
@@ -60,6 +61,8 @@ export interface TenantMemory {
   readonly released: readonly ReleasedAddress[];
   /** Desired counts, owned by the autoscale controller; a subnet without one stands at its minimum. */
   readonly desired: Readonly<Record<SubnetName, number>>;
+  /** When each of them last changed, and how; a ledger from before there was scaling has none. */
+  readonly scaling?: Readonly<Record<SubnetName, ScalingMemory>>;
   /** What was let go because its files are gone: begun is carried through, whatever else goes meanwhile. */
   readonly going?: readonly SubnetName[] | "everything" | undefined;
   /** Held down by an operator until its files go, or `reconcile up`. */

@@ -2,27 +2,48 @@ import type { Hypervisor } from "../api/kinds.gen.ts";
 import type { HypervisorName, TenantName } from "../api/names.ts";
 import { parseCpu, parseMemory } from "../api/quantities.ts";
 import type { Candidate } from "../autoscale/place.ts";
+import { ratioOf } from "../autoscale/policy.ts";
 import type { FleetMemory, ReplicaMemory } from "./memory.ts";
 
+/** What the room on hypervisors depends on. */
+export interface Site {
+  readonly hypervisors: ReadonlyMap<HypervisorName, Hypervisor>;
+  /** Those that were seen, Docker included. */
+  readonly visible: ReadonlySet<HypervisorName>;
+  /** CPU used ÷ CPUs; undefined where nobody samples, without those that gave no sample. */
+  readonly loads?: ReadonlyMap<HypervisorName, number> | undefined;
+}
+
+/** What takes room on a hypervisor. */
+export type Standing = Pick<ReplicaMemory, "hypervisor" | "nanoCpus" | "memory">;
+
+/** Where a tenant's replicas may go. */
+export interface Order {
+  /** The tenant's home, then its standbys as written. */
+  readonly order: readonly HypervisorName[];
+  /** Where the replica that is to be replaced stands; undefined for one more. */
+  readonly same?: HypervisorName | undefined;
+}
+
 /**
- * What each of a tenant's hypervisors has left, in the order of preference. Everything that stands counts, whoever's it
- * is and whatever its phase, because it takes its room until it is gone.
+ * What each of a tenant's hypervisors has left. Everything that stands counts, whoever's it is and whatever its phase,
+ * because it takes its room until it is gone.
  */
 export function candidates(
-  order: readonly HypervisorName[],
-  hypervisors: ReadonlyMap<HypervisorName, Hypervisor>,
-  standing: readonly ReplicaMemory[],
-  visible: ReadonlySet<HypervisorName>,
+  { order, same }: Order,
+  { hypervisors, visible, loads }: Site,
+  standing: readonly Standing[],
 ): Candidate[] {
-  return order.map((hypervisor) => {
-    const capacity = hypervisors.get(hypervisor)?.spec.capacity;
+  return order.map((hypervisor, index): Candidate => {
+    const spec = hypervisors.get(hypervisor)?.spec;
     const here = standing.filter((replica) => replica.hypervisor === hypervisor);
-    const left = (total: number | undefined, used: (replica: ReplicaMemory) => number): number | undefined =>
+    const left = (total: number | undefined, used: (replica: Standing) => number): number | undefined =>
       total === undefined ? undefined : total - here.reduce((sum, replica) => sum + used(replica), 0);
+    const { capacity } = spec ?? {};
     return {
       hypervisor,
-      barred:
-        capacity === undefined ? "no such hypervisor" : visible.has(hypervisor) ? undefined : "not seen",
+      role: hypervisor === same ? "same" : index === 0 ? "home" : "standby",
+      barred: barredBecause(spec, visible.has(hypervisor)),
       places: (capacity?.replicas ?? 0) - here.length,
       nanoCpus: left(
         capacity?.cpu === undefined ? undefined : parseCpu(capacity.cpu),
@@ -32,8 +53,17 @@ export function candidates(
         capacity?.memory === undefined ? undefined : parseMemory(capacity.memory),
         (replica) => replica.memory,
       ),
+      load: loads?.get(hypervisor),
+      band: { min: ratioOf(spec?.load.min ?? 0), max: ratioOf(spec?.load.max ?? 0) },
+      price: Number(spec?.price.perReplicaHour ?? 0),
     };
   });
+}
+
+function barredBecause(spec: Hypervisor["spec"] | undefined, isVisible: boolean): string | undefined {
+  if (!spec) return "no such hypervisor";
+  if (!isVisible) return "not seen";
+  return spec.unschedulable ? "unschedulable" : undefined;
 }
 
 /** Replicas of all other tenants. */

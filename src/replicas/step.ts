@@ -35,6 +35,8 @@ export interface StepInput extends Sighting {
   readonly leaving: ReadonlySet<SubnetName> | "everything";
   readonly fleet: FleetMemory;
   readonly hypervisors: ReadonlyMap<HypervisorName, Hypervisor>;
+  /** CPU used ÷ CPUs, of hypervisors with a fresh sample; undefined where nobody samples: then load is not considered. */
+  readonly loads?: ReadonlyMap<HypervisorName, number> | undefined;
   /** VXLAN ids that somebody else uses. */
   readonly foreignVxlanIds: ReadonlySet<number>;
   /** Milliseconds since the epoch. */
@@ -162,15 +164,11 @@ function fitAll(
       surplus: leaving ?? `replicas wanted: ${count}`,
       allowed: new Set(order),
       now,
-      place: (need, standing, first) =>
+      place: (need, standing, { ordinal, same }) =>
         place(
-          candidates(
-            first === undefined ? order : [first, ...order.filter((one) => one !== first)],
-            input.hypervisors,
-            [...others, ...standing],
-            input.visible,
-          ),
+          candidates({ order, same }, input, [...others, ...standing]),
           need,
+          input.loads === undefined ? "ignored" : ordinal > min ? "required" : "preferred",
         ),
       addresses: (standing) => book.take(name, standing),
       fresh: input.fresh,
@@ -201,7 +199,7 @@ function whereabouts(
   return [...new Set([...asked, ...standing, ...unseen, ...replicas])].toSorted();
 }
 
-/** Segments of subnets that are gone with all their replicas. */
+/** What is remembered of subnets that are gone with all their replicas. */
 function forget(memory: TenantMemory, { leaving }: StepInput): TenantMemory {
   const gone = (name: string): boolean => {
     if (name === MANAGEMENT) return leaving === "everything" && memory.replicas.length === 0;
@@ -209,9 +207,14 @@ function forget(memory: TenantMemory, { leaving }: StepInput): TenantMemory {
     const isLeaving = leaving === "everything" || leaving.has(subnet);
     return isLeaving && !memory.replicas.some((replica) => replica.subnet === subnet);
   };
+  const kept = <Value>(record: Readonly<Record<string, Value>>): Record<string, Value> =>
+    Object.fromEntries(Object.entries(record).filter(([name]) => !gone(name)));
+  const { segments, desired, scaling } = memory;
   return {
     ...memory,
-    segments: Object.fromEntries(Object.entries(memory.segments).filter(([name]) => !gone(name))),
+    segments: kept(segments),
+    desired: kept(desired),
+    ...(scaling && { scaling: kept(scaling) }),
   };
 }
 

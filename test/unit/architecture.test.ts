@@ -12,6 +12,7 @@ const ROOMS = [
   "hosts",
   "ledger",
   "manifests",
+  "load",
   "status",
   "plan",
   "desired",
@@ -42,7 +43,7 @@ const OWNERS: Readonly<Record<string, readonly string[]>> = {
 };
 
 /** Rooms without input or output: the same answer for the same question, always. */
-const PURE = ["plan", "desired", "replicas", "autoscale", "resources", "facts", "status", "engine"];
+const PURE = ["plan", "desired", "replicas", "autoscale", "resources", "facts", "status", "load", "engine"];
 
 interface Import {
   readonly file: string;

@@ -1,12 +1,12 @@
 import { describe, expect, test } from "@jest/globals";
 import fc from "fast-check";
 import { addressAt, type Cidr } from "../../src/api/addresses.ts";
-import { type HypervisorName, trusted } from "../../src/api/names.ts";
-import { type Candidate, place } from "../../src/autoscale/place.ts";
+import type { Autoscale } from "../../src/api/kinds.gen.ts";
+import { type SubnetName, trusted } from "../../src/api/names.ts";
 import { nextIndex, nextVxlanId, QUARANTINE_MILLISECONDS } from "../../src/replicas/allocate.ts";
 import { emptyMemory, type ReplicaMemory, withTenant } from "../../src/replicas/memory.ts";
 import { advance, type Evidence, retryAt } from "../../src/replicas/phase.ts";
-import { FLEET, pass, scenario, serving, subnet, T2 } from "./scenario.ts";
+import { FLEET, pass, type Scenario, scenario, serving, subnet, T2 } from "./scenario.ts";
 
 const NOW = 1_000_000;
 const GRACE = { drain: 30_000, stop: 10_000 };
@@ -144,25 +144,48 @@ describe("addresses and ids", () => {
   });
 });
 
-describe("placement", () => {
-  const candidate: Candidate = {
-    hypervisor: trusted("hv1"),
-    barred: undefined,
-    places: 1,
-    nanoCpus: 5e8,
-    memory: undefined,
+describe("the count that load asked for", () => {
+  const WEB = trusted<SubnetName>("web");
+  const AUTOSCALE: Autoscale = {
+    mode: "auto",
+    thresholds: { cpu: { min: 25, max: 60 } },
+    step: 1,
+    sampleSeconds: 5,
+    windowSeconds: 15,
+    cooldownSeconds: 60,
   };
+  const scaled = (autoscale?: Autoscale) => {
+    const web = subnet("web", 2, { replicas: { min: 2, max: 6 }, ...(autoscale && { autoscale }) });
+    const on = scenario({ subnets: [web] });
+    pass(on);
+    const memory = on.fleet.tenants[T2];
+    if (!memory) throw new Error("nothing is remembered");
+    const scaling = { [WEB]: { at: NOW, from: 3, to: 4 } };
+    on.fleet = withTenant(on.fleet, T2, { ...memory, desired: { [WEB]: 4 }, scaling }, on.now);
+    pass(on);
+    return on;
+  };
+  const count = (on: Scenario): number | undefined => on.fleet.tenants[T2]?.replicas.length;
 
-  test("takes the first with room, and says why not the others", () => {
-    const full = { ...candidate, places: 0 };
-    const slow = { ...candidate, hypervisor: trusted<HypervisorName>("hv2"), nanoCpus: 1e8 };
-    const good = { ...candidate, hypervisor: trusted<HypervisorName>("hv3") };
-    const need = { nanoCpus: 2e8, memory: 1 };
-    expect(place([full, slow, good], need)).toEqual({
-      hypervisor: "hv3",
-      reasons: ["hv1: no place free", "hv2: 100m CPU free, 200m needed"],
-    });
-    expect(place([full, slow], need).hypervisor).toBeUndefined();
+  test("is what marks show when the ledger is lost, for subnets that follow their load", () => {
+    const on = scaled(AUTOSCALE);
+    on.fleet = emptyMemory(FLEET);
+    expect(pass(on)).toEqual([]);
+    expect([count(on), on.fleet.tenants[T2]?.desired]).toEqual([4, { web: 4 }]);
+
+    const fixed = scaled();
+    fixed.fleet = emptyMemory(FLEET);
+    pass(fixed);
+    expect(count(fixed)).toBe(2);
+  });
+
+  test("is forgotten with its subnet, and not before", () => {
+    const on = scaled(AUTOSCALE);
+    pass(on);
+    expect(on.fleet.tenants[T2]).toMatchObject({ desired: { web: 4 }, scaling: { web: { to: 4 } } });
+    pass(on, new Set([WEB]));
+    const { desired, scaling, replicas } = on.fleet.tenants[T2] ?? {};
+    expect([desired, scaling, replicas]).toEqual([{}, {}, []]);
   });
 });
 

@@ -104,6 +104,8 @@ export interface Scenario {
   unseen: string[];
   /** Hypervisors whose Docker does not answer. */
   withoutDocker: string[];
+  /** CPU used ÷ CPUs; undefined when nobody samples. */
+  loads: ReadonlyMap<HypervisorName, number> | undefined;
   /** Milliseconds; moves by a second with each pass. */
   now: number;
   /** Replicas that never answer, by ordinal. */
@@ -121,6 +123,7 @@ export const scenario = (change: Partial<Scenario> = {}): Scenario => ({
   observed: [],
   unseen: [],
   withoutDocker: [],
+  loads: undefined,
   now: 1_000_000,
   mute: [],
   notes: [],
@@ -166,6 +169,7 @@ export function pass(
       leaving,
       fleet: on.fleet,
       hypervisors,
+      loads: on.loads,
       observed: on.observed.filter((resource) => seen.has(resource.hypervisor)),
       seen,
       visible: withDocker,

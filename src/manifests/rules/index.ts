@@ -1,3 +1,4 @@
+import { AUTOSCALE_RULES } from "./autoscale.ts";
 import { HYPERVISOR_RULES } from "./hypervisors.ts";
 import { NETWORK_RULES } from "./networks.ts";
 import { OVERLAP_RULES } from "./overlaps.ts";
@@ -18,4 +19,5 @@ export const RULES: readonly Rule[] = [
   ...SERVICE_RULES,
   ...PORT_RULES,
   ...REPLICA_RULES,
+  ...AUTOSCALE_RULES,
 ];

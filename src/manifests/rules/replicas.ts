@@ -93,26 +93,6 @@ export const REPLICA_RULES = [
     }
     return faults;
   }),
-  subnetRule(["spec.autoscale.thresholds"], ({ spec: { autoscale } }) =>
-    Object.entries(autoscale?.thresholds ?? {})
-      .filter(([, { min, max }]) => min >= max)
-      .map(([metric, { min, max }]) => ({
-        code: "EK-FIELD-INVALID",
-        path: ["spec", "autoscale", "thresholds", metric, "min"],
-        message: `must be less than max, which is ${max}; found ${min}`,
-      })),
-  ),
-  subnetRule(["spec.autoscale"], ({ spec: { autoscale } }) =>
-    autoscale === undefined || autoscale.windowSeconds >= autoscale.sampleSeconds
-      ? []
-      : [
-          {
-            code: "EK-FIELD-INVALID",
-            path: ["spec", "autoscale", "windowSeconds"],
-            message: `must be at least sampleSeconds, which is ${autoscale.sampleSeconds}; found ${autoscale.windowSeconds}`,
-          },
-        ],
-  ),
   hypervisorRule(["spec.load"], ({ spec: { load } }) =>
     load.min < load.max
       ? []

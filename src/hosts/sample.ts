@@ -1,0 +1,63 @@
+import { EvenkeelError } from "../api/errors.ts";
+import type { FleetName, HypervisorName } from "../api/names.ts";
+import { cpuScript, parseCpu } from "../load/cpu.ts";
+import { type Reading, type Readings, readingOf } from "../load/samples.ts";
+import { GivenUp, within } from "./deadline.ts";
+import type { Host } from "./host.ts";
+
+/** How one hypervisor is sampled. */
+export interface SampleOptions {
+  readonly fleet: FleetName;
+  /** Deadline, on both sides; whole seconds, at least 1. */
+  readonly seconds: number;
+  readonly signal: AbortSignal;
+  readonly nonce: () => string;
+}
+
+/**
+ * Reads the counters of a hypervisor and of the fleet's replicas there: one exec, and beside it Docker's list over the
+ * same connection, which tells whose container is whose.
+ * @throws EvenkeelError EK-HOST-UNREACHABLE, EK-HOST-KEY, EK-DOCKER, EK-LOOK-INCOMPLETE: then there is no sample, which is
+ *   not a load of zero
+ */
+async function sample(host: Host, { fleet, seconds, signal, nonce }: SampleOptions): Promise<Reading> {
+  const mark = nonce();
+  try {
+    return await within({ seconds, signal }, async (stop) => {
+      const [{ state, code, stdout, stderr }, containers] = await Promise.all([
+        host.run(cpuScript(mark), { deadlineSeconds: seconds, signal: stop }),
+        host.containers.list(stop),
+      ]);
+      if (state === "unknown" || code !== 0)
+        throw new EvenkeelError(
+          "EK-LOOK-INCOMPLETE",
+          `the load of ${host.name} could not be read: ${stderr.trim().slice(0, 300) || `exit ${code}`}`,
+        );
+      return readingOf(parseCpu(host.name, stdout, mark), containers, fleet);
+    });
+  } catch (error) {
+    if (!(error instanceof GivenUp)) throw error;
+    const message = `the load of ${host.name} could not be read: ${error.message}`;
+    throw new EvenkeelError("EK-HOST-UNREACHABLE", message, { cause: error });
+  }
+}
+
+/** Samples hypervisors side by side, and tells why some gave no sample. */
+export async function sampleAll(
+  hosts: readonly Host[],
+  options: SampleOptions,
+): Promise<{ readings: Readings; failures: ReadonlyMap<HypervisorName, EvenkeelError> }> {
+  const readings = new Map<HypervisorName, Reading>();
+  const failures = new Map<HypervisorName, EvenkeelError>();
+  await Promise.all(
+    hosts.map(async (host) => {
+      try {
+        readings.set(host.name, await sample(host, options));
+      } catch (error) {
+        if (!(error instanceof EvenkeelError)) throw error;
+        failures.set(host.name, error);
+      }
+    }),
+  );
+  return { readings, failures };
+}
