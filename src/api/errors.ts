@@ -16,6 +16,7 @@ const ERROR_CODES = {
   "EK-OVERLAP": "two networks that must be apart share an address",
   "EK-ADDRESS": "an address lies outside the range that it must be in",
   "EK-QUOTA": "more than the tenant's quota allows",
+  "EK-EDIT": "a field of a manifest cannot be changed in place, or the file has changed meanwhile",
   "EK-SECRET": "a private key lies in the manifest tree, or a key file can be read by others",
   "EK-STATE-HELD": "another process holds the state directory",
   "EK-STATE-TORN": "a file of the state directory cannot be read as what it should be",

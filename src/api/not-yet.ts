@@ -13,12 +13,7 @@ export interface NotYet {
  * ignored; the defaults of these fields change nothing. A feature comes by taking its line away.
  */
 export const NOT_YET: Readonly<Record<KindName, readonly NotYet[]>> = {
-  Hypervisor: [
-    { path: "spec.runtimes[]", value: "libvirt" },
-    { path: "spec.load" },
-    { path: "spec.price" },
-    { path: "spec.unschedulable" },
-  ],
+  Hypervisor: [{ path: "spec.runtimes[]", value: "libvirt" }, { path: "spec.load" }, { path: "spec.price" }],
   Tenant: [{ path: "spec.bastion" }],
   Subnet: [
     { path: "spec.dhcp" },
@@ -26,7 +21,6 @@ export const NOT_YET: Readonly<Record<KindName, readonly NotYet[]>> = {
     { path: "spec.workload.kernel" },
     { path: "spec.workload.env[].valueFrom" },
     { path: "spec.healthCheck" },
-    { path: "spec.autoscale" },
   ],
 };
 
