@@ -15,7 +15,9 @@ import type { DiffOptions } from "./cli/diff.ts";
 import type { DownOptions } from "./cli/down.ts";
 import type { GetOptions } from "./cli/get.ts";
 import type { OnceOptions } from "./cli/once.ts";
+import type { PauseOptions } from "./cli/pause.ts";
 import type { PlanOptions } from "./cli/plan.ts";
+import type { ResumeOptions } from "./cli/resume.ts";
 import type { SessionOptions } from "./cli/session.ts";
 import type { UpOptions } from "./cli/up.ts";
 import type { ValidateOptions } from "./cli/validate.ts";
@@ -128,6 +130,50 @@ onHypervisors(program.command("approve"))
   .action(async (id: string, path: string, options: SessionOptions) => {
     const { approve } = await import("./cli/approve.ts");
     process.exitCode = await approve(id, path, options);
+  });
+
+program
+  .command("pause")
+  .description("freeze a subnet's count of replicas, in its manifest")
+  .argument("<object>", "subnet/NAME with -n")
+  .addArgument(directory())
+  .addOption(tenant())
+  .requiredOption("--reason <text>", "why, for those who look")
+  .option("--until <time>", "when it ends by itself: 18:00, 2h or 2026-12-01T18:00:00Z")
+  .action(async (word: string, path: string, options: PauseOptions) => {
+    const { pause } = await import("./cli/pause.ts");
+    process.exitCode = await pause(word, path, options);
+  });
+
+program
+  .command("resume")
+  .description("lift the pause of a subnet, in its manifest")
+  .argument("<object>", "subnet/NAME with -n")
+  .addArgument(directory())
+  .addOption(tenant())
+  .action(async (word: string, path: string, options: ResumeOptions) => {
+    const { resume } = await import("./cli/resume.ts");
+    process.exitCode = await resume(word, path, options);
+  });
+
+program
+  .command("cordon")
+  .description("keep new replicas away from a hypervisor, in its manifest")
+  .argument("<object>", "hypervisor/NAME")
+  .addArgument(directory())
+  .action(async (word: string, path: string) => {
+    const { cordon } = await import("./cli/cordon.ts");
+    process.exitCode = await cordon(word, path);
+  });
+
+program
+  .command("uncordon")
+  .description("let new replicas onto a hypervisor again, in its manifest")
+  .argument("<object>", "hypervisor/NAME")
+  .addArgument(directory())
+  .action(async (word: string, path: string) => {
+    const { uncordon } = await import("./cli/uncordon.ts");
+    process.exitCode = await uncordon(word, path);
   });
 
 program

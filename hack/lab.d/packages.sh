@@ -3,7 +3,7 @@
 # package: a machine with docker-ce must not have it replaced by docker.io.)
 NEEDED=(sshd:openssh-server ssh:openssh-client dockerd:docker.io docker:docker.io iptables:iptables
   conntrack:conntrack ip:iproute2 busybox:busybox-static tini:tini jq:jq curl:curl tcpdump:tcpdump
-  ethtool:ethtool ping:iputils-ping perl:perl-base)
+  ethtool:ethtool promtool:prometheus ping:iputils-ping perl:perl-base)
 
 missing_packages() {
   local need
@@ -39,5 +39,6 @@ install_packages() {
   # Nor at the machine's next boot.
   case " ${packages[*]} " in *" openssh-server "*) services+=(ssh.service) ;; esac
   case " ${packages[*]} " in *" docker.io "*) services+=(docker.service docker.socket containerd.service) ;; esac
+  case " ${packages[*]} " in *" prometheus "*) services+=(prometheus.service) ;; esac
   if ((${#services[@]})) && command -v systemctl >/dev/null; then systemctl disable --quiet "${services[@]}" || true; fi
 }

@@ -15,7 +15,7 @@ import { ManifestsError, type Problem, type Revision } from "./revision.ts";
 import { RULES } from "./rules/index.ts";
 import type { Rule } from "./rules/rule.ts";
 import { privateKeyIn } from "./secrets.ts";
-import type { Tree } from "./tree.ts";
+import type { Tree, TreeFile } from "./tree.ts";
 
 /** How a tree is read. */
 export interface LoadOptions {
@@ -23,6 +23,8 @@ export interface LoadOptions {
   readonly lastGood?: ReadonlyMap<string, StoredDocument>;
   /** Default: all of them. */
   readonly rules?: readonly Rule[];
+  /** Read as if this were in one of its files: to see what an edit would lead to before it is written. */
+  readonly edited?: TreeFile;
 }
 
 /** Remembered documents as {@link load} takes them. */
@@ -36,9 +38,12 @@ export const lastGoodOf = (
  * Throws a {@link ManifestsError} when the tree is unreadable, empty, or without a valid Hypervisor document.
  */
 export async function load(directory: string, options: LoadOptions = {}): Promise<Revision> {
-  const { lastGood = new Map<string, StoredDocument>(), rules = RULES } = options;
+  const { lastGood = new Map<string, StoredDocument>(), rules = RULES, edited } = options;
   const { tree, digest, commit, unsettled, remarks } = await readAtRest(directory, systemClock.now());
-  const files = tree.manifests.map(parseFile).map(inItsPlace);
+  const files = tree.manifests
+    .map((file) => (file.path === edited?.path ? edited : file))
+    .map(parseFile)
+    .map(inItsPlace);
   const documents = files.flatMap(checkFile);
   const illegible = [
     ...tree.unreadable.map(({ file }) => file),

@@ -39,7 +39,7 @@ const OWNERS: Readonly<Record<string, readonly string[]>> = {
   "ip-address": ["api"],
   canonicalize: ["api"],
   commander: ["main.ts", "cli"],
-  "write-file-atomic": ["ledger"],
+  "write-file-atomic": ["ledger", "manifests"],
 };
 
 /** Rooms without input or output: the same answer for the same question, always. */
