@@ -23,7 +23,7 @@ export const netns = kind<NetnsState>({
         verb: "add",
         reason: "the tenant has no namespace here",
         disruption: "none",
-        operations: [{ phase: "namespace", tool: "ip", lines: [`netns add ${namespace}`] }],
+        operations: [{ phase: "namespace", tool: "netns-add", lines: [namespace] }],
       };
     if (observed && !desired)
       return {
