@@ -85,6 +85,15 @@ signal() { while read -r name id; do docker kill -s "$name" "$id" >/dev/null 2>"
   [ "$(docker inspect -f '{{.State.Running}}' "$id" 2>/dev/null)" != true ] || { cat "$e.docker" >&2; return 1; }; done; }
 remove_containers() { ids=$(cat); docker rm -f -v $ids >/dev/null 2>"$e.docker" && return
   for id in $ids; do ! docker inspect "$id" >/dev/null 2>&1 || { cat "$e.docker" >&2; return 1; }; done; }
+netns_add() { while read -r n; do f=/run/netns/$n
+  if [ -e "$f" ]; then
+    [ "$(stat -f -c %T "$f")" != nsfs ] || continue
+    # An empty file is what an "ip netns add" leaves that was cut off.
+    [ ! -f "$f" ] || [ -s "$f" ] || rm "$f" || return 1
+  fi
+  ip netns add "$n" || return 1
+  # The kernel tells who listens only of namespaces that have a number.
+  ip netns set "$n" auto 2>/dev/null || :; done; }
 netns_remove() { while read -r n; do [ -e "/run/netns/$n" ] || continue
   p=$(ip netns pids "$n"); [ -z "$p" ] || { kill $p 2>/dev/null || :; i=0
     while [ -n "$(ip netns pids "$n")" ] && [ $i -lt 20 ]; do sleep 0.1; i=$((i + 1)); done
@@ -143,6 +152,7 @@ const MERGES: ReadonlySet<string> = new Set<ScriptOperation["tool"]>([
   "unpause",
   "signal",
   "remove-container",
+  "netns-add",
   "netns-remove",
 ]);
 
@@ -190,6 +200,8 @@ function command(tool: Section["tool"], namespace: string | undefined, sandbox: 
       return "signal";
     case "remove-container":
       return "remove_containers";
+    case "netns-add":
+      return "netns_add";
     case "netns-remove":
       return "netns_remove";
   }

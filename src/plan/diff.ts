@@ -1,9 +1,9 @@
 import type { FleetName, HypervisorName } from "../api/names.ts";
 import { isContainer } from "../resources/container.ts";
-import { byKey, kindOf } from "../resources/index.ts";
+import { byKey, kindOf, type Resources } from "../resources/index.ts";
 import { isPort } from "../resources/port.ts";
 import type { Resource } from "../resources/resource.ts";
-import type { PlanEntry } from "./plan.ts";
+import { losses, type PlanEntry } from "./plan.ts";
 
 /** What the comparison must know besides the two sides. */
 export interface DiffOptions {
@@ -27,24 +27,36 @@ export function diff(
 ): PlanEntry[] {
   const wanted = byKey(desired);
   const present = byKey(observed);
+  const entries = compare(wanted, present, options);
+  const lost = new Set(entries.flatMap(losses));
+  const kept = Object.fromEntries(Object.entries(present).filter(([key]) => !lost.has(key)));
+  const all = lost.size === 0 ? entries : compare(wanted, kept, options);
+  return withTheirNamespace(withTheirContainer(all, desired, observed));
+}
+
+function compare(
+  wanted: Resources,
+  present: Resources,
+  { fleet, seen, withDocker }: DiffOptions,
+): PlanEntry[] {
   const entries: PlanEntry[] = [];
   for (const key of new Set([...Object.keys(wanted), ...Object.keys(present)])) {
     const resource = wanted[key] ?? present[key];
-    if (!resource || !options.seen.has(resource.hypervisor)) continue;
-    if (NEEDS_DOCKER.has(resource.kind) && !options.withDocker.has(resource.hypervisor)) continue;
+    if (!resource || !seen.has(resource.hypervisor)) continue;
+    if (NEEDS_DOCKER.has(resource.kind) && !withDocker.has(resource.hypervisor)) continue;
     const change = kindOf(resource.kind).change({
       place: resource,
       name: resource.name,
       desired: wanted[key]?.state,
       observed: present[key]?.state,
-      fleet: options.fleet,
+      fleet,
     });
     if (!change) continue;
     const { kind, name, hypervisor, tenant, subnet } = resource;
     const [before, after] = [present[key], change.verb === "remove" ? undefined : wanted[key]];
     entries.push({ ...change, key, kind, name, hypervisor, tenant, subnet, before, after });
   }
-  return withTheirNamespace(withTheirContainer(entries, desired, observed));
+  return entries;
 }
 
 const at = ({ hypervisor, tenant }: PlanEntry): string => `${hypervisor}/${tenant}`;

@@ -3,7 +3,7 @@ import { type ContainerState, isContainer } from "../resources/container.ts";
 import { byKey, type Resources } from "../resources/index.ts";
 import { isPort } from "../resources/port.ts";
 import type { Resource } from "../resources/resource.ts";
-import type { PlanEntry } from "./plan.ts";
+import { losses, type PlanEntry } from "./plan.ts";
 
 /**
  * What a look would show after the entries were carried out: the plan's effects, as one recipe over the observation.
@@ -11,6 +11,7 @@ import type { PlanEntry } from "./plan.ts";
  */
 export function effects(entries: readonly PlanEntry[], observed: readonly Resource[]): Resource[] {
   const after = produce(byKey(observed), (draft: Record<string, Resource>) => {
+    for (const key of entries.flatMap(losses)) delete draft[key];
     for (const entry of entries) {
       if (entry.after) draft[entry.key] = seen(entry.after, draft[entry.key]);
       else delete draft[entry.key];

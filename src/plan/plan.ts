@@ -1,6 +1,13 @@
 import { planIdOf } from "../api/digest.ts";
 import type { HypervisorName, SubnetName, TenantName } from "../api/names.ts";
-import type { Change, Disruption, Resource, ResourceKey, Verb } from "../resources/resource.ts";
+import {
+  type Change,
+  type Disruption,
+  keyOf,
+  type Resource,
+  type ResourceKey,
+  type Verb,
+} from "../resources/resource.ts";
 
 /** One change of a plan: what, where, why, and the operations that make it. */
 export interface PlanEntry extends Change {
@@ -15,6 +22,10 @@ export interface PlanEntry extends Change {
   /** What will stand when it is done; undefined when nothing will. */
   readonly after: Resource | undefined;
 }
+
+/** Keys of what is lost on the way of an entry. */
+export const losses = ({ loses = [], ...entry }: PlanEntry): ResourceKey[] =>
+  loses.map((kind) => keyOf({ ...entry, kind }));
 
 /** A plan entry as people and other programs see it: the same in text and in JSON. */
 export interface PlanLine {

@@ -50,6 +50,8 @@ export const bridge = kind<BridgeState>({
       verb: observed ? "change" : "add",
       reason: observed ? reasons.join("; ") : "the subnet has no segment here",
       disruption: "none",
+      // The kernel forgets a link's neighbours when its MAC changes, permanent ones too.
+      ...(observed && observed.mac !== desired.mac && { loses: ["neighbours"] }),
       operations: [
         ...(observed ? [] : [{ phase: "create", tool: "ip", lines: [create] } as const]),
         { phase: "configure", tool: "ip-inside", namespace, lines },

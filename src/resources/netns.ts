@@ -23,14 +23,7 @@ export const netns = kind<NetnsState>({
         verb: "add",
         reason: "the tenant has no namespace here",
         disruption: "none",
-        // The kernel tells who listens only of namespaces that have a number.
-        operations: [
-          {
-            phase: "namespace",
-            tool: "ip",
-            lines: [`netns add ${namespace}`, `netns set ${namespace} auto`],
-          },
-        ],
+        operations: [{ phase: "namespace", tool: "netns-add", lines: [namespace] }],
       };
     if (observed && !desired)
       return {

@@ -43,6 +43,7 @@ export type Tool =
   | "unpause" // container ids
   | "signal" // lines `SIGNAL CONTAINER-ID`
   | "remove-container" // container ids
+  | "netns-add" // names
   | "netns-remove"; // ends what runs in the namespace, then deletes it
 
 /** Stands in a line for the path of the sandbox of {@link ScriptOperation.sandboxOf}, known only when it runs. */

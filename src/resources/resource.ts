@@ -20,7 +20,7 @@ export interface Resource<State = unknown> extends Place {
 /** `bridge/hv1/t2/web`: equal keys are the same resource. */
 export type ResourceKey = string;
 
-export const keyOf = (resource: Resource): ResourceKey =>
+export const keyOf = (resource: Pick<Resource, "kind" | "hypervisor" | "tenant" | "name">): ResourceKey =>
   `${resource.kind}/${resource.hypervisor}/${resource.tenant}/${resource.name}`;
 
 /** `+` add, `~` change in place, `±` replace, `-` remove. */
@@ -35,6 +35,8 @@ export interface Change {
   readonly reason: string;
   readonly disruption: Disruption;
   readonly operations: readonly Operation[];
+  /** Kinds of which the one with the same name is lost on the way, although the look shows it; it has to be made again. */
+  readonly loses?: readonly string[];
 }
 
 /** What a kind is told besides the two states. */

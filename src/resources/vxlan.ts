@@ -70,6 +70,7 @@ export const vxlan = kind<VxlanState>({
           ? reasons.join("; ")
           : "joins the segment to its other parts",
       disruption: "none",
+      ...(moved && { loses: ["forwarding"] }),
       operations: [
         ...(moved ? [{ ...remove, phase: "settings" } as const] : []),
         ...(observed && !moved ? [] : [{ phase: "create", tool: "ip", lines: [create] } as const]),

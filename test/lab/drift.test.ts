@@ -321,6 +321,24 @@ describe("a namespace deleted under running containers", () => {
   });
 });
 
+describe("an empty file where a tenant's namespace should be", () => {
+  const file = `/run/netns/${namespace("t1")}`;
+  test("is what a cut off `ip netns add` left, and gives way to the namespace", async () => {
+    await lab.sh("hv2", `ip netns del ${namespace("t1")}; : > ${file}`);
+    const after = await mends();
+    expect(await lab.sh("hv2", `stat -f -c %T ${file}`)).toBe("nsfs\n");
+    expectUntouched(after, [new RegExp(`^hv2 (${namespace("t1")} |container ${namespace("t1")}\\.)`)]);
+  });
+
+  test("is somebody's when there is something in it, and stays", async () => {
+    await lab.sh("hv2", `ip netns del ${namespace("t1")}; echo mine > ${file}`);
+    expect((await lab.once(fleet)).code).not.toBe(0);
+    expect(await lab.sh("hv2", `cat ${file}`)).toBe("mine\n");
+    await lab.sh("hv2", `rm ${file}`);
+    await mends();
+  });
+});
+
 describe("dockerd killed and started again", () => {
   test.each(HYPERVISORS)("on %s changes nothing, and nobody notices", async (hv) => {
     await lab.endDocker(hv, "KILL");

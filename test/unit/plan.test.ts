@@ -1,7 +1,8 @@
 import { describe, expect, test } from "@jest/globals";
 import fc from "fast-check";
-import type { Resource } from "../../src/resources/resource.ts";
-import { hypervisor, pass, T2, scenario, serving, short, subnet, tenant } from "./scenario.ts";
+import type { PlanEntry } from "../../src/plan/plan.ts";
+import { keyOf, type Resource } from "../../src/resources/resource.ts";
+import { hypervisor, pass, T2, type Scenario, scenario, serving, short, subnet, tenant } from "./scenario.ts";
 
 const replicas = (observed: readonly Resource[]): string[] =>
   observed
@@ -185,6 +186,94 @@ describe("a home that moves", () => {
   });
 });
 
+/** Changes one resource as it stands, as somebody did by hand or a former manifest had it. */
+const change = (on: Scenario, key: string, state: object): void => {
+  expect(on.observed.map(keyOf)).toContain(key);
+  on.observed = on.observed.map((one) =>
+    keyOf(one) === key ? { ...one, state: { ...(one.state as object), ...state } } : one,
+  );
+};
+
+describe("what a link takes along", () => {
+  const elsewhere = () =>
+    scenario({
+      subnets: [subnet("web", 3, { service: serving() })],
+      hypervisors: [
+        hypervisor("hv1", "198.18.0.11", { replicas: 2 }),
+        hypervisor("hv2", "198.18.0.12", { replicas: 50 }),
+      ],
+    });
+  const lines = (plan: readonly PlanEntry[], kind: string): string[] =>
+    plan
+      .filter((entry) => entry.kind === kind)
+      .flatMap(({ operations }) => operations.flatMap((one) => ("lines" in one ? one.lines : [])));
+
+  test.each(["hv1", "hv2"])("is written again with a VXLAN that is replaced, on %s", (at) => {
+    const on = elsewhere();
+    const first = pass(on).filter((entry) => entry.hypervisor === (at as never) && entry.name === "vx-web");
+    change(on, `vxlan/${at}/t2/vx-web`, { local: "198.18.0.99" });
+    let rounds = 0;
+    const plan = pass(on, new Set(), () => rounds++);
+    expect(rounds).toBe(2); // the second finds nothing to do
+    expect(plan.map(short)).toEqual([`± vxlan vx-web@${at}`, `+ forwarding vx-web@${at}`]);
+    expect(lines(plan, "forwarding").length).toBeGreaterThan(0);
+    expect(lines(plan, "forwarding")).toEqual(lines(first, "forwarding"));
+    expect(pass(on)).toEqual([]);
+  });
+
+  test("is not taken back from a VXLAN that was replaced, which has none of it", () => {
+    const on = scenario();
+    pass(on);
+    const vxlan = on.observed.find((one) => keyOf(one) === "vxlan/hv1/t2/vx-web");
+    if (!vxlan) throw new Error("no VXLAN");
+    // All replicas are at home, so that nothing belongs there.
+    const state = { device: "vx-web", remote: { "02:01:0a:0d:0d:63": "198.18.0.77" }, broadcast: undefined };
+    on.observed = [...on.observed, { ...vxlan, kind: "forwarding", state }];
+    change(on, keyOf(vxlan), { local: "198.18.0.99" });
+    expect(pass(on).map(short)).toEqual(["± vxlan vx-web@hv1"]);
+    expect(pass(on)).toEqual([]);
+  });
+
+  test("is written again with a bridge whose MAC is set back", () => {
+    const on = elsewhere();
+    pass(on);
+    change(on, "bridge/hv1/t2/br-web", { mac: "02:00:00:00:00:99" });
+    const plan = pass(on);
+    expect(plan.map(short)).toEqual(["~ bridge br-web@hv1", "+ neighbours br-web@hv1"]);
+    expect(lines(plan, "neighbours")).toHaveLength(3);
+    expect(pass(on)).toEqual([]);
+  });
+
+  test("stays with a bridge of which something else is set back", () => {
+    const on = elsewhere();
+    pass(on);
+    change(on, "bridge/hv1/t2/br-web", { mtu: 1300 });
+    expect(pass(on).map(short)).toEqual(["~ bridge br-web@hv1"]);
+  });
+});
+
+describe("a segment that was remembered, but made in part", () => {
+  test("is finished, whatever of it is there", () => {
+    fc.assert(
+      fc.property(fc.array(fc.boolean(), { minLength: 6, maxLength: 6 }), (made) => {
+        const on = scenario({ subnets: [subnet("web", 0)] });
+        pass(on);
+        const whole = on.observed.map(keyOf).toSorted();
+        const segment = on.fleet.tenants[T2]?.segments;
+        const parts = on.observed.filter(({ subnet: of }) => of !== undefined);
+        const missing = new Set(parts.filter((_, index) => made[index] === false).map(keyOf));
+        expect(parts).toHaveLength(6);
+        on.observed = on.observed.filter((one) => !missing.has(keyOf(one)));
+        pass(on);
+        expect(on.observed.map(keyOf).toSorted()).toEqual(whole);
+        expect(on.fleet.tenants[T2]?.segments).toEqual(segment);
+        expect(pass(on)).toEqual([]);
+      }),
+      { numRuns: 60 },
+    );
+  });
+});
+
 describe("what must not happen", () => {
   test("a gateway does not move to a home that is not seen", () => {
     const on = scenario();
@@ -327,6 +416,27 @@ describe("properties", () => {
         pass(on);
         expect(pass(on).map(short)).toEqual([]);
         expect(standing(on.observed)).toEqual(kinds);
+      }),
+      { numRuns: 40 },
+    );
+  });
+
+  test("whatever link was made from something else is as wanted after one pass", () => {
+    fc.assert(
+      fc.property(worlds, fc.nat(), fc.constantFrom("local", "id", "mac"), (world, victim, field) => {
+        const on = build(world);
+        pass(on);
+        const made = on.observed.filter(({ kind }) => kind === (field === "mac" ? "bridge" : "vxlan"));
+        const one = made[victim % Math.max(1, made.length)];
+        if (!one) return;
+        const follower = field === "mac" ? "neighbours" : "forwarding";
+        const follows = on.observed.some(
+          ({ kind, hypervisor: at, name }) => kind === follower && at === one.hypervisor && name === one.name,
+        );
+        change(on, keyOf(one), { [field]: field === "id" ? 4_000_000 : "nothing" });
+        const plan = pass(on).map(({ kind, name }) => `${kind} ${name}`);
+        expect(plan).toEqual([`${one.kind} ${one.name}`, ...(follows ? [`${follower} ${one.name}`] : [])]);
+        expect(pass(on)).toEqual([]);
       }),
       { numRuns: 40 },
     );
