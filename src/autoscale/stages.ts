@@ -55,6 +55,8 @@ function describeIdle({ metric, ratio, known, above, below, of, min, max }: Metr
   const load = ratio === undefined ? "has no sample" : showLoad(metric, ratio);
   if (known < of) return `${metric} ${load}, ${known} of ${of} samples known`;
   if (below === of) return `${metric} ${load}, but some ready replicas have no sample`;
+  const between = `between ${showLoad(metric, min)} and ${showLoad(metric, max)}`;
+  if (above + below === 0) return `${metric} ${load}, ${between}`;
   const where =
     above > 0 ? `above ${showLoad(metric, max)} in ${above}` : `below ${showLoad(metric, min)} in ${below}`;
   return `${metric} ${load}, ${where} of ${of} samples`;
@@ -122,7 +124,7 @@ function mode({ observation: { current }, policy }: Case, count: number): Answer
   if (count === current || allowed.includes(count > current ? "out" : "in")) return undefined;
   return {
     to: current,
-    reason: `mode is ${policy.mode}; it would go from ${current} to ${count}`,
+    reason: `mode is ${policy.mode}`,
     unless: { what: "mode" },
   };
 }

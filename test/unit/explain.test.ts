@@ -1,0 +1,142 @@
+import { describe, expect, test } from "@jest/globals";
+import { type HypervisorName, type Incarnation, type SubnetName, trusted } from "../../src/api/names.ts";
+import { decide } from "../../src/autoscale/decide.ts";
+import type { ScalingObservation } from "../../src/autoscale/decision.ts";
+import { explain } from "../../src/autoscale/explain.ts";
+import type { Policy } from "../../src/autoscale/policy.ts";
+import type { DecisionRecord, ReplicaSample, Sample } from "../../src/autoscale/record.ts";
+import { sentence } from "../../src/autoscale/sentence.ts";
+import { T2 } from "./scenario.ts";
+
+const NOW = Date.UTC(2026, 10, 24, 14, 3, 20);
+const time = (at: number): string => new Date(at).toISOString().slice(11, 19);
+const POLICY: Policy = {
+  mode: "auto",
+  thresholds: { cpu: { min: 0.05, max: 0.1 } },
+  step: 1,
+  samples: 3,
+  window: 15_000,
+  cooldown: 60_000,
+  pause: undefined,
+  min: 2,
+  max: 6,
+  quota: 40,
+};
+const HV2 = trusted<HypervisorName>("hv2");
+const room = [
+  {
+    hypervisor: HV2,
+    reasons: ["hv1: load 11.8 % ≥ its max 10 %"],
+    because: "load 2.1 % < 5 %, 38 places free, 0.02 a replica-hour",
+  },
+];
+
+function record(
+  samples: readonly Sample[],
+  policy: Partial<Policy> = {},
+  change: Partial<ScalingObservation> = {},
+): DecisionRecord {
+  const ratios = samples.flatMap((one) => ("ratio" in one ? [one.ratio] : []));
+  const ratio = ratios.length === 0 ? undefined : ratios.reduce((a, b) => a + b, 0) / ratios.length;
+  const loads = { cpu: { ratio, complete: ratios.length === samples.length } };
+  const replicas = samples.map(
+    (sample, index): ReplicaSample => ({
+      incarnation: trusted<Incarnation>(`aaaaaaa${index}`),
+      ordinal: index + 1,
+      hypervisor: index < 3 ? trusted("hv1") : HV2,
+      sample,
+    }),
+  );
+  const seen: ScalingObservation = {
+    current: samples.length,
+    loads,
+    serving: new Map(samples.map((_, index) => [index + 1, 0])),
+    others: 0,
+    room,
+    ...change,
+  };
+  const window = ratio === undefined ? [] : [loads, loads];
+  const { trace } = decide({ ...POLICY, ...policy }, seen, { window, last: undefined }, NOW);
+  return { tenant: T2, subnet: trusted<SubnetName>("web"), trace, replicas };
+}
+const each = (...ratios: number[]): Sample[] => ratios.map((ratio) => ({ ratio }));
+
+describe("why", () => {
+  test("a scale-out", () => {
+    expect(explain(record(each(0.131, 0.129, 0.12, 0.116)), time)).toEqual([
+      "web went from 4 to 5 replicas at 14:03:20: cpu 12.4 % > 10 %.",
+      "  load         12.4 % = mean of 4/4 ready replicas",
+      "               hv1: 13.1 12.9 12    hv2: 11.6",
+      "  ✓ window     cpu 12.4 % > 10 % in 3 of 3 samples",
+      "  ✓ bounds     2 ≤ 5 ≤ 6",
+      "  ✓ placement  granted 1 of 1",
+      "  where        ✗ hv1 load 11.8 % ≥ its max 10 %",
+      "               ✓ hv2 load 2.1 % < 5 %, 38 places free, 0.02 a replica-hour",
+      "Otherwise:     at cpu ≤ 10 % it would have stayed at 4",
+      "Next out:      5 → 6 at cpu > 10 %, once what was added last is ready, with room",
+      "               for it",
+      "Next in:       5 → 4 at cpu < 5 %, not before 14:04:20; web-5 goes first",
+    ]);
+  });
+
+  test("a count that stays because samples are missing", () => {
+    const lines = explain(record([{ missing: "its counter began anew" }, { missing: "it is new" }]), time);
+    expect(lines.slice(0, 5)).toEqual([
+      "web stays at 2: cpu has no sample, 0 of 3 samples known; no decision without",
+      "samples.",
+      "  load         none = mean of 0/2 ready replicas",
+      "               hv1: ? ?",
+      "               web-1 has no sample: its counter began anew",
+    ]);
+  });
+
+  test("never takes more than 80 columns", () => {
+    const reasons = ["hv1", "hv2", "hv3"].map((name) => `${name}: load 81.3 % ≥ its max 80 %`);
+    const full = record(
+      each(0.3, 0.3, 0.3, 0.3),
+      { step: 2 },
+      {
+        room: [{ hypervisor: undefined, reasons, because: "" }],
+      },
+    );
+    for (const line of explain(full, time)) expect(line.length).toBeLessThanOrEqual(80);
+  });
+});
+
+describe("in one sentence", () => {
+  test.each<[string, DecisionRecord, string]>([
+    ["idle", record(each(0.07, 0.07)), "web stays at 2: cpu 7 %, between 5 % and 10 %; nothing to do."],
+    [
+      "at its maximum",
+      record(each(0.31, 0.31, 0.31), { max: 3 }),
+      "web stays at 3: cpu 31 % > 10 %, but replicas.max is 3; it would go to 4 with replicas.max 4.",
+    ],
+    [
+      "at its minimum",
+      record(each(0.01, 0.01, 0.01), { min: 3 }),
+      "web stays at 3: cpu 1 % < 5 %, but replicas.min is 3; it would go to 2 with replicas.min 2.",
+    ],
+    [
+      "paused",
+      record(each(0.31, 0.31), { pause: { reason: "disk swap", until: NOW + 60_000 } }),
+      "web stays at 2: cpu 31 % > 10 %, but paused: disk swap, until 14:04:20; it would go to 3 not before 14:04:20.",
+    ],
+    [
+      "paused and idle",
+      record(each(0.07, 0.07), { pause: { reason: "disk swap", until: undefined } }),
+      "web stays at 2: cpu 7 %, between 5 % and 10 %; paused: disk swap.",
+    ],
+    [
+      "recommending",
+      record(each(0.2, 0.2), { mode: "recommend" }),
+      "web stays at 2: cpu 20 % > 10 %, but mode is recommend; it would go to 3 with mode auto.",
+    ],
+    [
+      "out of bounds",
+      record(each(0.07, 0.07, 0.07), { max: 2 }),
+      "web went from 3 to 2 replicas at 14:03:20: replicas.max is 2.",
+    ],
+  ])("%s", (_what, of, text) => {
+    expect(sentence(of, time)).toBe(text);
+  });
+});
