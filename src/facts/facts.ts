@@ -4,6 +4,10 @@ import type { HypervisorName } from "../api/names.ts";
 /** A network interface, as `ip -j -d link` shows it; only what evenkeel compares. */
 export interface LinkFact {
   readonly name: string;
+  /** The kernel's number of it, in its own namespace. */
+  readonly index: number;
+  /** Index of the device that a macvlan or VXLAN hangs on, in the namespace of that device. */
+  readonly below: number | undefined;
   /** bridge, vxlan, veth, macvlan …; empty for a plain NIC. */
   readonly type: string;
   readonly mac: Mac;

@@ -4,7 +4,9 @@ import type { ForwardingFact, LinkFact, NeighbourFact, NamespaceFacts, RouteFact
 
 /** The shapes that iproute2's `-j` prints, as far as they are read here; addresses are as the kernel has them. */
 interface LinkJson {
+  ifindex: number;
   ifname: string;
+  link_index?: number;
   address?: Mac;
   mtu: number;
   master?: string;
@@ -14,7 +16,7 @@ interface LinkJson {
   addr_info: { family: string; local: string; prefixlen: number }[];
   linkinfo?: {
     info_kind?: string;
-    info_data?: { id?: number; local?: Ipv4; port?: number };
+    info_data?: { id?: number; local?: Ipv4; port?: number; link?: string };
     info_slave_data?: Record<string, unknown>;
   };
 }
@@ -55,8 +57,9 @@ export function parseNetwork(text: string): Pick<NamespaceFacts, "links" | "rout
   const lines = text.split("\n").filter((line) => line.startsWith("["));
   if (lines.length !== 3) throw new SyntaxError(`ip printed ${lines.length} of 3 lists`);
   const [links, routes, neighbours] = lines;
+  const all = json<LinkJson>(links);
   return {
-    links: json<LinkJson>(links).map(readLink),
+    links: all.map((link) => readLink(link, all)),
     routes: json<RouteJson>(routes).map(readRoute),
     neighbours: json<NeighbourJson>(neighbours).flatMap(readNeighbour),
   };
@@ -69,7 +72,19 @@ function json<T>(line: string | undefined): T[] {
   return JSON.parse(line) as T[];
 }
 
-function readLink(link: LinkJson): LinkFact {
+/**
+ * The device of a VXLAN is printed by name, and the name is looked up where the VXLAN is, not where the device is: it says
+ * only which index is meant. An index that nothing has there is printed as `if7`.
+ */
+function indexBelow({ link_index, linkinfo }: LinkJson, all: readonly LinkJson[]): number | undefined {
+  if (linkinfo?.info_kind === "macvlan") return link_index;
+  const name = linkinfo?.info_kind === "vxlan" ? linkinfo.info_data?.link : undefined;
+  const alike = all.find(({ ifname }) => ifname === name);
+  const index = alike?.ifindex ?? Number(/^if(\d+)$/.exec(name ?? "")?.[1]);
+  return Number.isNaN(index) ? undefined : index;
+}
+
+function readLink(link: LinkJson, all: readonly LinkJson[]): LinkFact {
   const { info_kind = "", info_data = {}, info_slave_data = {} } = link.linkinfo ?? {};
   const flags: Record<string, boolean> = {};
   for (const [printed, name] of Object.entries(PORT_FLAGS)) {
@@ -77,6 +92,8 @@ function readLink(link: LinkJson): LinkFact {
   }
   return {
     name: link.ifname,
+    index: link.ifindex,
+    below: indexBelow(link, all),
     type: info_kind,
     mac: link.address ?? trusted<Mac>(""),
     mtu: link.mtu,

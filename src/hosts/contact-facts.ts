@@ -97,17 +97,26 @@ export const READERS: ReadonlyMap<string, Reader> = new Map<string, Reader>([
   ],
   [
     "device",
-    ([there, device]) => {
-      const fix = "correct underlay.device in its manifest; ip link shows what there is";
-      return must("underlay device", there === "yes", `${device} is there`, `${device} is missing`, fix);
+    ([there, place, device]) => {
+      const [good, bad] = [`${device} is there`, `${device} is missing`];
+      const fix = `correct ${place}.device in its manifest; ip link shows what there is`;
+      return must(`${place} device`, there === "yes", good, bad, fix);
     },
   ],
   [
     "address",
-    ([there, address, device]) => {
+    ([there, place, device, address]) => {
       const [good, bad] = [`${address} is on ${device}`, `${address} is not on ${device}`];
-      const fix = "correct underlay.address in its manifest; ip addr shows what there is";
-      return must("underlay address", there === "yes", good, bad, fix);
+      const fix = `correct ${place}.address in its manifest; ip addr shows what there is`;
+      return must(`${place} address`, there === "yes", good, bad, fix);
+    },
+  ],
+  [
+    "mtu",
+    ([found, wanted, device]) => {
+      const less = `${device} passes ${found} octets, underlay.mtu says ${wanted}`;
+      const fix = `underlay.mtu: ${found} in its manifest, or: ip link set ${device} mtu ${wanted}`;
+      return must("underlay MTU", Number(found) >= Number(wanted), `${found} on ${device}`, less, fix);
     },
   ],
   [

@@ -1,9 +1,18 @@
+import type { InterfaceAddress } from "../api/addresses.ts";
 import { EvenkeelError } from "../api/errors.ts";
 
 /** The hypervisor's place in the underlay network, as its manifest says. */
 export interface Underlay {
   readonly device: string;
   readonly address: string;
+  /** Octets that must pass there, by its manifest. */
+  readonly mtu: number;
+}
+
+/** Its way to the tenants' clients, as its manifest says; its address is its own there, never a tenant's. */
+export interface Uplink {
+  readonly device: string;
+  readonly address: InterfaceAddress;
 }
 
 /** The tools that evenkeel runs on a hypervisor, and the Debian package that each is in. */
@@ -29,19 +38,29 @@ export const TOOLS: ReadonlyMap<string, string> = new Map([
 const WORD = /^[A-Za-z0-9][A-Za-z0-9.:_-]*$/;
 
 /** One POSIX script, one exec: everything that the first contact asks of a hypervisor, a fact a line. */
-export function contactScript({ device, address }: Underlay): string {
-  const odd = [device, address].find((word) => !WORD.test(word));
-  if (odd !== undefined) {
-    throw new EvenkeelError(
-      "EK-FIELD-INVALID",
-      `underlay: ${JSON.stringify(odd)} is no link name and no address`,
-    );
+export function contactScript(underlay: Underlay, uplink?: Uplink): string {
+  const places = { underlay: wordsOf(underlay), uplink: uplink ? wordsOf(uplink) : [] };
+  for (const [field, words] of Object.entries(places)) {
+    const odd = words.find((word) => !WORD.test(word));
+    if (odd !== undefined)
+      throw new EvenkeelError(
+        "EK-FIELD-INVALID",
+        `${field}: ${JSON.stringify(odd)} is no link name and no address`,
+      );
   }
-  return `set -- '${device}' '${address}' ${[...TOOLS.keys()].join(" ")}\n${FACTS}`;
+  const [device = "", address = ""] = places.uplink;
+  const all = [...places.underlay, String(underlay.mtu), device, address];
+  return `set -- ${all.map((word) => `'${word}'`).join(" ")} ${[...TOOLS.keys()].join(" ")}\n${FACTS}`;
 }
 
+const wordsOf = ({ device, address }: { device: string; address: string }): string[] => [
+  device,
+  address.replace(/\/\d+$/, ""),
+];
+
 /**
- * `$1` is the underlay device, `$2` its address, the rest are tools. Kernel support is tried in a namespace that exists
+ * `$1` is the underlay device, `$2` its address, `$3` its MTU; `$4` the uplink's device, `$5` its address, both empty where
+ * it has none; the rest are tools. Kernel support is tried in a namespace that exists
  * for that alone: whether a module is there shows only when it is asked for. Nothing outside it is touched. Docker and
  * the resolver get a few seconds each, because a hung one is a finding and not the end of the check.
  */
@@ -49,7 +68,7 @@ const FACTS = String.raw`
 export LC_ALL=C PATH="$PATH:/usr/local/sbin:/usr/sbin:/sbin"
 set -f # so that an error message is split into words, and nothing else happens to it
 say() { printf '%s ' $*; echo; }
-device=$1 address=$2; shift 2
+device=$1 address=$2 mtu=$3 uplink=$4 own=$5; shift 5
 
 say uid "$(id -u)"
 for tool; do
@@ -66,11 +85,17 @@ else
   say engine no "$version"
 fi
 
-if ip link show dev "$device" >/dev/null 2>&1; then say device yes "$device"; else say device no "$device"; fi
-case " $(ip -o addr show dev "$device" 2>/dev/null) " in
-  *" $address/"*) say address yes "$address" "$device" ;;
-  *) say address no "$address" "$device" ;;
-esac
+place() {
+  if ip link show dev "$2" >/dev/null 2>&1; then say device yes "$1" "$2"; else say device no "$1" "$2"; fi
+  case " $(ip -o addr show dev "$2" 2>/dev/null) " in
+    *" $3/"*) say address yes "$1" "$2" "$3" ;;
+    *) say address no "$1" "$2" "$3" ;;
+  esac
+}
+place underlay "$device" "$address"
+[ -z "$uplink" ] || place uplink "$uplink" "$own"
+found=$(ip -o link show dev "$device" 2>/dev/null | sed -n 's/.* mtu \([0-9]*\) .*/\1/p')
+[ -z "$found" ] || say mtu "$found" "$mtu" "$device"
 
 if timeout 3 getent hosts "$(uname -n)" >/dev/null 2>&1; then say name yes "$(uname -n)"
 else say name no "$(uname -n)"; fi

@@ -1,6 +1,6 @@
 import { EvenkeelError } from "../api/errors.ts";
 import { READERS } from "./contact-facts.ts";
-import { contactScript, type Underlay } from "./contact-script.ts";
+import { contactScript, type Underlay, type Uplink } from "./contact-script.ts";
 import type { Finding } from "./finding.ts";
 import type { Host } from "./host.ts";
 
@@ -10,13 +10,18 @@ const CONTACT_SECONDS = 30;
 /**
  * Checks what must be there before evenkeel works on a hypervisor: one script there, and one question to Docker from
  * here, by the same way that containers are made. Rejects as {@link Host.run} does.
+ * @param uplink left out where the hypervisor has none
  */
 export async function contact(
   host: Host,
   underlay: Underlay,
   signal: AbortSignal,
+  uplink?: Uplink,
 ): Promise<readonly Finding[]> {
-  const { stdout } = await host.run(contactScript(underlay), { deadlineSeconds: CONTACT_SECONDS, signal });
+  const { stdout } = await host.run(contactScript(underlay, uplink), {
+    deadlineSeconds: CONTACT_SECONDS,
+    signal,
+  });
   const findings = readContact(stdout);
   const engine = findings.find(({ check }) => check === "docker engine");
   // About an engine that is silent there, silence here says nothing new.

@@ -28,7 +28,7 @@ export function diff(
   const wanted = byKey(desired);
   const present = byKey(observed);
   const entries = compare(wanted, present, options);
-  const lost = new Set(entries.flatMap(losses));
+  const lost = new Set(entries.flatMap(losses).filter((key) => present[key]));
   const kept = Object.fromEntries(Object.entries(present).filter(([key]) => !lost.has(key)));
   const all = lost.size === 0 ? entries : compare(wanted, kept, options);
   return withTheirNamespace(withTheirContainer(all, desired, observed));

@@ -4,7 +4,8 @@ import type { Note, Refusal } from "../api/reasons.ts";
 import type { HostFacts } from "../facts/facts.ts";
 import { isMarked, tenantOf } from "../resources/marks.ts";
 import { isVxlan } from "../resources/vxlan.ts";
-import type { PlanEntry } from "./plan.ts";
+import { isUplink } from "../resources/uplink.ts";
+import { losses, type PlanEntry } from "./plan.ts";
 
 /** What a guard lets through, and what it says of the rest. */
 export interface Guarded {
@@ -12,37 +13,48 @@ export interface Guarded {
   readonly notes: readonly Note[];
 }
 
-/** Links that would clash with something that is not ours are not made; the note names who has the name or id. */
+/**
+ * Links that would clash with something that is not ours are not made, and the note names who has the name or id; nor is
+ * one whose device is not there, so that the one it would replace stays.
+ */
 export function guardNames(
   entries: readonly PlanEntry[],
   seen: ReadonlyMap<HypervisorName, HostFacts>,
   fleet: FleetName,
 ): Guarded {
   const notes: Note[] = [];
-  const kept = entries.filter((entry) => {
-    if (!entry.after || entry.verb === "change") return true;
+  const stopped = entries.filter((entry) => {
+    if (!entry.after || entry.verb === "change") return false;
     const facts = seen.get(entry.hypervisor);
-    const holder = facts && holderOf(entry, facts, fleet);
-    if (!holder) return true;
+    const found = facts && (missingDevice(entry, facts) ?? holderOf(entry, facts, fleet));
+    if (!found) return false;
     const object = entry.subnet ? `subnet/${entry.tenant}/${entry.subnet}` : `tenant/${entry.tenant}`;
-    notes.push({
-      reason: "NameTaken",
-      object,
-      message: `${holder} on ${entry.hypervisor}`,
-      severity: "stuck",
-    });
-    return false;
+    notes.push({ ...found, object, severity: "stuck" });
+    return true;
   });
-  return { entries: kept, notes };
+  // What a link that is not replaced would have lost is still there.
+  const kept = new Set([...stopped.map(({ key }) => key), ...stopped.flatMap(losses)]);
+  return { entries: entries.filter(({ key }) => !kept.has(key)), notes };
 }
 
-function holderOf(entry: PlanEntry, facts: HostFacts, fleet: FleetName): string | undefined {
+type Found = Pick<Note, "reason" | "message">;
+
+function missingDevice({ after, hypervisor }: PlanEntry, { own }: HostFacts): Found | undefined {
+  if (!after || !(isVxlan(after) || isUplink(after))) return undefined;
+  const { link, device } = after.state;
+  if (device === undefined || own.links.some(({ name }) => name === device)) return undefined;
+  const message = `${hypervisor} has no device ${device}, on which ${link} is to hang`;
+  return { reason: "HypervisorUnfit", message };
+}
+
+function holderOf(entry: PlanEntry, facts: HostFacts, fleet: FleetName): Found | undefined {
+  const taken = (what: string): Found => ({ reason: "NameTaken", message: `${what} on ${entry.hypervisor}` });
   if (entry.after && isVxlan(entry.after)) {
     const { id } = entry.after.state;
     for (const { name, links } of [{ name: "", links: facts.own.links }, ...facts.namespaces.values()]) {
       const link = links.find(({ vxlan }) => vxlan?.id === id);
       if (link && tenantOf(fleet, name) !== entry.tenant)
-        return `VXLAN id ${id} is held by ${link.name}${name ? ` in namespace ${name}` : ""}`;
+        return taken(`VXLAN id ${id} is held by ${link.name}${name ? ` in namespace ${name}` : ""}`);
     }
   }
   const created = entry.operations.flatMap((operation) =>
@@ -52,8 +64,8 @@ function holderOf(entry: PlanEntry, facts: HostFacts, fleet: FleetName): string 
         )
       : [],
   );
-  const taken = facts.own.links.find((link) => created.includes(link.name) && !isMarked(link, fleet));
-  return taken && `the link name ${taken.name} is held by a link of another owner`;
+  const holder = facts.own.links.find((link) => created.includes(link.name) && !isMarked(link, fleet));
+  return holder && taken(`the link name ${holder.name} is held by a link of another owner`);
 }
 
 /** Something whose manifest is gone, and what it would take along. */

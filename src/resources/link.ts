@@ -54,6 +54,23 @@ function unrouted(
   return missing;
 }
 
+/**
+ * What a macvlan or VXLAN of a tenant hangs on in the hypervisor's own namespace; nothing when that cannot be told. It cannot
+ * where the hypervisor has a macvlan of its own: the kernel puts one on another on what is below them both.
+ */
+export function deviceBelow(
+  { type, below }: LinkFact,
+  own: readonly LinkFact[],
+): { readonly device?: string } {
+  if (type === "macvlan" && own.some((link) => /^macv(lan|tap)$/.test(link.type))) return {};
+  const found = below === undefined ? undefined : own.find(({ index }) => index === below);
+  return found ? { device: found.name } : {};
+}
+
+/** Whether it is known to hang on something else than it should. */
+export const hangsElsewhere = (desired: { device?: string }, observed: { device?: string }): boolean =>
+  desired.device !== undefined && observed.device !== undefined && observed.device !== desired.device;
+
 /** Lines for `ip -batch` that turn one link into the other, and a word for each difference. */
 export interface LinkDifference {
   readonly lines: string[];

@@ -1,9 +1,9 @@
 import type { Ipv4, Mac } from "../api/addresses.ts";
 import type { ForwardingFact, LinkFact } from "../facts/facts.ts";
-import { type LinkState, linkDifference, readLink, setFlags } from "./link.ts";
+import { deviceBelow, hangsElsewhere, type LinkState, linkDifference, readLink, setFlags } from "./link.ts";
 import { linkNames, namespaceOf, tenantOf } from "./marks.ts";
 import type { ScriptOperation } from "./operation.ts";
-import { kind } from "./resource.ts";
+import { kind, type Resource } from "./resource.ts";
 
 /**
  * The gateway's way out, with the tenant's service addresses on it. On a NIC it is a macvlan; on a bridge of the
@@ -12,8 +12,9 @@ import { kind } from "./resource.ts";
 export interface UplinkState extends LinkState {
   readonly mac: Mac | undefined;
   readonly gateway: Ipv4 | undefined;
-  /** What it hangs on; `port` is the hypervisor's end where that is a bridge. Of a macvlan only a desired state knows. */
+  /** What it hangs on; undefined of an observed one where it cannot be told, and where that is a bridge. */
   readonly device?: string;
+  /** The hypervisor's end, where it hangs on a bridge. */
   readonly port: UplinkPort | undefined;
 }
 
@@ -25,6 +26,8 @@ export interface UplinkPort {
   /** Whether the bridge has been told which address is behind the port. */
   readonly entry: boolean;
 }
+
+export const isUplink = (resource: Resource): resource is Resource<UplinkState> => resource.kind === "uplink";
 
 export const uplink = kind<UplinkState>({
   name: "uplink",
@@ -44,6 +47,7 @@ export const uplink = kind<UplinkState>({
           ...readLink(link, routes),
           mac: link.mac,
           flags: {},
+          ...deviceBelow(link, own.links),
           gateway: routes.find(({ destination, device }) => destination === "default" && device === link.name)
             ?.gateway,
           port: link.type === "veth" && outside ? readPort(outside, link.mac, own.forwarding) : undefined,
@@ -69,9 +73,10 @@ export const uplink = kind<UplinkState>({
           operations: [remove],
         }
       );
-    const otherForm =
-      observed !== undefined && (observed.port === undefined) !== (desired.port === undefined);
-    const current = otherForm ? undefined : observed;
+    const moved =
+      observed !== undefined &&
+      ((observed.port === undefined) !== (desired.port === undefined) || hangsElsewhere(desired, observed));
+    const current = moved ? undefined : observed;
     const { lines, reasons } = linkDifference(desired, current, { announce: true });
     // Raising a link that was down loses its routes, so the default route is written whenever it is missing or the link was.
     if (desired.gateway && (current?.gateway !== desired.gateway || !current.up)) {
@@ -87,9 +92,9 @@ export const uplink = kind<UplinkState>({
         : []),
     ];
     return {
-      verb: otherForm ? "replace" : observed ? "change" : "add",
-      reason: otherForm
-        ? `hangs on ${observed.port ? "a bridge" : "a NIC"}, must hang on ${desired.device}`
+      verb: moved ? "replace" : observed ? "change" : "add",
+      reason: moved
+        ? `hangs on ${observed.device ?? (observed.port ? "a bridge" : "a NIC")}, must hang on ${desired.device}`
         : observed
           ? [...reasons, ...(port.ip.length > 0 ? ["its port on the bridge is not as written"] : [])].join(
               "; ",
@@ -97,7 +102,7 @@ export const uplink = kind<UplinkState>({
           : `${desired.addresses.map((address) => address.split("/")[0]).join(", ")} on ${desired.device}`,
       disruption: "none",
       operations: [
-        ...(otherForm ? [{ ...remove, phase: "settings" } as const] : []),
+        ...(moved ? [{ ...remove, phase: "settings" } as const] : []),
         ...(current ? [] : [create(desired, namespace)]),
         { phase: "configure", tool: "ip-inside", namespace, lines },
         ...outside,

@@ -1,5 +1,5 @@
 import type { Ipv4 } from "../api/addresses.ts";
-import { type LinkState, linkDifference, readLink } from "./link.ts";
+import { deviceBelow, hangsElsewhere, type LinkState, linkDifference, readLink } from "./link.ts";
 import { namespaceOf, subnetOfAlias, tenantOf } from "./marks.ts";
 import { kind, type Resource } from "./resource.ts";
 
@@ -7,7 +7,7 @@ import { kind, type Resource } from "./resource.ts";
 export interface VxlanState extends LinkState {
   readonly id: number;
   readonly local: Ipv4;
-  /** The hypervisor's underlay device. Not read back: inside the namespace its index names another link. */
+  /** The hypervisor's underlay device; undefined where it cannot be told. */
   readonly device?: string;
 }
 
@@ -16,10 +16,13 @@ export const VXLAN_PORT = 4789;
 
 export const isVxlan = (resource: Resource): resource is Resource<VxlanState> => resource.kind === "vxlan";
 
+const carried = ({ id, local, device }: VxlanState): string =>
+  `${id} from ${local}${device === undefined ? "" : ` by ${device}`}`;
+
 export const vxlan = kind<VxlanState>({
   name: "vxlan",
 
-  *observe({ hypervisor, namespaces }, fleet) {
+  *observe({ hypervisor, namespaces, own }, fleet) {
     for (const [namespace, { links }] of namespaces) {
       const tenant = tenantOf(fleet, namespace);
       if (!tenant) continue;
@@ -37,6 +40,7 @@ export const vxlan = kind<VxlanState>({
             mac: undefined,
             id: link.vxlan.id,
             local: link.vxlan.local,
+            ...deviceBelow(link, own.links),
           },
         };
       }
@@ -56,7 +60,9 @@ export const vxlan = kind<VxlanState>({
         observed && { verb: "remove", reason: "its subnet is gone", disruption: "none", operations: [remove] }
       );
 
-    const moved = observed !== undefined && (observed.id !== desired.id || observed.local !== desired.local);
+    const moved =
+      observed !== undefined &&
+      (observed.id !== desired.id || observed.local !== desired.local || hangsElsewhere(desired, observed));
     const { lines, reasons } = linkDifference(desired, moved ? undefined : observed);
     if (lines.length === 0) return undefined;
     const create =
@@ -65,12 +71,12 @@ export const vxlan = kind<VxlanState>({
     return {
       verb: moved ? "replace" : observed ? "change" : "add",
       reason: moved
-        ? `carries id ${observed.id} from ${observed.local}, must be ${desired.id} from ${desired.local}`
+        ? `carries id ${carried(observed)}, must be ${carried(desired)}`
         : observed
           ? reasons.join("; ")
           : "joins the segment to its other parts",
       disruption: "none",
-      ...(moved && { loses: ["forwarding"] }),
+      ...((moved || !observed) && { loses: ["forwarding"] }),
       operations: [
         ...(moved ? [{ ...remove, phase: "settings" } as const] : []),
         ...(observed && !moved ? [] : [{ phase: "create", tool: "ip", lines: [create] } as const]),

@@ -247,6 +247,24 @@ describe("made anew, and nothing else with it:", () => {
     ["the standby's VXLAN", inside("hv2", "ip link del vx-web"), [network("hv2")]],
     ["the uplink", inside("hv1", "ip link del up0"), [network("hv1")]],
     [
+      "a VXLAN that hangs on another device",
+      async () => {
+        const id = await lab.inTenant(
+          "hv1",
+          "t1",
+          "ip -d link show vx-web | sed -n 's/.*vxlan id \\([0-9]*\\).*/\\1/p'",
+        );
+        const vxlan = `vxlan id ${id.trim()} local 198.18.0.11 dstport 4789 nolearning dev edge`;
+        await again("vx-web", `netns ${namespace("t1")} type ${vxlan}`);
+      },
+      [network("hv1")],
+    ],
+    [
+      "an uplink that hangs on another NIC",
+      () => again("up0", `link eth0 netns ${namespace("t1")} type macvlan mode private`),
+      [network("hv1")],
+    ],
+    [
       "a port",
       async () => lab.inTenant("hv1", "t1", `ip link del w${(await replica("web-1")).incarnation}`),
       [network("hv1"), container("web-1")],
@@ -280,6 +298,12 @@ describe("made anew, and nothing else with it:", () => {
       [network("hv1"), container("web-2")],
     ],
   ];
+
+  /** A link of the gateway's, made another way. */
+  async function again(name: string, how: string): Promise<void> {
+    await lab.inTenant("hv1", "t1", `ip link del ${name}`);
+    await lab.sh("hv1", `ip link add name ${name} ${how}`);
+  }
 
   async function docker(verb: string, name: string): Promise<void> {
     const { hv, id, incarnation } = await replica(name);
@@ -318,6 +342,20 @@ describe("a namespace deleted under running containers", () => {
     const after = await mends();
     expect((await lab.containers()).map(({ id, started }) => [id, started])).toEqual(ids);
     expectUntouched(after, [new RegExp(`^${hv} (${namespace("t1")} |container ${namespace("t1")}\\.)`)]);
+  });
+});
+
+describe("a manifest that names a device which the hypervisor does not have", () => {
+  test.each(["underlay", "uplink"])("costs nothing that stands, and says so (%s)", async (what) => {
+    const device = what === "underlay" ? "eth0" : "edge";
+    fleet.edit("provider/hv1.yaml", `device: ${device}`, "device: eth7");
+    const { code, stdout, stderr } = await lab.once(fleet);
+    expect(stdout + stderr).toMatch(/hv1 has no device eth7, on which (vx-web|up0) is to hang/);
+    expect(code).toBe(3);
+    await isServed();
+    expect(await all()).toEqual(before);
+    fleet.edit("provider/hv1.yaml", "device: eth7", `device: ${device}`);
+    expect(await mends()).toEqual(before);
   });
 });
 

@@ -1,4 +1,7 @@
 import { afterAll, afterEach, beforeAll, describe, expect, jest, test } from "@jest/globals";
+import type { InterfaceAddress } from "../../src/api/addresses.ts";
+import { readContact } from "../../src/hosts/contact.ts";
+import { contactScript, type Underlay, type Uplink } from "../../src/hosts/contact-script.ts";
 import {
   eventually,
   type Fleet,
@@ -75,6 +78,44 @@ describe("a hypervisor that cannot be reached", () => {
 const KILL_SESSION = `p=$$
 while [ $p -gt 1 ] && [ "$(cat /proc/$p/comm)" != sshd ]; do p=$(awk '/^PPid:/ {print $2}' /proc/$p/status); done
 [ $p = 1 ] || kill -9 $p`;
+
+describe("the first contact", () => {
+  const UNDERLAY = { device: "eth0", address: "198.18.0.11", mtu: 1500 };
+  const UPLINK = { device: "edge", address: "198.18.100.2/24" as InterfaceAddress };
+  const bad = async (underlay: Underlay, uplink?: Uplink): Promise<string[]> => {
+    const { stdout } = await lab.try("hv1", ["sh", "-s"], contactScript(underlay, uplink));
+    return readContact(stdout)
+      .filter(({ state }) => state === "failed")
+      .map(({ message }) => message);
+  };
+
+  test("finds nothing amiss where all is as the manifest says, with an uplink and without", async () => {
+    expect(await bad(UNDERLAY, UPLINK)).toEqual([]);
+    expect(await bad({ ...UNDERLAY, mtu: 1280 })).toEqual([]);
+  });
+
+  test("finds a device, an address and an MTU that are not there", async () => {
+    expect(await bad({ ...UNDERLAY, mtu: 9000 }, { ...UPLINK, device: "edg" })).toEqual([
+      "edg is missing",
+      "198.18.100.2 is not on edg",
+      "eth0 passes 1500 octets, underlay.mtu says 9000",
+    ]);
+    // A tenant's address is not the hypervisor's own, and neither is the beginning of one.
+    for (const address of ["198.18.100.10/24", "98.18.100.2/24", "198.18.100.200/24"] as InterfaceAddress[])
+      expect(await bad(UNDERLAY, { ...UPLINK, address })).toEqual([
+        `${address.replace("/24", "")} is not on edge`,
+      ]);
+  });
+
+  test("keeps an MTU that the underlay does not pass from being used, exit 3", async () => {
+    fleet.edit("provider/hv1.yaml", "device: eth0", "device: eth0\n    mtu: 9000");
+    const ours = fleet.state;
+    fleet.state = `${ours}-fresh`;
+    const text = await touchesNothing(3);
+    fleet.state = ours;
+    expect(text).toMatch(/eth0 passes 1500 octets, underlay\.mtu says 9000/);
+  });
+});
 
 describe("a look cut off half-way deletes and adds nothing, exit 3:", () => {
   const half = (tool: string): string => `/usr/sbin/${tool} "$@" | head -c 300`;

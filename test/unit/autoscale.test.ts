@@ -1,3 +1,5 @@
+import { Images } from "../../src/hosts/images.ts";
+import { Reachability } from "../../src/hosts/reachability.ts";
 import { beforeEach, describe, expect, test } from "@jest/globals";
 import { EvenkeelError } from "../../src/api/errors.ts";
 import type { Autoscale } from "../../src/api/kinds.gen.ts";
@@ -66,6 +68,9 @@ class Metered {
       hosts,
       claim,
       takeOver: false,
+      stays: false,
+      images: new Images(() => this.now),
+      reach: new Reachability(() => this.now, 0),
       count: new Map(),
       log: SILENT,
     };

@@ -48,6 +48,17 @@ describe("a look", () => {
     expect(t1?.sysctls["ipv4/ip_forward"]).toBe("1");
   });
 
+  test("shows what a link hangs on, by its index in the hypervisor's own namespace", () => {
+    const own = (name: string) => facts.own.links.find((link) => link.name === name)?.index;
+    const below = (name: string) => t1?.links.find((link) => link.name === name)?.below;
+    expect([own("eth0"), own("edge")]).toEqual([2, 3]);
+    expect([below("vx-web"), below("vxmgmt"), below("up0")]).toEqual([2, 2, 3]);
+    expect([below("br-web"), below("w7wdz59y6")]).toEqual([undefined, undefined]);
+    // An index that no link has where the VXLAN is.
+    const far = parse(captured.replaceAll('"link":"mgmt"', '"link":"if77"')).namespaces.get("campus.t1");
+    expect(far?.links.find(({ name }) => name === "vx-web")?.below).toBe(77);
+  });
+
   test("shows the inside of replicas without entering them", () => {
     const insides = containers.map(({ id }) => facts.sandboxes.get(id));
     expect(insides).toHaveLength(2);

@@ -1,11 +1,13 @@
 import { describe, expect, test } from "@jest/globals";
 import { execFileSync } from "node:child_process";
+import type { InterfaceAddress } from "../../src/api/addresses.ts";
 import { EvenkeelError } from "../../src/api/errors.ts";
 import { contact, readContact } from "../../src/hosts/contact.ts";
 import { contactScript, TOOLS } from "../../src/hosts/contact-script.ts";
 import type { Host, ScriptResult } from "../../src/hosts/host.ts";
 
-const UNDERLAY = { device: "eth0", address: "198.18.0.11" };
+const UNDERLAY = { device: "eth0", address: "198.18.0.11", mtu: 1500 };
+const UPLINK = { device: "edge", address: "198.18.100.2/24" as InterfaceAddress };
 
 /** What a hypervisor with nothing amiss prints. */
 const GOOD = [
@@ -16,8 +18,11 @@ const GOOD = [
   "iptables iptables v1.8.9 (nf_tables)",
   "engine yes 20.10.24+dfsg1",
   "live-restore true",
-  "device yes eth0",
-  "address yes 198.18.0.11 eth0",
+  "device yes underlay eth0",
+  "address yes underlay eth0 198.18.0.11",
+  "device yes uplink edge",
+  "address yes uplink edge 198.18.100.2",
+  "mtu 9000 1500 eth0",
   "name yes hv1",
   "disk 80932000",
   ...["netns", "bridge", "veth", "macvlan", "vxlan", "port-flags", "netfilter", "ebtables"].map(
@@ -34,12 +39,14 @@ const findings = (line: string, instead: string) => {
 
 describe("the first contact's script", () => {
   test("is one that a POSIX shell can read", () => {
-    execFileSync("sh", ["-n"], { input: contactScript(UNDERLAY) });
+    for (const script of [contactScript(UNDERLAY), contactScript(UNDERLAY, UPLINK)])
+      execFileSync("sh", ["-n"], { input: script });
   });
 
   test.each(["eth0; reboot", "eth0'", "$(id)", "-x", "", "eth0\n"])("takes no device %p", (device) => {
     expect(() => contactScript({ ...UNDERLAY, device })).toThrow(EvenkeelError);
     expect(() => contactScript({ ...UNDERLAY, address: device })).toThrow(EvenkeelError);
+    expect(() => contactScript(UNDERLAY, { ...UPLINK, device })).toThrow(/^uplink: /);
   });
 });
 
@@ -83,13 +90,28 @@ describe("the first contact's findings", () => {
     ],
     ["engine yes 20.10.24+dfsg1", "engine no", "failed", "no answer in 5 s", "systemctl"],
     ["live-restore true", "live-restore false", "warning", "whenever dockerd does", "live-restore"],
-    ["device yes eth0", "device no eth9", "failed", "eth9 is missing", "underlay.device"],
+    ["device yes underlay eth0", "device no underlay eth9", "failed", "eth9 is missing", "underlay.device"],
     [
-      "address yes 198.18.0.11 eth0",
-      "address no 198.18.0.9 eth0",
+      "address yes underlay eth0 198.18.0.11",
+      "address no underlay eth0 198.18.0.9",
       "failed",
       "198.18.0.9 is not on eth0",
       "underlay.address",
+    ],
+    ["device yes uplink edge", "device no uplink edg", "failed", "edg is missing", "uplink.device"],
+    [
+      "address yes uplink edge 198.18.100.2",
+      "address no uplink edge 198.18.100.3",
+      "failed",
+      "198.18.100.3 is not on edge",
+      "uplink.address",
+    ],
+    [
+      "mtu 9000 1500 eth0",
+      "mtu 1400 1500 eth0",
+      "failed",
+      "eth0 passes 1400 octets, underlay.mtu says 1500",
+      "ip link set eth0 mtu 1500",
     ],
     ["name yes hv1", "name no hv1", "warning", "hv1 does not resolve", "echo 127.0.1.1 hv1 >> /etc/hosts"],
     ["disk 80932000", "disk 102399", "warning", "99 MB free", "free 100 MB"],

@@ -1,8 +1,20 @@
 import { describe, expect, test } from "@jest/globals";
 import fc from "fast-check";
+import { guardNames, type Guarded } from "../../src/plan/guard.ts";
 import type { PlanEntry } from "../../src/plan/plan.ts";
 import { keyOf, type Resource } from "../../src/resources/resource.ts";
-import { hypervisor, pass, T2, type Scenario, scenario, serving, short, subnet, tenant } from "./scenario.ts";
+import {
+  FLEET,
+  hypervisor,
+  pass,
+  T2,
+  type Scenario,
+  scenario,
+  serving,
+  short,
+  subnet,
+  tenant,
+} from "./scenario.ts";
 
 const replicas = (observed: readonly Resource[]): string[] =>
   observed
@@ -194,15 +206,17 @@ const change = (on: Scenario, key: string, state: object): void => {
   );
 };
 
+/** Two replicas at home, and one on the standby. */
+const elsewhere = () =>
+  scenario({
+    subnets: [subnet("web", 3, { service: serving() })],
+    hypervisors: [
+      hypervisor("hv1", "198.18.0.11", { replicas: 2 }),
+      hypervisor("hv2", "198.18.0.12", { replicas: 50 }),
+    ],
+  });
+
 describe("what a link takes along", () => {
-  const elsewhere = () =>
-    scenario({
-      subnets: [subnet("web", 3, { service: serving() })],
-      hypervisors: [
-        hypervisor("hv1", "198.18.0.11", { replicas: 2 }),
-        hypervisor("hv2", "198.18.0.12", { replicas: 50 }),
-      ],
-    });
   const lines = (plan: readonly PlanEntry[], kind: string): string[] =>
     plan
       .filter((entry) => entry.kind === kind)
@@ -249,6 +263,51 @@ describe("what a link takes along", () => {
     pass(on);
     change(on, "bridge/hv1/t2/br-web", { mtu: 1300 });
     expect(pass(on).map(short)).toEqual(["~ bridge br-web@hv1"]);
+  });
+});
+
+describe("a device that is not on the hypervisor", () => {
+  const HV1 = "hv1" as never;
+  const facts = (...names: string[]) =>
+    new Map([[HV1, { own: { links: names.map((name) => ({ name })) }, namespaces: new Map() } as never]]);
+  const plan = (on: Scenario, ...names: string[]) =>
+    guardNames(
+      pass(on).filter((entry) => entry.hypervisor === HV1),
+      facts(...names),
+      FLEET,
+    );
+  const made = ({ entries }: Guarded): string[] =>
+    entries.filter(({ kind }) => ["uplink", "vxlan", "forwarding"].includes(kind)).map(short);
+
+  test("gets nothing hung on it, and says so", () => {
+    const guarded = plan(scenario(), "eth0");
+    expect(made(guarded)).toEqual(["+ vxlan vx-web@hv1", "+ vxlan vxmgmt@hv1"]);
+    expect(guarded.notes).toEqual([
+      {
+        reason: "HypervisorUnfit",
+        object: "tenant/t2",
+        message: "hv1 has no device edge, on which up0 is to hang",
+        severity: "stuck",
+      },
+    ]);
+  });
+
+  test("costs no link that stands, nor what that link has", () => {
+    const on = elsewhere();
+    pass(on);
+    change(on, "vxlan/hv1/t2/vx-web", { device: "eth7" });
+    const guarded = plan(on, "edge");
+    expect(guarded.entries).toEqual([]);
+    expect(guarded.notes.map(({ message }) => message)).toEqual([
+      "hv1 has no device eth0, on which vx-web is to hang",
+    ]);
+  });
+
+  test("that is there is gone over to", () => {
+    const on = elsewhere();
+    pass(on);
+    change(on, "vxlan/hv1/t2/vx-web", { device: "eth7" });
+    expect(made(plan(on, "eth0", "edge"))).toEqual(["± vxlan vx-web@hv1", "+ forwarding vx-web@hv1"]);
   });
 });
 

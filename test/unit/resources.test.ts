@@ -231,6 +231,30 @@ describe("a link in a tenant's namespace", () => {
     ]);
   });
 
+  test.each([
+    ["vx-web", 3, /^carries id \d+ from 198\.18\.0\.11 by edge, must be \d+ from 198\.18\.0\.11 by eth0$/],
+    ["up0", 2, /^hangs on eth0, must hang on edge$/],
+  ])("that hangs on another device is replaced: %s", (name, below, reason) => {
+    const [change, ...others] = changesOf(link(name, { below }));
+    expect(change?.reason).toMatch(reason);
+    expect(change?.lines[0]).toBe(`link del ${name}`);
+    expect(others).toEqual([]); // forwarding is the diff's to know
+  });
+
+  test.each(["vx-web", "up0"])("of which nobody knows what it hangs on is left alone: %s", (name) => {
+    expect(changesOf(link(name, { below: undefined }))).toEqual([]);
+    expect(changesOf(link(name, { below: 77 }))).toEqual([]);
+  });
+
+  test("is left alone where a macvlan of the hypervisor's own may be what it hangs on", () => {
+    const withOwn = (facts: HostFacts): HostFacts => {
+      const [first] = facts.own.links;
+      const links = first ? [...facts.own.links, { ...first, type: "macvlan", name: "shim", index: 9 }] : [];
+      return { ...link("up0", { below: 2 })(facts), own: { ...facts.own, links } };
+    };
+    expect(changesOf(withOwn)).toEqual([]);
+  });
+
   test("that is down gets its route by coming up, and one address alone has none", () => {
     const links = [
       { ...({} as LinkFact), name: "br-web", up: false, addresses: ["10.13.13.1/24" as never] },
