@@ -6,10 +6,12 @@ import { describe, expect, test } from "@jest/globals";
 const ROOMS = [
   "main.ts",
   "cli",
+  "server",
   "controllers",
   "engine",
   "hosts",
   "ledger",
+  "history",
   "manifests",
   "status",
   "plan",
