@@ -1,4 +1,5 @@
 import type { HypervisorName, TenantName } from "../api/names.ts";
+import type { Note } from "../api/reasons.ts";
 import { decide } from "../autoscale/decide.ts";
 import type { Loads } from "../autoscale/decision.ts";
 import type { DecisionRecord } from "../autoscale/record.ts";
@@ -7,7 +8,7 @@ import { hypervisorLoads, type Readings, subnetLoad } from "../load/samples.ts";
 import type { Standing } from "../replicas/room.ts";
 import { needOf } from "../replicas/spec.ts";
 import type { Controller, Pass, World } from "./controller.ts";
-import { followers, observationOf, servingOf, withDesired } from "./scaling.ts";
+import { followers, notesOf, observationOf, servingOf, withDesired } from "./scaling.ts";
 
 /** Which subnets may be decided on, by `tenant/subnet`; undefined for all. Of these only those are whose time has come. */
 export interface AutoscaleRequest {
@@ -23,6 +24,8 @@ export interface AutoscaleResult {
   readonly records: readonly DecisionRecord[];
   /** Tenants with another desired count than before: it is theirs to carry it out. */
   readonly changed: ReadonlySet<TenantName>;
+  /** What people should know: subnets that are to grow and cannot. */
+  readonly notes: readonly Note[];
   /** CPU used ÷ CPUs, since the call before; without hypervisors that gave no sample. */
   readonly loads: ReadonlyMap<HypervisorName, number>;
   /** When the next subnet is due, milliseconds since the epoch; undefined when none follows its load. */
@@ -104,6 +107,7 @@ export function autoscaleController(
       return {
         records,
         changed: new Set(changed.map(({ tenant }) => tenant)),
+        notes: records.flatMap(notesOf),
         loads,
         again: dues.length > 0 ? Math.min(...dues) : undefined,
       };

@@ -1,8 +1,10 @@
 import type { Subnet, Tenant } from "../api/kinds.gen.ts";
 import type { HypervisorName, SubnetName, TenantName } from "../api/names.ts";
+import type { Note } from "../api/reasons.ts";
 import type { ScalingMemory, ScalingObservation } from "../autoscale/decision.ts";
 import { placeAll } from "../autoscale/place.ts";
 import { type Policy, policyOf } from "../autoscale/policy.ts";
+import type { DecisionRecord } from "../autoscale/record.ts";
 import type { SubnetLoad } from "../load/samples.ts";
 import type { Revision } from "../manifests/revision.ts";
 import type { FleetMemory, ReplicaMemory, TenantMemory } from "../replicas/memory.ts";
@@ -105,3 +107,14 @@ export function withDesired(
   };
   return { ...fleet, tenants: { ...fleet.tenants, [tenant]: changed } };
 }
+
+/** Growth that was held because no hypervisor takes another replica. */
+export const notesOf = ({ tenant, subnet, trace: { stages } }: DecisionRecord): Note[] =>
+  stages
+    .filter(({ name, unless }) => name === "placement" && unless)
+    .map(({ reason: message }) => ({
+      reason: "NowhereToPlace",
+      object: `subnet/${tenant}/${subnet}`,
+      message,
+      severity: "info",
+    }));

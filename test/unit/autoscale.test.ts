@@ -5,8 +5,13 @@ import { EvenkeelError } from "../../src/api/errors.ts";
 import type { Autoscale } from "../../src/api/kinds.gen.ts";
 import { type HypervisorName, type Incarnation, type SubnetName, trusted } from "../../src/api/names.ts";
 import type { DecisionRecord } from "../../src/autoscale/record.ts";
-import { type AutoscaleResult, autoscaleController } from "../../src/controllers/autoscale.ts";
+import {
+  type AutoscalePass,
+  type AutoscaleResult,
+  autoscaleController,
+} from "../../src/controllers/autoscale.ts";
 import type { World } from "../../src/controllers/controller.ts";
+import { evaluateOnce } from "../../src/controllers/evaluation.ts";
 import type { ContainerSummary, HostFacts } from "../../src/facts/facts.ts";
 import type { ContainerEngine, Host } from "../../src/hosts/host.ts";
 import { MemoryLedger } from "../../src/ledger/ledger.ts";
@@ -44,7 +49,7 @@ class Metered {
   garble: ((text: string) => string) | undefined;
   now = 10_000_000;
   readonly #used = new Map<string, number>();
-  readonly #controller;
+  readonly controller;
 
   constructor(autoscale: Partial<Autoscale> | "none" = {}, on: Partial<Scenario> = {}) {
     const follow = autoscale !== "none" && { autoscale: { ...AUTOSCALE, ...autoscale } };
@@ -56,7 +61,7 @@ class Metered {
     this.on.fleet = { ...this.on.fleet, seen: [...HVS] };
     this.carryOut();
     this.ledger = new MemoryLedger(this.on.fleet);
-    this.#controller = autoscaleController(this.world);
+    this.controller = autoscaleController(this.world);
   }
 
   get world(): World {
@@ -107,7 +112,11 @@ class Metered {
     this.#used.set(who, (this.#used.get(who) ?? 0) + cpuSeconds * 1e9);
   }
 
-  async evaluate(only?: ReadonlySet<string>, controller = this.#controller): Promise<AutoscaleResult> {
+  evaluate(only?: ReadonlySet<string>, controller = this.controller): Promise<AutoscaleResult> {
+    return controller.reconcile({ only }, this.pass());
+  }
+
+  pass(): AutoscalePass {
     const { on } = this;
     const seen = HVS.filter((name) => !on.unseen.includes(name));
     const revision = {
@@ -127,17 +136,14 @@ class Metered {
     const facts = new Map(
       seen.map((name) => [name, { hypervisor: name, containers: [] } as unknown as HostFacts]),
     );
-    return controller.reconcile(
-      { only },
-      {
-        revision,
-        now: () => this.now,
-        signal: new AbortController().signal,
-        log: SILENT,
-        observation: { seen: facts, unseen: new Map() },
-        fresh: () => trusted<Incarnation>("n0nce"),
-      },
-    );
+    return {
+      revision,
+      now: () => this.now,
+      signal: new AbortController().signal,
+      log: SILENT,
+      observation: { seen: facts, unseen: new Map() },
+      fresh: () => trusted<Incarnation>("n0nce"),
+    };
   }
 
   /** So many samples, five seconds apart; the last result. */
@@ -239,7 +245,9 @@ describe("load above the maximum", () => {
     on = new Metered();
     busy(0.7);
     for (const name of HVS) on.load.set(name, 0.9);
-    const held = only(await on.samples(4));
+    const { notes, ...rest } = await on.samples(4);
+    const held = only({ notes, ...rest });
+    expect(notes).toMatchObject([{ reason: "NowhereToPlace", object: "subnet/t2/web", severity: "info" }]);
     expect([held.trace.current, held.trace.desired]).toEqual([2, 2]);
     expect(held.trace.stages.at(-1)?.reason).toBe(
       "nowhere to place it: hv1: load 90 % ≥ its max 80 %; hv2: load 90 % ≥ its max 80 %",
@@ -326,6 +334,56 @@ describe("nobody is taken away", () => {
   test("unless there are samples", async () => {
     await on.samples(20);
     expect(on.memory.desired).toEqual({ web: 2 });
+  });
+});
+
+describe("once", () => {
+  const once = (controller = on.controller): Promise<AutoscaleResult> =>
+    evaluateOnce(controller, on.pass(), {
+      now: () => on.now,
+      sleep: async (milliseconds) => on.later(milliseconds / 1000),
+    });
+
+  test("decides with a full window, one time, and takes no longer than that", async () => {
+    busy(0.9);
+    const begun = on.now;
+    const result = await once();
+    expect(only(result).trace).toMatchObject({ current: 2, desired: 3, metrics: [{ known: 3, of: 3 }] });
+    expect([[...result.changed], on.now - begun]).toEqual([[T2], 15_000]);
+  });
+
+  test("waits for the slowest subnet, and decides on the others no second time", async () => {
+    const follow = (sampleSeconds: number) => ({
+      replicas: { min: 1, max: 4 },
+      autoscale: { ...AUTOSCALE, sampleSeconds, cooldownSeconds: 0 },
+    });
+    on = new Metered(
+      {},
+      {
+        subnets: [
+          subnet("api", 1, follow(10)),
+          subnet("web", 1, { ...follow(5), cidr: "10.13.14.0/24" as never, service: serving() }),
+        ],
+      },
+    );
+    busy(0.9);
+    const { records } = await once();
+    expect(records.map((record) => [record.subnet, record.trace.desired])).toEqual([
+      ["web", 2],
+      ["api", 2],
+    ]);
+    expect(on.now).toBe(10_020_000);
+  });
+
+  test("ends at once where nothing follows its load", async () => {
+    on = new Metered("none");
+    expect((await once()).records).toEqual([]);
+    expect(on.execs).toHaveLength(2);
+  });
+
+  test("decides nothing, once, where samples are missing", async () => {
+    on.silent.add(HV1);
+    expect(only(await once()).trace).toMatchObject({ verdict: "unknown", desired: 2 });
   });
 });
 
