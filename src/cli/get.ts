@@ -2,7 +2,7 @@ import { stringify } from "yaml";
 import { EvenkeelError } from "../api/errors.ts";
 import { systemClock } from "../clock/clock.ts";
 import { begin } from "./begin.ts";
-import { type HypervisorView, viewHypervisors } from "./hypervisors.ts";
+import { type HypervisorView, viewHypervisors } from "../controllers/hypervisor-view.ts";
 import { describeHypervisor } from "./hypervisors-text.ts";
 import { viewForesight } from "./observe-fleet.ts";
 import { foreseen } from "./plan.ts";

@@ -1,4 +1,4 @@
-import type { HypervisorView } from "./hypervisors.ts";
+import type { HypervisorView } from "../controllers/hypervisor-view.ts";
 import { printable, wrap } from "./problems.ts";
 import { plural } from "./words.ts";
 

@@ -1,10 +1,8 @@
-import type { Note, Refusal } from "../api/reasons.ts";
-import { inForce, observeAll } from "../controllers/departures.ts";
+import { observeAll } from "../controllers/departures.ts";
+import { fleetView, type TenantSighting } from "../controllers/fleet-view.ts";
+import { refusalNote } from "../controllers/notes.ts";
 import { collapse } from "../plan/collapse.ts";
-import { adopt } from "../replicas/adopt.ts";
-import { EMPTY_TENANT } from "../replicas/memory.ts";
-import { type FleetView, type TenantInput, viewFleet } from "../status/view.ts";
-import { type HypervisorView, viewHypervisors } from "./hypervisors.ts";
+import type { FleetView } from "../status/view.ts";
 import type { Foresight } from "./plan-view.ts";
 
 /** Every object of the fleet with its status, out of what was remembered and one look. Pure. */
@@ -15,48 +13,20 @@ export function viewForesight({ revision, before, result }: Foresight, now: numb
     [...observation.seen].flatMap(([name, { containers }]) => (containers ? [name] : [])),
   );
   const everything = observeAll(observation.seen, before);
-  const tenants = result.tenants.map(({ tenant: name, notes, entries, refusals }): TenantInput => {
-    const wanted = inForce(name, revision, before);
-    const observed = everything.filter(({ tenant }) => tenant === name);
-    return {
+  const tenants = result.tenants.map(
+    ({ tenant: name, notes, entries, refusals }): TenantSighting => ({
       name,
-      document: wanted?.tenant,
-      subnets: wanted?.subnets ?? new Map(),
-      memory: adopt(before.tenants[name] ?? EMPTY_TENANT, wanted, observed, now),
-      sighting: { observed, seen, visible, connections: undefined, answers: new Map() },
+      sighting: {
+        observed: everything.filter(({ tenant }) => tenant === name),
+        seen,
+        visible,
+        connections: undefined,
+        answers: new Map(),
+      },
       // A dry pass has been to the end of all waiting: what is under way shows in the replicas and in what is pending.
-      notes: [...refusals.map(noteOf), ...notes.filter(({ severity }) => severity !== "waiting")],
+      notes: [...refusals.map(refusalNote), ...notes.filter(({ severity }) => severity !== "waiting")],
       pending: collapse(entries).map(({ subnet }) => subnet),
-    };
-  });
-  return viewFleet({
-    fleet: revision.fleet,
-    hypervisors: revision.hypervisors,
-    observation,
-    hypervisorNotes: viewHypervisors(revision, observation).flatMap(noteOn),
-    tenants,
-    since: (key) => before.documents[key]?.since,
-    now,
-  });
-}
-
-const noteOf = ({ id, object, message }: Refusal): Note => ({
-  reason: "NeedsApproval",
-  object,
-  message: `${message}: reconcile approve ${id}`,
-  severity: "stuck",
-});
-
-function noteOn({ name, state, code, message = "" }: HypervisorView): Note[] {
-  if (state === "seen") return [];
-  const object = `hypervisor/${name}`;
-  const reason =
-    state === "no-docker"
-      ? "DockerUnreachable"
-      : code === "EK-LOOK-INCOMPLETE"
-        ? "LookIncomplete"
-        : code === "EK-HOST-UNFIT"
-          ? "HypervisorUnfit"
-          : "HypervisorUnreachable";
-  return [{ reason, object, message, severity: "stuck" }];
+    }),
+  );
+  return fleetView({ revision, memory: before, observation, tenants, now });
 }

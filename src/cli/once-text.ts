@@ -1,7 +1,7 @@
 import type { Note, Refusal } from "../api/reasons.ts";
 import { took } from "./duration.ts";
 import { describeHypervisor, describeNoChange } from "./hypervisors-text.ts";
-import { isAllSeen } from "./hypervisors.ts";
+import { isAllSeen } from "../controllers/hypervisor-view.ts";
 import { isNothing, type Totals } from "./lines.ts";
 import { adviceOn, isAbout } from "./notes.ts";
 import type { Outcome, PartOutcome, TenantOutcome } from "./outcome.ts";

@@ -8,7 +8,7 @@ import { collapse } from "../plan/collapse.ts";
 import type { PlanEntry } from "../plan/plan.ts";
 import type { Run, TenantRun } from "./converge.ts";
 import { exitOfOnce } from "./exit.ts";
-import { type HypervisorView, isAllSeen, viewHypervisors } from "./hypervisors.ts";
+import { type HypervisorView, isAllSeen, viewHypervisors } from "../controllers/hypervisor-view.ts";
 import { describeEntry, type Line, replicaOf, type Totals, totalsOf } from "./lines.ts";
 
 /** What `--once` did and found: text and JSON are made from this one value. */
@@ -90,7 +90,7 @@ export function outcomeOf(
     milliseconds,
     changed,
     documents: revision.documents.size,
-    objects: [...tenants.values()].reduce((sum, one) => sum + one.last.objects, 0),
+    objects: [...tenants.values()].reduce((sum, one) => sum + one.last.sighting.observed.length, 0),
     hypervisors,
     tenants: results,
     refusals,

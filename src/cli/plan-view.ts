@@ -11,7 +11,7 @@ import type { FleetMemory, ReplicaMemory } from "../replicas/memory.ts";
 import { isActive } from "../replicas/phase.ts";
 import { containerName } from "../resources/marks.ts";
 import type { Verdict } from "./exit.ts";
-import { type HypervisorView, isAllSeen, viewHypervisors } from "./hypervisors.ts";
+import { type HypervisorView, isAllSeen, viewHypervisors } from "../controllers/hypervisor-view.ts";
 import { describeEntry, isNothing, type Line, replicaOf, type Totals, totalsOf } from "./lines.ts";
 
 /** What `plan` says: text and JSON are made from this one value. */

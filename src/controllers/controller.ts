@@ -7,9 +7,10 @@ import type { Failure } from "../hosts/execute.ts";
 import type { Host } from "../hosts/host.ts";
 import type { Images } from "../hosts/images.ts";
 import type { Reachability } from "../hosts/reachability.ts";
-import type { RoundTrips, TripCounts } from "../hosts/round-trips.ts";
+import type { RoundTrips, TripCount, TripCounts } from "../hosts/round-trips.ts";
 import type { Ledger } from "../ledger/ledger.ts";
 import type { Revision } from "../manifests/revision.ts";
+import type { Sighting } from "../replicas/evidence.ts";
 import type { Departures } from "./departures.ts";
 import type { PlanEntry } from "../plan/plan.ts";
 import type { Log } from "../telemetry/log.ts";
@@ -36,6 +37,8 @@ export interface World {
   readonly images: Images;
   readonly reach: Reachability;
   readonly count: TripCounts;
+  /** Told how long each round trip took, in seconds. */
+  readonly timed?: (hypervisor: HypervisorName, what: keyof TripCount, seconds: number) => void;
   readonly log: Log;
 }
 
@@ -53,6 +56,8 @@ export interface Pass {
   readonly log: Log;
   /** The look that the pass began with. */
   readonly observation: Observation;
+  /** CPU used ÷ CPUs by hypervisor; undefined where nobody samples. */
+  readonly loads: ReadonlyMap<HypervisorName, number> | undefined;
   readonly departures: Departures;
   readonly trips: RoundTrips;
   readonly fresh: () => Incarnation;
@@ -73,8 +78,10 @@ export interface TenantResult {
   readonly notes: readonly Note[];
   readonly refusals: readonly Refusal[];
   readonly failures: readonly Failure[];
-  /** How many of its resources stand, as the last look showed them. */
-  readonly objects: number;
+  /** What was tried and did not come about. */
+  readonly undone: readonly PlanEntry[];
+  /** What the last look showed of it. */
+  readonly sighting: Sighting;
   /** When it wants to be called again, milliseconds since the epoch. */
   readonly again: number | undefined;
 }

@@ -60,7 +60,7 @@ async function meet(
         const spec = revision.hypervisors.get(name)?.spec;
         if (!host || !spec) return;
         try {
-          const findings = await contact(host, spec.underlay, signal);
+          const findings = await contact(host, spec.underlay, signal, spec.uplink);
           const failed = findings.filter(({ state }) => state === "failed");
           if (failed.length === 0) return;
           const message = failed.map(({ check, message: what }) => `${check}: ${what}`).join("; ");

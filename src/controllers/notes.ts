@@ -1,6 +1,7 @@
 import { EvenkeelError } from "../api/errors.ts";
 import { replicaName, type TenantName } from "../api/names.ts";
-import type { Note } from "../api/reasons.ts";
+import type { Note, Refusal } from "../api/reasons.ts";
+import type { Failure } from "../hosts/execute.ts";
 import type { PlanEntry } from "../plan/plan.ts";
 import type { TenantMemory } from "../replicas/memory.ts";
 import type { Sight } from "./sight.ts";
@@ -13,6 +14,22 @@ export const leftNotes = (tenant: TenantName, left: readonly PlanEntry[]): Note[
     message: `${kind} ${name}@${hypervisor} is still not as it should be: ${reason}`,
     severity: "waiting",
   }));
+
+/** What waits for an operator. */
+export const refusalNote = ({ id, object, message }: Refusal): Note => ({
+  reason: "NeedsApproval",
+  object,
+  message: `${message}: reconcile approve ${id}`,
+  severity: "stuck",
+});
+
+/** Changes that a hypervisor refused. */
+export const failureNote = (tenant: TenantName, { hypervisor, reason, name, message }: Failure): Note => ({
+  reason,
+  object: `tenant/${tenant}`,
+  message: `${name === undefined ? "" : `${name} `}on ${hypervisor}: ${message}`,
+  severity: "waiting",
+});
 
 /** Containers whose image is on its way. */
 export const comingNotes = ({ hypervisor, tenant, operations }: PlanEntry): Note[] =>

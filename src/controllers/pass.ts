@@ -1,5 +1,5 @@
 import { entriesOf } from "../api/records.ts";
-import type { TenantName } from "../api/names.ts";
+import type { HypervisorName, TenantName } from "../api/names.ts";
 import type { Refusal } from "../api/reasons.ts";
 import type { Clock } from "../clock/clock.ts";
 import type { Observation } from "../facts/facts.ts";
@@ -21,6 +21,8 @@ export interface PassOptions {
   readonly signal: AbortSignal;
   /** Begins no further round. */
   readonly stop: AbortSignal;
+  /** CPU used ÷ CPUs by hypervisor, where somebody samples. */
+  readonly loads?: ReadonlyMap<HypervisorName, number> | undefined;
   /** Only these tenants; undefined for all that manifests, memory or marks know. */
   readonly only: readonly TenantName[] | undefined;
   /** Deadlines on the hypervisors, in seconds. */
@@ -56,6 +58,7 @@ export async function passOver(world: World, options: PassOptions): Promise<Pass
       now: clock.now,
       schedule: clock.schedule,
       count: world.count,
+      timed: world.timed,
       log,
     });
   const observation = await lookAtAll(world, revision, trips(1), {
@@ -83,6 +86,7 @@ export async function passOver(world: World, options: PassOptions): Promise<Pass
           stop,
           log: log.child({ tenant }),
           observation,
+          loads: options.loads,
           departures: leaving,
           trips: shared,
           fresh: clock.incarnation,

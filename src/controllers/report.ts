@@ -19,6 +19,7 @@ export class Report {
   readonly #entries: PlanEntry[] = [];
   readonly #failures: Failure[] = [];
   readonly #failed = new Set<string>();
+  readonly #undone: PlanEntry[] = [];
   readonly #coming: Note[] = [];
   #notes: readonly Note[] = [];
   #refusals: readonly Refusal[] = [];
@@ -39,7 +40,11 @@ export class Report {
     this.#entries.push(...done);
     this.#failures.push(...failures);
     this.#coming.push(...waiting.flatMap(comingNotes));
-    for (const entry of tried) if (!done.includes(entry)) this.#failed.add(entry.key);
+    for (const entry of tried) {
+      if (done.includes(entry)) continue;
+      this.#failed.add(entry.key);
+      if (!waiting.includes(entry)) this.#undone.push(entry);
+    }
   }
 
   /** What failed in this pass, or waits for an image, is not tried again in it, so that the rest can go on. */
@@ -61,8 +66,8 @@ export class Report {
     return this.#entries.length + this.#failures.length === 0;
   }
 
-  held(note: Note, standing: number): TenantResult {
-    return this.#result("stuck", [note], undefined, standing);
+  held(note: Note, sight: Sight): TenantResult {
+    return this.#result("stuck", [note], undefined, sight);
   }
 
   result(sight: Sight, memory: TenantMemory | undefined, now: number): TenantResult {
@@ -82,14 +87,14 @@ export class Report {
     const soon = this.#coming.length > 0 ? WHILE_PULLING : SOON;
     const again =
       moving || failed ? Math.min(now + soon, this.#deadline ?? Number.POSITIVE_INFINITY) : this.#deadline;
-    return this.#result(state, notes, again, sight.observed.length);
+    return this.#result(state, notes, again, sight);
   }
 
   #result(
     state: TenantResult["state"],
     notes: readonly Note[],
     again: number | undefined,
-    objects: number,
+    { observed, seen, visible, connections, answers }: Sight,
   ): TenantResult {
     return {
       tenant: this.#tenant,
@@ -98,7 +103,8 @@ export class Report {
       notes,
       refusals: this.#refusals,
       failures: this.#failures,
-      objects,
+      undone: this.#undone,
+      sighting: { observed, seen, visible, connections, answers },
       again,
     };
   }

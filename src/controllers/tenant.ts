@@ -29,16 +29,23 @@ export const tenantController = (world: World): Controller<TenantName, TenantRes
 
   async reconcile(tenant, pass) {
     const { ledger, hosts, fleet } = world;
-    const { fresh, trips, signal, stop, revision, log } = pass;
+    const { fresh, trips, signal, stop, revision, loads, log } = pass;
     const memory = () => ledger.state.tenants[tenant];
     const report = new Report(tenant);
     let sight = sightOf(world, pass, tenant, pass.observation);
-    if (sight.held !== undefined) return report.held(sight.held, sight.observed.length);
+    if (sight.held !== undefined) return report.held(sight.held, sight);
 
     for (let round = 0; round < ROUNDS; round++) {
       const before = memory();
       const now = pass.now();
-      const next = step({ ...sight, fleet: ledger.state, hypervisors: revision.hypervisors, now, fresh });
+      const next = step({
+        ...sight,
+        fleet: ledger.state,
+        hypervisors: revision.hypervisors,
+        loads,
+        now,
+        fresh,
+      });
       await ledger.update((state) =>
         withoutApprovals(withTenant(state, tenant, next.memory, now), next.spent),
       ); // remember, then act

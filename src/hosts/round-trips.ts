@@ -59,6 +59,8 @@ export interface RoundTripOptions {
   readonly now: () => number;
   readonly schedule: (action: () => void, milliseconds: number) => () => void;
   readonly count: TripCounts;
+  /** Told how long each took, in seconds. */
+  readonly timed: ((hypervisor: HypervisorName, what: keyof TripCount, seconds: number) => void) | undefined;
   readonly log: Log;
 }
 
@@ -216,13 +218,14 @@ export class RoundTrips {
     what: keyof TripCount,
     trip: () => Promise<Result>,
   ): Promise<Result> {
-    const { count, log, now } = this.#options;
+    const { count, log, now, timed } = this.#options;
     const before = count.get(hypervisor) ?? { looks: 0, changes: 0, probes: 0 };
     count.set(hypervisor, { ...before, [what]: before[what] + 1 });
     const begun = now();
     try {
       return await trip();
     } finally {
+      timed?.(hypervisor, what, (now() - begun) / 1000);
       log.debug({ hypervisor, what, milliseconds: now() - begun }, "round trip");
     }
   }

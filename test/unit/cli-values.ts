@@ -85,7 +85,8 @@ export const result = (change: Partial<TenantResult>): TenantResult => ({
   notes: [],
   refusals: [],
   failures: [],
-  objects: 0,
+  undone: [],
+  sighting: { observed: [], seen: new Set(), visible: new Set(), connections: undefined, answers: new Map() },
   again: undefined,
   ...change,
 });

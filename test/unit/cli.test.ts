@@ -195,7 +195,11 @@ describe("a difference", () => {
 });
 
 describe("the answer of --once", () => {
-  const changed = (on = scenario()): TenantResult => result({ entries: pass(on), objects: 30 });
+  const changed = (on = scenario()): TenantResult => {
+    const entries = pass(on);
+    const observed = entries.flatMap(({ after }) => after ?? []).slice(0, 30);
+    return result({ entries, sighting: { ...result({}).sighting, observed } });
+  };
 
   test("says what was done, and that it was seen", () => {
     const text = describeOutcome(outcome([changed()]), "", plain);

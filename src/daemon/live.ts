@@ -1,0 +1,104 @@
+import type { HypervisorName, TenantName } from "../api/names.ts";
+import type { DecisionRecord } from "../autoscale/record.ts";
+import type { AutoscaleResult } from "../controllers/autoscale.ts";
+import type { TenantResult } from "../controllers/controller.ts";
+import { fleetView } from "../controllers/fleet-view.ts";
+import { failureNote, refusalNote } from "../controllers/notes.ts";
+import type { PassResult } from "../controllers/pass.ts";
+import type { Note, Refusal } from "../api/reasons.ts";
+import type { Observation } from "../facts/facts.ts";
+import type { Ledger } from "../ledger/ledger.ts";
+import type { Revision } from "../manifests/revision.ts";
+import { collapse } from "../plan/collapse.ts";
+import type { FleetView } from "../status/view.ts";
+
+/** What the daemon knows now: the one place that everybody reads who wants to know. */
+export class Live {
+  readonly #ledger: Ledger;
+  readonly #results = new Map<TenantName, TenantResult>();
+  readonly #decisions = new Map<string, DecisionRecord>();
+  readonly #growth = new Map<string, readonly Note[]>();
+  readonly #lookedAt = new Map<HypervisorName, number>();
+  #observation: Observation | undefined;
+  #loads: ReadonlyMap<HypervisorName, number> | undefined;
+  #refusal: Refusal | undefined;
+  #applied: { readonly digest: string; readonly at: number } | undefined;
+
+  constructor(ledger: Ledger) {
+    this.#ledger = ledger;
+  }
+
+  /** A pass over some tenants, or all, is over. */
+  passed({ tenants, observation, refusal }: PassResult, revision: Revision, now: number): void {
+    for (const result of tenants) this.#results.set(result.tenant, result);
+    const known = (tenant: TenantName): boolean =>
+      revision.tenants.has(tenant) || this.#ledger.state.tenants[tenant] !== undefined;
+    for (const tenant of this.#results.keys()) if (!known(tenant)) this.#results.delete(tenant);
+    for (const [name, { containers }] of observation.seen) if (containers) this.#lookedAt.set(name, now);
+    this.#observation = observation;
+    this.#refusal = refusal;
+    const isApplied = [...this.#results.values()].every(({ state }) => state === "converged");
+    if (isApplied && this.#applied?.digest !== revision.digest)
+      this.#applied = { digest: revision.digest, at: now };
+  }
+
+  decided({ records, notes, loads }: AutoscaleResult): void {
+    this.#loads = loads;
+    for (const record of records) {
+      const key = `subnet/${record.tenant}/${record.subnet}`;
+      this.#decisions.set(key, record);
+      this.#growth.set(
+        key,
+        notes.filter(({ object }) => object === key),
+      );
+    }
+  }
+
+  get observation(): Observation | undefined {
+    return this.#observation;
+  }
+
+  get loads(): ReadonlyMap<HypervisorName, number> | undefined {
+    return this.#loads;
+  }
+
+  get refusal(): Refusal | undefined {
+    return this.#refusal;
+  }
+
+  get results(): ReadonlyMap<TenantName, TenantResult> {
+    return this.#results;
+  }
+
+  /** When a hypervisor was last seen in whole, milliseconds since the epoch. */
+  lookedAt(hypervisor: HypervisorName): number | undefined {
+    return this.#lookedAt.get(hypervisor);
+  }
+
+  /** When the revision was first seen to be in force everywhere. */
+  appliedAt({ digest }: Revision): number | undefined {
+    return this.#applied?.digest === digest ? this.#applied.at : undefined;
+  }
+
+  decision(tenant: TenantName, subnet: string): DecisionRecord | undefined {
+    return this.#decisions.get(`subnet/${tenant}/${subnet}`);
+  }
+
+  /** Every object with its status; undefined before the first look. */
+  view(revision: Revision, now: number): FleetView | undefined {
+    if (!this.#observation) return undefined;
+    const tenants = [...this.#results.values()].map((result) => ({
+      name: result.tenant,
+      sighting: result.sighting,
+      notes: [
+        ...result.refusals.map(refusalNote),
+        ...result.failures.map((failure) => failureNote(result.tenant, failure)),
+        ...result.notes,
+        ...[...this.#growth].flatMap(([key, notes]) => (key.split("/")[1] === result.tenant ? notes : [])),
+      ],
+      pending: collapse(result.undone).map(({ subnet }) => subnet),
+    }));
+    const observation = this.#observation;
+    return fleetView({ revision, memory: this.#ledger.state, observation, tenants, now });
+  }
+}
