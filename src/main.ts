@@ -7,12 +7,15 @@ import {
   output,
   resync,
   showing,
+  since,
+  stateDirectory,
   tenant,
   withoutEmptyVariables,
 } from "./cli/options.ts";
 import type { DaemonOptions } from "./cli/daemon.ts";
 import type { DiffOptions } from "./cli/diff.ts";
 import type { DownOptions } from "./cli/down.ts";
+import type { EventsOptions } from "./cli/events.ts";
 import type { GetOptions } from "./cli/get.ts";
 import type { OnceOptions } from "./cli/once.ts";
 import type { PauseOptions } from "./cli/pause.ts";
@@ -99,6 +102,20 @@ onHypervisors(program.command("get"))
   .action(async (words: string[], options: GetOptions) => {
     const { get } = await import("./cli/get.ts");
     process.exitCode = await get(words, options);
+  });
+
+program
+  .command("events")
+  .description("show what happened, the newest last")
+  .argument("[object]", "hypervisor/NAME, tenant/NAME, or subnet/NAME, replica/NAME with -n")
+  .addOption(manifests())
+  .addOption(tenant())
+  .addOption(since())
+  .addOption(stateDirectory())
+  .addOption(output("table", "json", "name"))
+  .action(async (word: string | undefined, options: EventsOptions) => {
+    const { events } = await import("./cli/events.ts");
+    process.exitCode = await events(word, options);
   });
 
 changing(program.command("down"))

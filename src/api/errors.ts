@@ -53,3 +53,7 @@ export class EvenkeelError extends Error {
 /** Whatever was thrown, as an Error: JavaScript lets anything be thrown. */
 export const asError = (thrown: unknown): Error =>
   thrown instanceof Error ? thrown : new Error(String(thrown));
+
+/** The system's name for an error, `ENOENT`; any other error as text. */
+export const codeOf = (error: unknown): string =>
+  typeof error === "object" && error !== null && "code" in error ? String(error.code) : String(error);

@@ -23,15 +23,21 @@ export const tenant = (): Option =>
 export const output = (...formats: readonly string[]): Option =>
   new Option("-o, --output <format>", "how the answer is printed").choices(formats).default(formats[0]);
 
+/** How long ago what is shown may have happened, in seconds. */
+export const since = (): Option =>
+  new Option("--since <duration>", "only what is not older, such as 5m or 2h").argParser(duration);
+
+/** Where the ledger and the history are. */
+export const stateDirectory = (): Option =>
+  new Option(
+    "--state-dir <dir>",
+    "where the ledger is kept (root: /var/lib/evenkeel/FLEET/state, else below $XDG_STATE_HOME)",
+  ).env("EVENKEEL_STATE_DIR");
+
 /** Options of every command that works on hypervisors. */
 export const onHypervisors = (command: Command): Command =>
   command
-    .addOption(
-      new Option(
-        "--state-dir <dir>",
-        "where the ledger is kept (root: /var/lib/evenkeel/FLEET/state, else below $XDG_STATE_HOME)",
-      ).env("EVENKEEL_STATE_DIR"),
-    )
+    .addOption(stateDirectory())
     .addOption(
       new Option(
         "--keys-dir <dir>",

@@ -46,7 +46,7 @@ const home = (variable: string, fallback: string): string =>
   process.env[variable] ?? join(process.env["HOME"] ?? "/", fallback);
 
 /** Where the ledger is kept: given, or by fleet, so that two fleets on one machine do not meet. */
-const stateDirectoryOf = (fleet: FleetName, given: string | undefined): string =>
+export const stateDirectoryOf = (fleet: FleetName, given: string | undefined): string =>
   given ??
   (isRoot()
     ? `/var/lib/evenkeel/${fleet}/state`

@@ -2,8 +2,8 @@ import { execFile } from "node:child_process";
 import { readFile, stat } from "node:fs/promises";
 import { dirname, join, resolve } from "node:path";
 import { promisify } from "node:util";
+import { codeOf } from "../api/errors.ts";
 import type { Commit } from "./revision.ts";
-import { codeOf } from "./tree.ts";
 
 const run = promisify(execFile);
 

@@ -1,6 +1,7 @@
 import { constants } from "node:fs";
 import { lstat, open, readdir, realpath, stat } from "node:fs/promises";
 import { join, relative, sep } from "node:path";
+import { codeOf } from "../api/errors.ts";
 import { byText } from "./compare.ts";
 import { fileProblem } from "./fault.ts";
 import { ManifestsError, type Problem } from "./revision.ts";
@@ -30,10 +31,6 @@ export interface Tree {
 }
 
 const isManifest = (name: string): boolean => /\.ya?ml$/.test(name) && !name.startsWith(".");
-
-/** The system's name for an error, `ENOENT`; any other error as text. */
-export const codeOf = (error: unknown): string =>
-  typeof error === "object" && error !== null && "code" in error ? String(error.code) : String(error);
 
 /** Why a file system refused, as a person would say it. */
 function reason(error: unknown): string {

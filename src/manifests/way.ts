@@ -1,8 +1,7 @@
 import { type FSWatcher, watch } from "node:fs";
 import { readlink } from "node:fs/promises";
 import { dirname, join, parse, relative, resolve, sep } from "node:path";
-import { asError } from "../api/errors.ts";
-import { codeOf } from "./tree.ts";
+import { asError, codeOf } from "../api/errors.ts";
 
 /** A name in a folder. What it stands for decides where a path leads. */
 interface Step {

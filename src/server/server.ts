@@ -1,6 +1,6 @@
 import { once } from "node:events";
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
-import { asError, EvenkeelError } from "../api/errors.ts";
+import { asError, codeOf, EvenkeelError } from "../api/errors.ts";
 import { type Listen, isAllowedHost, showListen } from "./listen.ts";
 
 /** What a route answers. */
@@ -103,7 +103,6 @@ function send(
 }
 
 function cannotListen(listen: Listen, error: Error): EvenkeelError {
-  const code = "code" in error ? error.code : undefined;
   const fixes: Readonly<Record<string, string>> = {
     EADDRINUSE: `end what listens there (ss -ltnp), or give another address: --listen ${listen.host}:0 takes any free port`,
     EACCES: "give a port of 1024 or above",
@@ -111,6 +110,6 @@ function cannotListen(listen: Listen, error: Error): EvenkeelError {
   };
   return new EvenkeelError("EK-LISTEN", `cannot listen on ${showListen(listen)}: ${error.message}`, {
     cause: error,
-    fix: fixes[String(code)] ?? "give another address with --listen",
+    fix: fixes[codeOf(error)] ?? "give another address with --listen",
   });
 }
