@@ -460,7 +460,7 @@ export const DEFINITIONS: Readonly<Record<KindName, Definition>> = {
               "pattern": "^[a-z0-9]([a-z0-9-]*[a-z0-9])?$"
             },
             "standby": {
-              "description": "Hypervisors that take replicas when home is full, in order of preference.",
+              "description": "Hypervisors that take replicas when home is full. Less loaded and cheaper ones come first, then those written first.",
               "type": "array",
               "default": [],
               "maxItems": 64,

@@ -201,7 +201,10 @@ export interface Quota {
 export interface TenantSpec {
   /** The home hypervisor, which holds the gateway and, while there is room, the replicas. */
   readonly primary: HypervisorName;
-  /** Hypervisors that take replicas when home is full, in order of preference. Default: []. */
+  /**
+   * Hypervisors that take replicas when home is full. Less loaded and cheaper ones come first, then those
+   * written first. Default: [].
+   */
   readonly standby: readonly Standby[];
   /** The only addresses that services of its subnets may use. No two tenants' ranges overlap. Default: []. */
   readonly serviceAddresses: readonly Cidr[];

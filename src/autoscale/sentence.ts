@@ -21,12 +21,20 @@ export function sentence({ subnet, trace }: DecisionRecord, time: ShowTime): str
       ? stageText(paused, time)
       : verdict === "idle"
         ? "nothing to do"
-        : "no decision without samples";
+        : "no decision without a full window";
     return `${subnet} stays at ${current}: ${what}; ${rest}.`;
   }
   const held = stages.find(({ from, to }) => from !== current && to === current);
-  const would = otherwise ? `; it would go to ${otherwise.to} ${conditionsText(otherwise, time)}` : "";
+  const would = otherwise ? `; ${wouldGo(otherwise, held?.until, time)}` : "";
   return `${subnet} stays at ${current}: ${crossed(metrics, verdict)}, but ${held ? stageText(held, time) : "nothing follows from it"}${would}.`;
+}
+
+/** `it would go to 7 with replicas.max 7`; `then it would go to 7` where time alone holds it, and was just told. */
+function wouldGo(what: Counterfactual, told: number | undefined, time: ShowTime): string {
+  const isTold = what.if.every((one) => one.what === "time" && one.at === told);
+  return isTold
+    ? `then it would go to ${what.to}`
+    : `it would go to ${what.to} ${conditionsText(what, time)}`;
 }
 
 /** `cpu 12.4 % > 10 %`, of the metrics that point there. */

@@ -107,7 +107,7 @@ function cooldown({ observation: { current }, policy, memory: { last }, now }: C
   if (count >= current || !last) return undefined;
   const until = last.at + policy.cooldown;
   if (now >= until) return undefined;
-  const reason = `holds scale-in for ${policy.cooldown / 1000} s after the change from ${last.from} to ${last.to}`;
+  const reason = `the cooldown of ${policy.cooldown / 1000} s after ${last.from} → ${last.to} is not over`;
   return { to: current, reason, until, unless: { what: "time", at: until } };
 }
 

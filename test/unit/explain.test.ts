@@ -82,8 +82,8 @@ describe("why", () => {
   test("a count that stays because samples are missing", () => {
     const lines = explain(record([{ missing: "its counter began anew" }, { missing: "it is new" }]), time);
     expect(lines.slice(0, 5)).toEqual([
-      "web stays at 2: cpu has no sample, 0 of 3 samples known; no decision without",
-      "samples.",
+      "web stays at 2: cpu has no sample, 0 of 3 samples known; no decision without a",
+      "full window.",
       "  load         none = mean of 0/2 ready replicas",
       "               hv1: ? ?",
       "               web-1 has no sample: its counter began anew",
@@ -119,7 +119,7 @@ describe("in one sentence", () => {
     [
       "paused",
       record(each(0.31, 0.31), { pause: { reason: "disk swap", until: NOW + 60_000 } }),
-      "web stays at 2: cpu 31 % > 10 %, but paused: disk swap, until 14:04:20; it would go to 3 not before 14:04:20.",
+      "web stays at 2: cpu 31 % > 10 %, but paused: disk swap, until 14:04:20; then it would go to 3.",
     ],
     [
       "paused and idle",
