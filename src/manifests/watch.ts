@@ -131,7 +131,11 @@ class Watcher implements TreeWatch {
 
   async #hint(before: Promise<void>): Promise<void> {
     await before;
-    if (this.#isLost && !this.#isClosed) await this.follow();
+    try {
+      if (this.#isLost && !this.#isClosed) await this.follow();
+    } catch (error) {
+      this.#onTrouble(asError(error));
+    }
     if (!this.#isClosed) this.#onHint();
   }
 }
