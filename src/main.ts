@@ -2,6 +2,7 @@ import { Argument, Command } from "commander";
 import {
   changing,
   directory,
+  listen,
   manifests,
   onHypervisors,
   output,
@@ -46,6 +47,7 @@ showing(changing(program))
   .option("--once", "converge, see that it is so, and end")
   .option("--dry-run", "with --once: show what would be done, and do nothing")
   .addOption(resync())
+  .addOption(listen())
   .addOption(output("text", "json"))
   .action(async (path: string, options: OnceOptions & DaemonOptions & { readonly once?: boolean }) => {
     if (options.once) {
@@ -54,7 +56,7 @@ showing(changing(program))
     } else {
       const { daemon, isAskedForNothing } = await import("./cli/daemon.ts");
       if (await isAskedForNothing(program.args.length > 0)) program.help({ error: true });
-      process.exitCode = await daemon(path, options);
+      process.exitCode = await daemon(path, options, VERSION);
     }
   });
 

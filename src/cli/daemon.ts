@@ -1,12 +1,17 @@
 import { stat } from "node:fs/promises";
 import { EvenkeelError } from "../api/errors.ts";
 import { systemClock } from "../clock/clock.ts";
-import { type DaemonWatch, runDaemon } from "../daemon/daemon.ts";
+import { sentence } from "../autoscale/sentence.ts";
+import type { World } from "../controllers/controller.ts";
+import { CONTROLLERS, type DaemonWatch, runDaemon } from "../daemon/daemon.ts";
+import { History } from "../history/write.ts";
+import { type Listen, showListen } from "../server/listen.ts";
+import { openMetrics } from "../telemetry/metrics.ts";
 import { begin } from "./begin.ts";
 import { CHANGE_SECONDS, LOOK_SECONDS } from "./converge.ts";
 import { onInterrupt } from "./interrupt.ts";
 import { DEFAULT_DIRECTORY } from "./options.ts";
-import { coloursFor, describeError, describeProblems } from "./problems.ts";
+import { coloursFor, describeError, describeProblems, printable, wrap } from "./problems.ts";
 import { Progress } from "./progress.ts";
 import { describeCommit, type SessionOptions } from "./session.ts";
 import { tell } from "./streams.ts";
@@ -14,6 +19,7 @@ import { tell } from "./streams.ts";
 export interface DaemonOptions extends SessionOptions {
   /** Seconds. */
   readonly resync: number;
+  readonly listen: Listen;
   readonly verbose?: boolean;
 }
 
@@ -25,10 +31,11 @@ export const isAskedForNothing = async (isTold: boolean): Promise<boolean> =>
     () => false,
   ));
 
-const at = (): string => new Date(systemClock.now()).toTimeString().slice(0, 8);
+const clockTime = (milliseconds: number): string => new Date(milliseconds).toTimeString().slice(0, 8);
+const at = (): string => clockTime(systemClock.now());
 
 /** `reconcile`: keeps a tree in force until a signal comes. */
-export async function daemon(directory: string, options: DaemonOptions): Promise<number> {
+export async function daemon(directory: string, options: DaemonOptions, version: string): Promise<number> {
   const session = await begin(directory, options, { hold: true, stays: true });
   const colours = coloursFor(process.stderr);
   const interrupt = onInterrupt((text) => tell(`${text}\n`));
@@ -40,11 +47,25 @@ export async function daemon(directory: string, options: DaemonOptions): Promise
     },
     plan: progress.begin,
     pass: ({ tenants }) => progress.passed(tenants),
+    decisions: ({ records }) => {
+      for (const record of records)
+        if (record.trace.desired !== record.trace.current)
+          tell(`${wrap(`${at()}  ${record.tenant}  ${printable(sentence(record, clockTime))}`)}\n`);
+    },
+    listening: (where) => tell(`metrics  http://${showListen(where)}/metrics\n`),
     trouble: (error) => tell(describeError(error, colours)),
   };
+  const metrics = openMetrics({ version, controllers: CONTROLLERS });
+  const timed: World["timed"] = (hypervisor, what, seconds) => {
+    if (what === "looks") metrics.hypervisors.looked(hypervisor, seconds);
+  };
+  const history = await History.open(session.stateDirectory, systemClock.nonce());
   try {
     await runDaemon({
-      world: session.world,
+      world: { ...session.world, timed },
+      history,
+      metrics,
+      listen: options.listen,
       connections: session.connections,
       directory,
       first: session.revision,
@@ -63,6 +84,7 @@ export async function daemon(directory: string, options: DaemonOptions): Promise
     return 3;
   } finally {
     interrupt.release();
+    await history.close();
     await session.close();
   }
 }

@@ -1,4 +1,5 @@
 import { Argument, type Command, InvalidArgumentError, Option } from "commander";
+import { DEFAULT_LISTEN, parseListen } from "../server/listen.ts";
 import { LOG_LEVELS } from "../telemetry/log.ts";
 import { parseDuration } from "./duration.ts";
 
@@ -70,6 +71,18 @@ export const resync = (): Option =>
     .argParser(duration)
     .default(30, "30s")
     .env("EVENKEEL_RESYNC");
+
+/** Where the daemon serves metrics and health. */
+export const listen = (): Option =>
+  new Option("--listen <address>", "daemon: where /metrics, /healthz and /readyz are served")
+    .argParser((text) => {
+      const where = parseListen(text);
+      if (where === undefined)
+        throw new InvalidArgumentError("it is given as 127.0.0.1:9478 or [::1]:9478, with port 0 for any.");
+      return where;
+    })
+    .default(parseListen(DEFAULT_LISTEN), DEFAULT_LISTEN)
+    .env("EVENKEEL_LISTEN");
 
 /** Options of commands that show changes. */
 export const showing = (command: Command): Command =>

@@ -1,6 +1,7 @@
-import { EvenkeelError } from "../api/errors.ts";
+import { asError, EvenkeelError } from "../api/errors.ts";
 import type { TenantName } from "../api/names.ts";
 import type { Clock } from "../clock/clock.ts";
+import type { AutoscaleResult } from "../controllers/autoscale.ts";
 import { settledOf, type World } from "../controllers/controller.ts";
 import { letGo } from "../controllers/hypervisor.ts";
 import { type PassResult, passOver } from "../controllers/pass.ts";
@@ -11,8 +12,22 @@ import type { Revision } from "../manifests/revision.ts";
 import { watchTree } from "../manifests/watch.ts";
 import type { PlanEntry } from "../plan/plan.ts";
 import { listenToAll } from "./listening.ts";
+import type { History } from "../history/write.ts";
+import { exposition } from "../server/metrics.ts";
+import { health, readiness } from "../server/health.ts";
+import type { Listen } from "../server/listen.ts";
+import { serve } from "../server/server.ts";
+import type { Metrics } from "../telemetry/metrics.ts";
+import { Live } from "./live.ts";
+import { measureDecisions, measurePass } from "./measure.ts";
+import { Recorder } from "./record.ts";
+import { scale } from "./scaling.ts";
+import { snapshotOf } from "./snapshot.ts";
 import { Manifests } from "./manifests.ts";
 import { trySilentOnes } from "./silent.ts";
+
+/** The daemon's controllers, by the names they are measured under. */
+export const CONTROLLERS = ["hypervisor", "autoscale", "tenant"] as const;
 
 export interface DaemonOptions {
   readonly world: World;
@@ -27,6 +42,10 @@ export interface DaemonOptions {
   readonly resyncSeconds: number;
   readonly lookSeconds: number;
   readonly changeSeconds: number;
+  readonly history: History;
+  readonly metrics: Metrics;
+  /** Where metrics and health are served. */
+  readonly listen: Listen;
   readonly told: DaemonWatch;
 }
 
@@ -34,29 +53,52 @@ export interface DaemonOptions {
 export interface DaemonWatch {
   readonly revision: (revision: Revision) => void;
   readonly plan: (tenant: TenantName, entries: readonly PlanEntry[]) => void;
-  readonly pass: (result: PassResult, revision: Revision) => void;
+  readonly pass: (result: PassResult) => void;
+  readonly decisions: (result: AutoscaleResult) => void;
+  readonly listening: (at: Listen) => void;
   /** Something went wrong that no hypervisor and no manifest is to blame for. */
   readonly trouble: (error: Error) => void;
 }
 
 /** Keeps a tree in force until it is told to stop. Throws only when it may not go on: another controller has taken over. */
 export async function runDaemon(options: DaemonOptions): Promise<void> {
-  const { world, clock, stop, abort, told, resyncSeconds, lookSeconds } = options;
+  const { world, clock, stop, abort, told, resyncSeconds, lookSeconds, metrics } = options;
   const ending = new AbortController();
   const over = AbortSignal.any([stop, ending.signal]);
-  const queue = new WorkQueue<TenantName>(clock);
+  const live = new Live(world.ledger);
+  const record = new Recorder(options.history, clock, (error) => told.trouble(asError(error)));
+  const queue = new WorkQueue<TenantName>(clock, {
+    added: () => metrics.queues.added("tenant"),
+    retried: () => metrics.queues.retried("tenant"),
+    waited: (seconds) => metrics.queues.waited("tenant", seconds),
+  });
   const manifests = new Manifests({
     ...options,
     ledger: world.ledger,
     changed: (revision) => {
       told.revision(revision);
+      record.revision(revision);
       queue.addEveryone();
     },
   });
-  const watch = await watchTree(options.directory, () => void manifests.read(), {
-    clock,
-    onTrouble: told.trouble,
-  });
+  record.revision(options.first);
+  const server = await serve(
+    options.listen,
+    {
+      "/metrics": exposition(metrics, () => {
+        const queues = [{ name: "tenant", depth: queue.depth, workingSeconds: [] }];
+        return snapshotOf({ live, revision: manifests.current, queues, now: clock.now() });
+      }),
+      "/healthz": health(),
+      "/readyz": readiness(() =>
+        live.observation ? [] : ["no pass over the fleet has come to its end yet"],
+      ),
+    },
+    told.trouble,
+  );
+  told.listening(server.listen);
+  const hinted = { clock, onTrouble: told.trouble };
+  const watch = await watchTree(options.directory, () => void manifests.read(), hinted);
   const beside = [
     resync(clock, over, resyncSeconds, async () => {
       await manifests.read();
@@ -64,18 +106,34 @@ export async function runDaemon(options: DaemonOptions): Promise<void> {
     }),
     listenToAll({ world, clock, signal: over, heard: (tenant) => queue.add(tenant, clock.now() + HINT) }),
     trySilentOnes({ world, clock, signal: over, lookSeconds, answered: () => queue.addEveryone() }),
+    scale({
+      world,
+      clock,
+      signal: over,
+      revision: () => manifests.current,
+      observation: () => live.observation,
+      trouble: told.trouble,
+      decided: (result, seconds) => {
+        live.decided(result);
+        record.decisions(result);
+        measureDecisions(metrics, result, seconds);
+        told.decisions(result);
+        for (const tenant of result.changed) queue.add(tenant);
+      },
+    }),
   ];
   queue.addEveryone();
   try {
     await run({ clock, queue, continuous: true, signal: over, pass: tenants });
   } finally {
     ending.abort();
-    await Promise.all([...beside, watch.close()]);
+    await Promise.all([...beside, watch.close(), server.close()]);
     await letGo(world, manifests.current, abort, clock.nonce);
   }
 
   async function tenants(only: readonly TenantName[] | undefined): Promise<readonly Settled<TenantName>[]> {
     const revision = manifests.current;
+    const began = clock.now();
     try {
       const { changeSeconds } = options;
       const pass = {
@@ -88,11 +146,15 @@ export async function runDaemon(options: DaemonOptions): Promise<void> {
         changeSeconds,
         show: told.plan,
       };
-      const result = await passOver(world, { ...pass, dryRun: false });
-      told.pass(result, revision);
+      const result = await passOver(world, { ...pass, loads: live.loads, dryRun: false });
+      live.passed(result, revision, clock.now());
+      record.pass(result);
+      measurePass(metrics, result, (clock.now() - began) / 1000);
+      told.pass(result);
       return result.tenants.map(settledOf);
     } catch (error) {
       if (!(error instanceof EvenkeelError) || error.code === "EK-HOST-HELD") throw error;
+      if (error.code === "EK-STATE-WRITE") metrics.process.ledgerNotWritten();
       told.trouble(error);
       queue.addEveryone(clock.now() + AFTER_TROUBLE);
       return [];
