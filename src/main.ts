@@ -2,6 +2,7 @@ import { Argument, Command } from "commander";
 import {
   changing,
   directory,
+  last,
   listen,
   manifests,
   mustBeOnce,
@@ -26,6 +27,7 @@ import type { ResumeOptions } from "./cli/resume.ts";
 import type { SessionOptions } from "./cli/session.ts";
 import type { UpOptions } from "./cli/up.ts";
 import type { ValidateOptions } from "./cli/validate.ts";
+import type { WhyOptions } from "./cli/why.ts";
 
 const VERSION = process.env.EVENKEEL_BUILD_VERSION ?? "0.0.0-source";
 
@@ -121,6 +123,21 @@ program
   .action(async (word: string | undefined, options: EventsOptions) => {
     const { events } = await import("./cli/events.ts");
     process.exitCode = await events(word, options);
+  });
+
+program
+  .command("why")
+  .description("show what was decided on a subnet's count, and what it came from")
+  .argument("<object>", "subnet/NAME or replica/NAME with -n, or plan/ID")
+  .addOption(manifests())
+  .addOption(tenant())
+  .option("--at <time>", "as it was then: 13:41, 13:41:20 or 2026-12-01T13:41:00Z")
+  .addOption(last())
+  .addOption(stateDirectory())
+  .addOption(output("text", "json"))
+  .action(async (word: string, options: WhyOptions) => {
+    const { why } = await import("./cli/why.ts");
+    process.exitCode = await why(word, options);
   });
 
 changing(program.command("down"))
