@@ -25,6 +25,7 @@ import type { PauseOptions } from "./cli/pause.ts";
 import type { PlanOptions } from "./cli/plan.ts";
 import type { ResumeOptions } from "./cli/resume.ts";
 import type { SessionOptions } from "./cli/session.ts";
+import type { TopOptions } from "./cli/top.ts";
 import type { UpOptions } from "./cli/up.ts";
 import type { ValidateOptions } from "./cli/validate.ts";
 import type { WhyOptions } from "./cli/why.ts";
@@ -123,6 +124,17 @@ program
   .action(async (word: string | undefined, options: EventsOptions) => {
     const { events } = await import("./cli/events.ts");
     process.exitCode = await events(word, options);
+  });
+
+onHypervisors(program.command("top"))
+  .description("show how much CPU is used now, the most loaded first; change nothing")
+  .argument("[what]", "hypervisors (hv), subnets (sub) or replicas (rep); all of them without it")
+  .addOption(manifests())
+  .addOption(tenant())
+  .addOption(output("table", "json"))
+  .action(async (word: string | undefined, options: TopOptions) => {
+    const { top } = await import("./cli/top.ts");
+    process.exitCode = await top(word, options);
   });
 
 program
