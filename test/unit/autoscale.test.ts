@@ -415,6 +415,12 @@ describe("a call", () => {
     expect((await on.evaluate()).records).toHaveLength(1);
   });
 
+  test("tells no load any more once nobody follows it", async () => {
+    expect((await on.samples(2)).loads?.size).toBe(2);
+    on.on.subnets = [subnet("web", 2, { service: serving() })];
+    expect((await on.samples(1)).loads).toBeUndefined();
+  });
+
   test("goes on when the clock was set back", async () => {
     await on.samples(2);
     on.now -= 3_600_000;
