@@ -1,3 +1,4 @@
+import type { DecisionRecord } from "../autoscale/record.ts";
 import type { FleetName, HypervisorName, Incarnation, TenantName } from "../api/names.ts";
 import type { Note, Refusal } from "../api/reasons.ts";
 import type { Settled } from "../engine/queue.ts";
@@ -93,3 +94,28 @@ export const settledOf = ({ tenant, state, again, failures }: TenantResult): Set
   again,
   failure: failures.map(({ hypervisor, reason, name = "" }) => `${hypervisor} ${reason} ${name}`).join(),
 });
+
+/** Which subnets may be decided on, by `tenant/subnet`; undefined for all. Of these only those are whose time has come. */
+export interface AutoscaleRequest {
+  readonly only: ReadonlySet<string> | undefined;
+}
+
+/** What is used of a pass. */
+export type AutoscalePass = Pick<Pass, "revision" | "now" | "signal" | "log" | "observation" | "fresh">;
+
+/** What was decided, and what others go on from. */
+export interface AutoscaleResult {
+  /** One for each subnet that was decided on, the noes too. */
+  readonly records: readonly DecisionRecord[];
+  /** Tenants with another desired count than before: it is theirs to carry it out. */
+  readonly changed: ReadonlySet<TenantName>;
+  /** What people should know: subnets that are to grow and cannot. */
+  readonly notes: readonly Note[];
+  /**
+   * CPU used ÷ CPUs by the newest samples, without hypervisors that gave none; undefined when nobody samples, because no
+   * subnet follows its load.
+   */
+  readonly loads: ReadonlyMap<HypervisorName, number> | undefined;
+  /** When the next subnet is due, milliseconds since the epoch; undefined when none follows its load. */
+  readonly again: number | undefined;
+}

@@ -1,8 +1,7 @@
 import { asError, EvenkeelError } from "../api/errors.ts";
 import type { TenantName } from "../api/names.ts";
 import type { Clock } from "../clock/clock.ts";
-import type { AutoscaleResult } from "../controllers/autoscale.ts";
-import { settledOf, type World } from "../controllers/controller.ts";
+import { type AutoscaleResult, settledOf, type World } from "../controllers/controller.ts";
 import { letGo } from "../controllers/hypervisor.ts";
 import { type PassResult, passOver } from "../controllers/pass.ts";
 import { type Settled, WorkQueue } from "../engine/queue.ts";

@@ -24,7 +24,7 @@ import { fit } from "./fit.ts";
 import { networks } from "./networks.ts";
 import { advance, type Grace, isActive, isStalled, retryAt } from "./phase.ts";
 import { candidates, othersThan } from "./room.ts";
-import { readinessPort } from "./spec.ts";
+import { desiredOf, readinessPort } from "./spec.ts";
 
 /** Everything a tenant's next step depends on. Nothing else may: the step is pure. */
 export interface StepInput extends Sighting {
@@ -158,7 +158,7 @@ function fitAll(
     const { name } = subnet.metadata;
     const { min, max } = subnet.spec.replicas;
     const leaving = leavesBecause(name);
-    const count = leaving ? 0 : Math.min(Math.max(memory.desired[name] ?? min, min), max);
+    const count = leaving ? 0 : Math.min(Math.max(desiredOf(subnet, memory), min), max);
     const result = fit(subnet, replicas, {
       count,
       surplus: leaving ?? `replicas wanted: ${count}`,

@@ -1,7 +1,7 @@
 import { describe, expect, test } from "@jest/globals";
 import fc from "fast-check";
 import { addressAt, type Cidr } from "../../src/api/addresses.ts";
-import type { Autoscale } from "../../src/api/kinds.gen.ts";
+import type { Autoscale, Subnet } from "../../src/api/kinds.gen.ts";
 import { type SubnetName, trusted } from "../../src/api/names.ts";
 import { nextIndex, nextVxlanId, QUARANTINE_MILLISECONDS } from "../../src/replicas/allocate.ts";
 import { emptyMemory, type ReplicaMemory, withTenant } from "../../src/replicas/memory.ts";
@@ -154,9 +154,10 @@ describe("the count that load asked for", () => {
     windowSeconds: 15,
     cooldownSeconds: 60,
   };
-  const scaled = (autoscale?: Autoscale) => {
-    const web = subnet("web", 2, { replicas: { min: 2, max: 6 }, ...(autoscale && { autoscale }) });
-    const on = scenario({ subnets: [web] });
+  const web = (autoscale?: Autoscale): Subnet =>
+    subnet("web", 2, { replicas: { min: 2, max: 6 }, ...(autoscale && { autoscale }) });
+  const scaled = (): Scenario => {
+    const on = scenario({ subnets: [web(AUTOSCALE)] });
     pass(on);
     const memory = on.fleet.tenants[T2];
     if (!memory) throw new Error("nothing is remembered");
@@ -168,19 +169,29 @@ describe("the count that load asked for", () => {
   const count = (on: Scenario): number | undefined => on.fleet.tenants[T2]?.replicas.length;
 
   test("is what marks show when the ledger is lost, for subnets that follow their load", () => {
-    const on = scaled(AUTOSCALE);
+    const on = scaled();
     on.fleet = emptyMemory(FLEET);
     expect(pass(on)).toEqual([]);
     expect([count(on), on.fleet.tenants[T2]?.desired]).toEqual([4, { web: 4 }]);
 
-    const fixed = scaled();
-    fixed.fleet = emptyMemory(FLEET);
-    pass(fixed);
-    expect(count(fixed)).toBe(2);
+    on.fleet = emptyMemory(FLEET);
+    on.subnets = [web()];
+    pass(on);
+    expect([count(on), on.fleet.tenants[T2]?.desired]).toEqual([2, {}]);
+  });
+
+  test("holds while the mode is off, and is over once there is no autoscale any more", () => {
+    const on = scaled();
+    on.subnets = [web({ ...AUTOSCALE, mode: "off" })];
+    pass(on);
+    expect(count(on)).toBe(4);
+    on.subnets = [web()];
+    pass(on);
+    expect(count(on)).toBe(2);
   });
 
   test("is forgotten with its subnet, and not before", () => {
-    const on = scaled(AUTOSCALE);
+    const on = scaled();
     pass(on);
     expect(on.fleet.tenants[T2]).toMatchObject({ desired: { web: 4 }, scaling: { web: { to: 4 } } });
     pass(on, new Set([WEB]));
