@@ -4,6 +4,7 @@ import {
   directory,
   listen,
   manifests,
+  mustBeOnce,
   onHypervisors,
   output,
   resync,
@@ -46,6 +47,7 @@ showing(changing(program))
   .addArgument(directory())
   .option("--once", "converge, see that it is so, and end")
   .option("--dry-run", "with --once: show what would be done, and do nothing")
+  .option("--autoscale", "with --once: decide once on subnets' counts by their load, then converge")
   .addOption(resync())
   .addOption(listen())
   .addOption(output("text", "json"))
@@ -54,6 +56,7 @@ showing(changing(program))
       const { once } = await import("./cli/once.ts");
       process.exitCode = await once(path, options);
     } else {
+      mustBeOnce(options);
       const { daemon, isAskedForNothing } = await import("./cli/daemon.ts");
       if (await isAskedForNothing(program.args.length > 0)) program.help({ error: true });
       process.exitCode = await daemon(path, options, VERSION);

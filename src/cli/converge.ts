@@ -1,4 +1,4 @@
-import type { TenantName } from "../api/names.ts";
+import type { HypervisorName, TenantName } from "../api/names.ts";
 import { systemClock } from "../clock/clock.ts";
 import { settledOf, type TenantResult, type World } from "../controllers/controller.ts";
 import { letGo } from "../controllers/hypervisor.ts";
@@ -17,6 +17,8 @@ export interface ConvergeOptions {
   readonly only?: readonly TenantName[];
   readonly timeoutSeconds: number;
   readonly interrupt: Interrupt;
+  /** CPU used ÷ CPUs by hypervisor, where somebody has sampled. */
+  readonly loads?: ReadonlyMap<HypervisorName, number> | undefined;
   readonly show: (tenant: TenantName, entries: readonly PlanEntry[]) => void;
   /** Told of each pass when it is over. */
   readonly passed: (results: readonly TenantResult[]) => void;
@@ -41,7 +43,7 @@ export interface Run {
 
 /** Passes over tenants until they are as asked, or somebody is needed, or the time is over. */
 export async function converge(world: World, revision: Revision, options: ConvergeOptions): Promise<Run> {
-  const { only, timeoutSeconds, interrupt, show, passed } = options;
+  const { only, timeoutSeconds, interrupt, loads, show, passed } = options;
   const began = systemClock.now();
   const timeout = new AbortController();
   const cancel = systemClock.schedule(() => timeout.abort(), timeoutSeconds * 1000);
@@ -65,6 +67,7 @@ export async function converge(world: World, revision: Revision, options: Conver
           signal: interrupt.abort,
           stop,
           only: keys ?? only,
+          loads,
           lookSeconds: LOOK_SECONDS,
           changeSeconds: CHANGE_SECONDS,
           show,

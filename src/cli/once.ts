@@ -3,7 +3,8 @@ import { systemClock } from "../clock/clock.ts";
 import { begin } from "./begin.ts";
 import { converge } from "./converge.ts";
 import { onInterrupt } from "./interrupt.ts";
-import { outcomeOf } from "./outcome.ts";
+import { evaluate } from "./evaluate.ts";
+import { type Outcome, outcomeOf } from "./outcome.ts";
 import { describeOutcome } from "./once-text.ts";
 import { plan } from "./plan.ts";
 import { coloursFor, describeError } from "./problems.ts";
@@ -16,13 +17,20 @@ export interface OnceOptions extends SessionOptions {
   /** Seconds. */
   readonly timeout: number;
   readonly dryRun?: boolean;
+  /** Decides once on the counts of subnets before it converges. */
+  readonly autoscale?: boolean;
   readonly detailedExitcode?: boolean;
   readonly verbose?: boolean;
 }
 
 /** `reconcile --once`: converges, looks whether it is so, and ends. */
 export async function once(directory: string, options: OnceOptions): Promise<number> {
+  if (options.dryRun && options.autoscale)
+    throw new EvenkeelError("EK-USAGE", "--autoscale decides, and --dry-run does nothing", {
+      fix: "give one of them",
+    });
   if (options.dryRun) return plan(directory, options);
+  const began = systemClock.now();
   const session = await begin(directory, options, { hold: true });
   const colours = coloursFor(process.stderr);
   const interrupt = onInterrupt((text) => tell(`${text}\n`));
@@ -33,8 +41,13 @@ export async function once(directory: string, options: OnceOptions): Promise<num
       verbose: options.verbose ?? false,
       at: sinceNow(systemClock.now),
     });
+    const decided = options.autoscale
+      ? await evaluate(session, { timeoutSeconds: options.timeout, signal: interrupt.stop, tell })
+      : undefined;
+    const spent = (systemClock.now() - began) / 1000;
     const run = await converge(session.world, session.revision, {
-      timeoutSeconds: options.timeout,
+      timeoutSeconds: Math.max(options.timeout - spent, 1),
+      loads: decided?.loads,
       interrupt,
       show: progress.begin,
       passed: progress.passed,
@@ -44,10 +57,14 @@ export async function once(directory: string, options: OnceOptions): Promise<num
       detailed: options.detailedExitcode ?? false,
       interrupted: interrupt.exitCode,
     });
-    if (options.output === "json") answer(json(outcome));
+    const decisions = decided && { decisions: decided.records };
+    if (options.output === "json") answer(json({ ...outcome, ...decisions } satisfies Outcome));
     else answer(describeOutcome(outcome, sameDirectory(directory), coloursFor(process.stdout)));
     return outcome.exitCode;
   } catch (error) {
+    // Ended while it waited for samples: nothing was begun.
+    if (interrupt.exitCode !== undefined && interrupt.stop.aborted && isAbort(error))
+      return interrupt.exitCode;
     // Another controller is at work there: no error of ours, and nothing was done.
     if (!(error instanceof EvenkeelError) || error.code !== "EK-HOST-HELD") throw error;
     tell(describeError(error, colours));
@@ -57,3 +74,5 @@ export async function once(directory: string, options: OnceOptions): Promise<num
     await session.close();
   }
 }
+
+const isAbort = (error: unknown): boolean => error instanceof Error && error.name === "AbortError";

@@ -1,4 +1,5 @@
 import { Argument, type Command, InvalidArgumentError, Option } from "commander";
+import { EvenkeelError } from "../api/errors.ts";
 import { DEFAULT_LISTEN, parseListen } from "../server/listen.ts";
 import { LOG_LEVELS } from "../telemetry/log.ts";
 import { parseDuration } from "./duration.ts";
@@ -102,4 +103,14 @@ function duration(text: string): number {
 export function withoutEmptyVariables(environment: NodeJS.ProcessEnv): void {
   for (const name of ["EVENKEEL_TAKE_OVER", "EVENKEEL_DETAILED_EXITCODE"])
     if (["", "0", "false"].includes(environment[name] ?? "")) delete environment[name];
+}
+
+/**
+ * The daemon has no use for what only `--once` understands, and must not be started by one who meant that.
+ * @throws EvenkeelError EK-USAGE
+ */
+export function mustBeOnce(options: { readonly dryRun?: boolean; readonly autoscale?: boolean }): void {
+  const [given] = [options.dryRun ? "--dry-run" : [], options.autoscale ? "--autoscale" : []].flat();
+  if (given === undefined) return;
+  throw new EvenkeelError("EK-USAGE", `${given} goes with --once`, { fix: `reconcile --once ${given}` });
 }

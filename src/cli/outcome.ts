@@ -1,5 +1,6 @@
 import type { SubnetName, TenantName } from "../api/names.ts";
 import type { Note, Refusal } from "../api/reasons.ts";
+import type { DecisionRecord } from "../autoscale/record.ts";
 import type { TenantResult } from "../controllers/controller.ts";
 import type { Failure } from "../hosts/execute.ts";
 import type { TripCounts } from "../hosts/round-trips.ts";
@@ -28,6 +29,8 @@ export interface Outcome {
   readonly tenants: readonly TenantOutcome[];
   readonly refusals: readonly Refusal[];
   readonly problems: readonly Problem[];
+  /** What was decided on the counts of subnets, where that was asked for. */
+  readonly decisions?: readonly DecisionRecord[];
 }
 
 /** What was done for one tenant, and how it stands. */
