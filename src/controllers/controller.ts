@@ -12,6 +12,7 @@ import type { RoundTrips, TripCount, TripCounts } from "../hosts/round-trips.ts"
 import type { Ledger } from "../ledger/ledger.ts";
 import type { Revision } from "../manifests/revision.ts";
 import type { Sighting } from "../replicas/evidence.ts";
+import type { DrainReceipt } from "../replicas/receipt.ts";
 import type { Departures } from "./departures.ts";
 import type { PlanEntry } from "../plan/plan.ts";
 import type { Log } from "../telemetry/log.ts";
@@ -81,6 +82,8 @@ export interface TenantResult {
   readonly failures: readonly Failure[];
   /** What was tried and did not come about. */
   readonly undone: readonly PlanEntry[];
+  /** Of drains that ended; in a dry pass, of those that would. */
+  readonly receipts: readonly DrainReceipt[];
   /** What the last look showed of it. */
   readonly sighting: Sighting;
   /** When it wants to be called again, milliseconds since the epoch. */
