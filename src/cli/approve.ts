@@ -9,10 +9,12 @@ import { answer, sameDirectory } from "./streams.ts";
 
 /** `reconcile approve`: lets exactly one refused plan through, by its id. Looks, and touches no hypervisor. */
 export async function approve(id: string, directory: string, options: SessionOptions): Promise<number> {
-  const session = await begin(directory, options, { hold: true });
+  const session = await begin(directory, options, { hold: "or-instruct" });
   try {
     const { ledger } = session.world;
-    const next = `Next: reconcile --once${sameDirectory(directory)}\n`;
+    const next = session.hasDaemon
+      ? "The daemon carries it out.\n"
+      : `Next: reconcile --once${sameDirectory(directory)}\n`;
     if (ledger.state.approvals.includes(id)) {
       answer(`${id} is approved already.\n${next}`);
       return 0;
@@ -20,7 +22,7 @@ export async function approve(id: string, directory: string, options: SessionOpt
     const { refusals } = viewPlan(await foreseen(session));
     const refusal = refusals.find((one) => one.id === id);
     if (!refusal) throw unknown(id, refusals);
-    await ledger.update((state) => ({ ...state, approvals: [...state.approvals, id] }));
+    await session.say({ say: "approve", id });
     answer(`${wrap(`Approved ${id}: ${refusal.object}: ${printable(refusal.message)}`)}\n${next}`);
     return 0;
   } finally {

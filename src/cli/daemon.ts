@@ -67,6 +67,7 @@ export async function daemon(directory: string, options: DaemonOptions, version:
       metrics,
       listen: options.listen,
       connections: session.connections,
+      stateDirectory: session.stateDirectory,
       directory,
       first: session.revision,
       clock: systemClock,

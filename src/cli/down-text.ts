@@ -39,25 +39,44 @@ export function describeDown(
 const replicasIn = (lines: readonly Line[]): number =>
   lines.filter(({ kind, verb }) => kind === "container" && verb === "remove").length;
 
+interface GoneOptions {
+  readonly directory: string;
+  readonly hasFiles: boolean;
+  readonly colours: Colours;
+}
+
 /** What went, and what keeps it away. */
 export function describeGone(
   target: Target,
   { tenants, hypervisors, milliseconds }: Outcome,
-  { directory, hasFiles, colours }: { directory: string; hasFiles: boolean; colours: Colours },
+  options: GoneOptions,
 ): string {
   const lines = tenants.flatMap(({ changes }) => changes);
   const removed = lines.filter(({ verb }) => verb === "remove").length;
   const where = hypervisors.map(({ name }) => name).join(", ");
   const done = removed === 0 ? "nothing to remove" : `drained ${replicasIn(lines)}, removed ${removed}`;
-  const head = margin(`${colours.green("✓")} ${done}.`, took(milliseconds));
+  const head = margin(`${options.colours.green("✓")} ${done}.`, took(milliseconds));
+  return describeTaken(
+    target,
+    where,
+    head.map((line) => `${line}\n`),
+    options,
+  );
+}
+
+/** That nothing of it is left, after what was done; and what keeps it away. */
+export function describeTaken(
+  target: Target,
+  where: string,
+  done: readonly string[],
+  { directory, hasFiles }: GoneOptions,
+): string {
   const files =
     `${titleOf(target)}'s files are still in ${directory}: held down until they are removed,` +
     ` or: reconcile up ${argumentOf(target)}`;
   return [
-    ...head,
-    wrap(`Looked again: nothing of ${titleOf(target)} is left on ${where}.`, ""),
-    ...(hasFiles ? [wrap(files, "")] : []),
-  ]
-    .map((line) => `${line}\n`)
-    .join("");
+    ...done,
+    `${wrap(`Looked again: nothing of ${titleOf(target)} is left on ${where}.`, "")}\n`,
+    ...(hasFiles ? [`${wrap(files, "")}\n`] : []),
+  ].join("");
 }

@@ -2,10 +2,12 @@ import { systemClock } from "../clock/clock.ts";
 import { look } from "../hosts/look.ts";
 import type { Revision } from "../manifests/revision.ts";
 import { namespaceOf } from "../resources/marks.ts";
+import { readMemory } from "../ledger/file.ts";
+import { withInstruction } from "../replicas/instruction.ts";
 import { begin } from "./begin.ts";
 import { confirm } from "./confirm.ts";
 import { converge, LOOK_SECONDS } from "./converge.ts";
-import { describeDown, describeGone } from "./down-text.ts";
+import { describeDown, describeGone, describeTaken } from "./down-text.ts";
 import { foresee } from "./foresee.ts";
 import { type Interrupt, onInterrupt } from "./interrupt.ts";
 import { isNothing } from "./lines.ts";
@@ -16,7 +18,7 @@ import { coloursFor } from "./problems.ts";
 import { Progress, sinceNow } from "./progress.ts";
 import type { Session, SessionOptions } from "./session.ts";
 import { answer, sameDirectory, tell } from "./streams.ts";
-import { isDescribed, mustBeKnown, parseTarget, type Target, titleOf, withHold } from "./target.ts";
+import { argumentOf, isDescribed, mustBeKnown, parseTarget, type Target, titleOf } from "./target.ts";
 
 export interface DownOptions extends SessionOptions {
   /** Seconds. */
@@ -29,7 +31,7 @@ export interface DownOptions extends SessionOptions {
 /** `reconcile down`: takes a tenant or subnet off the hypervisors, and holds it down until its files go. */
 export async function down(word: string, directory: string, options: DownOptions): Promise<number> {
   const target = parseTarget(word, options.namespace);
-  const session = await begin(directory, options, { hold: true });
+  const session = await begin(directory, options, { hold: "or-instruct" });
   const interrupt = onInterrupt((text) => tell(`${text}\n`));
   try {
     const { ledger } = session.world;
@@ -38,7 +40,8 @@ export async function down(word: string, directory: string, options: DownOptions
       tell("Nothing was done.\n");
       return interrupt.exitCode ?? 1;
     }
-    await ledger.update((state) => withHold(state, target, true));
+    await session.say({ say: "down", target });
+    if (session.hasDaemon) return await awaitDown(session, target, interrupt, { ...options, directory });
     return await takeDown(session, target, interrupt, { ...options, directory });
   } finally {
     interrupt.release();
@@ -54,7 +57,7 @@ async function isMeant(
   interrupt: Interrupt,
 ): Promise<boolean> {
   const { world, revision } = session;
-  const memory = withHold(world.ledger.state, target, true);
+  const memory = withInstruction(world.ledger.state, { say: "down", target });
   const signal = interrupt.stop;
   const view = viewPlan(await foresee(world, revision, { only: [target.tenant], signal, memory }));
   const connections = await countConnections(session, target, signal);
@@ -98,6 +101,38 @@ async function countConnections(
     (sum, [address, number]) => (own.has(address) ? sum + number : sum),
     0,
   );
+}
+
+/** How often it is asked what the daemon has done, in milliseconds. */
+const ASK_AGAIN = 1_000;
+
+/** Watches the daemon take it down. */
+async function awaitDown(
+  { world, revision, stateDirectory }: Session,
+  target: Target,
+  interrupt: Interrupt,
+  { directory, timeout }: DownOptions & { readonly directory: string },
+): Promise<number> {
+  const { tenant, subnet } = target;
+  const until = systemClock.now() + timeout * 1000;
+  tell("The daemon takes it down.\n");
+  while (systemClock.now() < until && !interrupt.stop.aborted) {
+    const memory = await readMemory(stateDirectory, world.fleet);
+    const view = viewPlan(await foresee(world, revision, { only: [tenant], signal: interrupt.stop, memory }));
+    const replicas = memory.tenants[tenant]?.replicas ?? [];
+    const isGone = !replicas.some((one) => subnet === undefined || one.subnet === subnet);
+    if (isGone && isNothing(view.totals)) {
+      const hasFiles = isDescribed(revision, target);
+      const where = view.hypervisors.map(({ name }) => name).join(", ");
+      answer(describeTaken(target, where, [], { directory, hasFiles, colours: coloursFor(process.stdout) }));
+      return 0;
+    }
+    await systemClock.sleep(ASK_AGAIN, interrupt.stop).catch(() => {});
+  }
+  tell(
+    `${titleOf(target)} stays held down; the daemon goes on with it: reconcile events ${argumentOf(target)}\n`,
+  );
+  return interrupt.exitCode ?? 3;
 }
 
 async function takeDown(

@@ -1,5 +1,6 @@
 import { hostname } from "node:os";
 import { join } from "node:path";
+import { codeOf } from "../api/errors.ts";
 import type { FleetName } from "../api/names.ts";
 import { systemClock } from "../clock/clock.ts";
 import type { World } from "../controllers/controller.ts";
@@ -11,7 +12,9 @@ import { FileLedger, readMemory } from "../ledger/file.ts";
 import { MemoryLedger } from "../ledger/ledger.ts";
 import { lastGoodOf, load } from "../manifests/load.ts";
 import type { Revision } from "../manifests/revision.ts";
+import { type Instruction, withInstruction } from "../replicas/instruction.ts";
 import type { FleetMemory } from "../replicas/memory.ts";
+import { instruct, isDaemonIn } from "../server/control.ts";
 import { type LogLevel, openLog } from "../telemetry/log.ts";
 
 /** Options that every command shares which works on hypervisors. */
@@ -23,8 +26,11 @@ export interface SessionOptions {
 }
 
 export interface HoldOptions {
-  /** Whether the ledger is written, and so must be this process's alone. */
-  readonly hold: boolean;
+  /**
+   * Whether the ledger is written, and so must be this process's alone. `or-instruct`: where a daemon holds it, the daemon
+   * is told what to write.
+   */
+  readonly hold: boolean | "or-instruct";
   /** For a daemon, which tries silent hypervisors again by itself and keeps its fences until it ends. */
   readonly stays?: boolean;
 }
@@ -35,6 +41,10 @@ export interface Session {
   readonly world: World;
   readonly connections: Connections;
   readonly stateDirectory: string;
+  /** Whether a daemon holds the ledger: then it carries out what is said, and this process only reads. */
+  readonly hasDaemon: boolean;
+  /** Says something to whoever holds the ledger; resolves when it is remembered. */
+  say(instruction: Instruction): Promise<void>;
   close(): Promise<void>;
 }
 
@@ -68,9 +78,15 @@ export async function openSession(
   const first = await load(directory);
   const stateDirectory = stateDirectoryOf(first.fleet, options.stateDir);
   const holder = `${hostname()}:${process.pid}`;
-  const ledger = hold
-    ? await FileLedger.open(stateDirectory, first.fleet, holder)
-    : new MemoryLedger(await readMemory(stateDirectory, first.fleet));
+  const held = hold
+    ? await FileLedger.open(stateDirectory, first.fleet, holder).catch(async (error: unknown) => {
+        if (hold !== "or-instruct" || codeOf(error) !== "EK-STATE-HELD") throw error;
+        if (!(await isDaemonIn(stateDirectory))) throw error;
+        return undefined;
+      })
+    : undefined;
+  const hasDaemon = hold !== false && held === undefined;
+  const ledger = held ?? new MemoryLedger(await readMemory(stateDirectory, first.fleet));
   const revision = await withLastGood(directory, first, ledger.state).catch(async (error: unknown) => {
     await ledger.close();
     throw error;
@@ -82,6 +98,11 @@ export async function openSession(
     revision,
     stateDirectory,
     connections,
+    hasDaemon,
+    say: (instruction) =>
+      hasDaemon
+        ? instruct(stateDirectory, instruction)
+        : ledger.update((state) => withInstruction(state, instruction)),
     world: {
       fleet: revision.fleet,
       ledger,

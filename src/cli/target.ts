@@ -1,14 +1,12 @@
 import { EvenkeelError } from "../api/errors.ts";
-import { isName, type SubnetName, type TenantName, trusted } from "../api/names.ts";
+import { isName, trusted } from "../api/names.ts";
 import type { Revision } from "../manifests/revision.ts";
-import { EMPTY_TENANT, type FleetMemory } from "../replicas/memory.ts";
+import type { Held } from "../replicas/instruction.ts";
+import type { FleetMemory } from "../replicas/memory.ts";
 import { parseWishes } from "./select.ts";
 
-/** What `down` and `up` work on: a tenant, or one of its subnets. */
-export interface Target {
-  readonly tenant: TenantName;
-  readonly subnet: SubnetName | undefined;
-}
+/** What `down` and `up` work on. */
+export type Target = Held;
 
 /** Reads `tenant/t2`, or `subnet/web` of the tenant given beside it. */
 export function parseTarget(word: string, namespace: string | undefined): Target {
@@ -52,15 +50,4 @@ export function mustBeKnown(target: Target, revision: Revision, memory: FleetMem
 export function isHeldDown({ tenants }: FleetMemory, { tenant, subnet }: Target): boolean {
   const memory = tenants[tenant];
   return (subnet === undefined ? memory?.down : memory?.downSubnets?.includes(subnet)) ?? false;
-}
-
-/** The memory with the hold set or lifted. */
-export function withHold(memory: FleetMemory, { tenant, subnet }: Target, isDown: boolean): FleetMemory {
-  const before = memory.tenants[tenant] ?? EMPTY_TENANT;
-  const others = (before.downSubnets ?? []).filter((name) => name !== subnet);
-  const after =
-    subnet === undefined
-      ? { ...before, down: isDown }
-      : { ...before, downSubnets: isDown ? [...others, subnet] : others };
-  return { ...memory, tenants: { ...memory.tenants, [tenant]: after } };
 }

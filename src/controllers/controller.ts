@@ -1,3 +1,4 @@
+import type { DecisionRecord } from "../autoscale/record.ts";
 import type { FleetName, HypervisorName, Incarnation, TenantName } from "../api/names.ts";
 import type { Note, Refusal } from "../api/reasons.ts";
 import type { Settled } from "../engine/queue.ts";
@@ -11,6 +12,7 @@ import type { RoundTrips, TripCount, TripCounts } from "../hosts/round-trips.ts"
 import type { Ledger } from "../ledger/ledger.ts";
 import type { Revision } from "../manifests/revision.ts";
 import type { Sighting } from "../replicas/evidence.ts";
+import type { DrainReceipt } from "../replicas/receipt.ts";
 import type { Departures } from "./departures.ts";
 import type { PlanEntry } from "../plan/plan.ts";
 import type { Log } from "../telemetry/log.ts";
@@ -80,6 +82,8 @@ export interface TenantResult {
   readonly failures: readonly Failure[];
   /** What was tried and did not come about. */
   readonly undone: readonly PlanEntry[];
+  /** Of drains that ended; in a dry pass, of those that would. */
+  readonly receipts: readonly DrainReceipt[];
   /** What the last look showed of it. */
   readonly sighting: Sighting;
   /** When it wants to be called again, milliseconds since the epoch. */
@@ -93,3 +97,28 @@ export const settledOf = ({ tenant, state, again, failures }: TenantResult): Set
   again,
   failure: failures.map(({ hypervisor, reason, name = "" }) => `${hypervisor} ${reason} ${name}`).join(),
 });
+
+/** Which subnets may be decided on, by `tenant/subnet`; undefined for all. Of these only those are whose time has come. */
+export interface AutoscaleRequest {
+  readonly only: ReadonlySet<string> | undefined;
+}
+
+/** What is used of a pass. */
+export type AutoscalePass = Pick<Pass, "revision" | "now" | "signal" | "log" | "observation" | "fresh">;
+
+/** What was decided, and what others go on from. */
+export interface AutoscaleResult {
+  /** One for each subnet that was decided on, the noes too. */
+  readonly records: readonly DecisionRecord[];
+  /** Tenants with another desired count than before: it is theirs to carry it out. */
+  readonly changed: ReadonlySet<TenantName>;
+  /** What people should know: subnets that are to grow and cannot. */
+  readonly notes: readonly Note[];
+  /**
+   * CPU used ÷ CPUs by the newest samples, without hypervisors that gave none; undefined when nobody samples, because no
+   * subnet follows its load.
+   */
+  readonly loads: ReadonlyMap<HypervisorName, number> | undefined;
+  /** When the next subnet is due, milliseconds since the epoch; undefined when none follows its load. */
+  readonly again: number | undefined;
+}

@@ -1,7 +1,6 @@
 import type { Clock } from "../clock/clock.ts";
 import type { DecisionRecord } from "../autoscale/record.ts";
-import type { AutoscalePass, AutoscaleRequest, AutoscaleResult } from "./autoscale.ts";
-import type { Controller } from "./controller.ts";
+import type { AutoscalePass, AutoscaleRequest, AutoscaleResult, Controller } from "./controller.ts";
 
 /**
  * Exactly one decision on each subnet, with a full window behind it: for `--once --autoscale`. Takes as long as the longest
@@ -23,8 +22,10 @@ export async function evaluateOnce(
       const key = keyOf(record);
       const readings = (taken.get(key) ?? 0) + 1;
       taken.set(key, readings);
-      // A load lies between two readings: it takes one more of them than a window has samples.
-      if (readings <= Math.max(...record.trace.metrics.map(({ of }) => of))) continue;
+      const { metrics } = record.trace;
+      // A load lies between two readings: a full window takes one more of them. What is still missing then will not come.
+      const isLate = readings > Math.max(...metrics.map(({ of }) => of)) + 1;
+      if (!isLate && metrics.some(({ known, of }) => known < of)) continue;
       records.push(record);
       waiting.delete(key);
     }

@@ -1,11 +1,12 @@
 import { entriesOf } from "../api/records.ts";
+import { macOf } from "../api/addresses.ts";
 import { EvenkeelError } from "../api/errors.ts";
 import type { HypervisorName, TenantName } from "../api/names.ts";
 import type { HostFacts, Observation } from "../facts/facts.ts";
 import { contact } from "../hosts/contact.ts";
 import { look } from "../hosts/look.ts";
 import { namespaceOf } from "../resources/marks.ts";
-import type { RoundTrips } from "../hosts/round-trips.ts";
+import type { Drains, RoundTrips } from "../hosts/round-trips.ts";
 import type { Revision } from "../manifests/revision.ts";
 import { type FleetMemory, isAtRest } from "../replicas/memory.ts";
 import type { World } from "./controller.ts";
@@ -31,7 +32,7 @@ export async function lookAtAll(
     : await meet(world, revision, names, options.signal);
   const { seen, unseen } = await trips.look(
     names.filter((name) => !unfit.has(name)),
-    drainingNamespaces(world.ledger.state),
+    drainsOf(world.ledger.state),
   );
   if (!options.dryRun) await takeHold(world, seen, options.nonce);
   const known = world.ledger.state.seen;
@@ -76,12 +77,17 @@ async function meet(
   return unfit;
 }
 
-/** Namespaces in which a replica waits for its last connections; of one tenant, or of all. */
-export const drainingNamespaces = ({ fleet, tenants }: FleetMemory, only?: TenantName): string[] =>
-  entriesOf(tenants)
+/** Replicas that wait for their last connections; of one tenant, or of all. */
+export function drainsOf({ fleet, tenants }: FleetMemory, only?: TenantName): Drains {
+  const draining = entriesOf(tenants)
     .filter(([tenant]) => only === undefined || tenant === only)
-    .filter(([, { replicas }]) => replicas.some(({ phase }) => phase === "draining"))
-    .map(([tenant]) => namespaceOf(fleet, tenant));
+    .flatMap(([, { replicas }]) => replicas)
+    .filter(({ phase }) => phase === "draining" || phase === "stopping");
+  return {
+    namespaces: [...new Set(draining.map(({ tenant }) => namespaceOf(fleet, tenant)))],
+    macs: draining.map(({ address }) => macOf(address)),
+  };
+}
 
 /** Compares the fences with our own claim: a live one of somebody else refuses, a free or forgotten one is taken over. */
 async function takeHold(

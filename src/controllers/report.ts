@@ -3,6 +3,7 @@ import type { Note, Refusal } from "../api/reasons.ts";
 import type { Failure, Outcome } from "../hosts/execute.ts";
 import type { PlanEntry } from "../plan/plan.ts";
 import type { TenantMemory } from "../replicas/memory.ts";
+import type { DrainReceipt } from "../replicas/receipt.ts";
 import type { StepResult } from "../replicas/step.ts";
 import type { TenantResult } from "./controller.ts";
 import { comingNotes, heldNotes, leftNotes, unseenNotes, waitingNotes } from "./notes.ts";
@@ -21,6 +22,7 @@ export class Report {
   readonly #failed = new Set<string>();
   readonly #undone: PlanEntry[] = [];
   readonly #coming: Note[] = [];
+  readonly #receipts: DrainReceipt[] = [];
   #notes: readonly Note[] = [];
   #refusals: readonly Refusal[] = [];
   #deadline: number | undefined;
@@ -30,7 +32,8 @@ export class Report {
     this.#tenant = tenant;
   }
 
-  decided({ notes, refusals, nextDeadline }: StepResult, guards: readonly Note[]): void {
+  decided({ notes, refusals, receipts, nextDeadline }: StepResult, guards: readonly Note[]): void {
+    this.#receipts.push(...receipts);
     this.#notes = [...notes, ...guards];
     this.#refusals = refusals;
     this.#deadline = nextDeadline;
@@ -94,7 +97,7 @@ export class Report {
     state: TenantResult["state"],
     notes: readonly Note[],
     again: number | undefined,
-    { observed, seen, visible, connections, answers }: Sight,
+    { observed, seen, visible, connections, unclosed, sockets, answers }: Sight,
   ): TenantResult {
     return {
       tenant: this.#tenant,
@@ -104,7 +107,8 @@ export class Report {
       refusals: this.#refusals,
       failures: this.#failures,
       undone: this.#undone,
-      sighting: { observed, seen, visible, connections, answers },
+      receipts: this.#receipts,
+      sighting: { observed, seen, visible, connections, unclosed, sockets, answers },
       again,
     };
   }

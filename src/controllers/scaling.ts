@@ -9,7 +9,7 @@ import type { SubnetLoad } from "../load/samples.ts";
 import type { Revision } from "../manifests/revision.ts";
 import type { FleetMemory, ReplicaMemory, TenantMemory } from "../replicas/memory.ts";
 import { candidates, type Site, type Standing } from "../replicas/room.ts";
-import { needOf } from "../replicas/spec.ts";
+import { desiredOf, needOf } from "../replicas/spec.ts";
 
 /** A subnet whose count follows its load. */
 export interface Follower {
@@ -53,10 +53,6 @@ const orderOf = ({ spec }: Tenant): HypervisorName[] => [
 /** The subnet's replicas that serve. */
 export const servingOf = ({ metadata }: Subnet, { replicas }: TenantMemory): ReplicaMemory[] =>
   replicas.filter(({ subnet, phase }) => subnet === metadata.name && phase === "serving");
-
-/** The desired count in force. */
-const desiredOf = ({ metadata, spec }: Subnet, { desired }: TenantMemory): number =>
-  desired[metadata.name] ?? spec.replicas.min;
 
 /** What a decision depends on besides its subnet. */
 export interface Circumstances {

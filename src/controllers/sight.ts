@@ -1,8 +1,7 @@
-import type { Ipv4 } from "../api/addresses.ts";
 import type { Tenant } from "../api/kinds.gen.ts";
 import type { HypervisorName, Incarnation, SubnetName, TenantName } from "../api/names.ts";
 import type { Note } from "../api/reasons.ts";
-import type { HostFacts, Observation, Unseen } from "../facts/facts.ts";
+import type { HostFacts, NamespaceFacts, Observation, Unseen } from "../facts/facts.ts";
 import { type HostTraits, traitsOf } from "../facts/traits.ts";
 import type { TenantManifests } from "../api/documents.ts";
 import type { Revision } from "../manifests/revision.ts";
@@ -41,6 +40,7 @@ export function sightOf(
   const { fleet, ledger } = world;
   const { revision, departures } = pass;
   const seen = new Set(facts.keys());
+  const gateway = gatewayOf(facts, ledger.state.tenants[tenant]?.primary, namespaceOf(fleet, tenant));
   const withDocker = new Set([...facts].flatMap(([name, { containers }]) => (containers ? [name] : [])));
   const going = departures.going.get(tenant);
   const isGone = going === "everything" || ledger.state.tenants[tenant]?.down === true;
@@ -68,7 +68,9 @@ export function sightOf(
     withDocker,
     visible: withDocker,
     observed,
-    connections: connectionsOf(facts, ledger.state.tenants[tenant]?.primary, namespaceOf(fleet, tenant)),
+    connections: gateway?.connections,
+    unclosed: gateway?.unclosed,
+    sockets: socketsOf(facts, observed, wanted),
     answers: new Map<Incarnation, boolean>(),
     traits: new Map(
       [...facts].map(([name, one]) => [
@@ -125,6 +127,10 @@ export const afterwards = (sight: Sight, observed: readonly Resource[], { dryRun
   ...sight,
   observed,
   connections: dryRun ? {} : undefined,
+  unclosed: undefined,
+  sockets: new Map(
+    dryRun ? observed.filter(isContainer).map(({ state }) => [state.mark.incarnation, 0]) : [],
+  ),
 });
 
 /** Whether nothing of a tenant that was to go is left anywhere, so that it can be forgotten. */
@@ -148,13 +154,35 @@ export const pullPolicies =
     return (subnet && wanted?.subnets.get(subnet)?.spec.workload.imagePullPolicy) ?? "IfNotPresent";
   };
 
-/** Counted in the gateway alone, which every connection from outside passes; a standby's namespace sees none of them. */
-const connectionsOf = (
+/** Connections are counted here, for all from outside pass it; a standby's namespace sees none of them. */
+const gatewayOf = (
   facts: ReadonlyMap<HypervisorName, HostFacts>,
   home: HypervisorName | undefined,
   namespace: string,
-): Readonly<Record<Ipv4, number>> | undefined =>
-  home && facts.get(home)?.namespaces.get(namespace)?.connections;
+): NamespaceFacts | undefined => home && facts.get(home)?.namespaces.get(namespace);
+
+/**
+ * Live connections that came to a replica's ports: those it listens on, and those of its document, on which one that is
+ * ending does not listen any more. Where it is the client itself, nobody waits for it.
+ */
+function socketsOf(
+  facts: ReadonlyMap<HypervisorName, HostFacts>,
+  observed: readonly Resource[],
+  wanted: TenantManifests | undefined,
+): ReadonlyMap<Incarnation, number> {
+  const counts = new Map<Incarnation, number>();
+  for (const { hypervisor, state } of observed.filter(isContainer)) {
+    const { id = "", mark } = state;
+    const sockets = facts.get(hypervisor)?.sandboxes.get(id)?.sockets;
+    if (!sockets) continue;
+    const ports = wanted?.subnets.get(mark.subnet)?.spec.workload.ports ?? [];
+    const isOwn = (port: number): boolean => ports.some(({ containerPort }) => containerPort === port);
+    const served = [...sockets].filter(([port, { listens }]) => listens || isOwn(port));
+    const live = served.reduce((sum, [, socket]) => sum + socket.live, 0);
+    counts.set(mark.incarnation, live);
+  }
+  return counts;
+}
 
 /** VXLAN ids in any namespace that is not our fleet's. */
 function foreignVxlanIds(

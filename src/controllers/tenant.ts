@@ -10,7 +10,7 @@ import { samePhases, withoutApprovals, withTenant, withTold } from "../replicas/
 import { step } from "../replicas/step.ts";
 import type { Resource } from "../resources/resource.ts";
 import type { Controller, Pass, TenantResult, World } from "./controller.ts";
-import { drainingNamespaces } from "./hypervisor.ts";
+import { drainsOf } from "./hypervisor.ts";
 import { ask } from "./readiness.ts";
 import { Report } from "./report.ts";
 import { afterwards, isOver, pullPolicies, type Sight, sightOf } from "./sight.ts";
@@ -53,6 +53,7 @@ export const tenantController = (world: World): Controller<TenantName, TenantRes
       const differences = diff(desired(world, sight, pass), sight.observed, sight);
       const plan = guardNames(order(report.notFailed(differences)), sight.facts, fleet);
       report.decided(next, plan.notes);
+      if (!pass.dryRun) for (const receipt of next.receipts) log.info({ receipt }, "drained");
       if (plan.entries.length > 0) pass.show(tenant, plan.entries);
       log.debug({ round, entries: plan.entries.length }, "round");
 
@@ -83,7 +84,7 @@ export const tenantController = (world: World): Controller<TenantName, TenantRes
 
     if (!pass.dryRun && !report.didNothing) {
       const places = new Set([...(memory()?.hypervisors ?? []), ...report.hypervisors]);
-      const looked = await trips.look([...places], drainingNamespaces(ledger.state, tenant));
+      const looked = await trips.look([...places], drainsOf(ledger.state, tenant));
       sight = sightOf(world, pass, tenant, looked);
       report.verified(diff(desired(world, sight, pass), sight.observed, sight));
     }

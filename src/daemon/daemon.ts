@@ -1,8 +1,7 @@
 import { asError, EvenkeelError } from "../api/errors.ts";
 import type { TenantName } from "../api/names.ts";
 import type { Clock } from "../clock/clock.ts";
-import type { AutoscaleResult } from "../controllers/autoscale.ts";
-import { settledOf, type World } from "../controllers/controller.ts";
+import { type AutoscaleResult, settledOf, type World } from "../controllers/controller.ts";
 import { letGo } from "../controllers/hypervisor.ts";
 import { type PassResult, passOver } from "../controllers/pass.ts";
 import { type Settled, WorkQueue } from "../engine/queue.ts";
@@ -16,6 +15,8 @@ import type { History } from "../history/write.ts";
 import { exposition } from "../server/metrics.ts";
 import { health, readiness } from "../server/health.ts";
 import type { Listen } from "../server/listen.ts";
+import { serveControl } from "../server/control.ts";
+import { withInstruction } from "../replicas/instruction.ts";
 import { serve } from "../server/server.ts";
 import type { Metrics } from "../telemetry/metrics.ts";
 import { Live } from "./live.ts";
@@ -43,6 +44,8 @@ export interface DaemonOptions {
   readonly lookSeconds: number;
   readonly changeSeconds: number;
   readonly history: History;
+  /** Held by this process. */
+  readonly stateDirectory: string;
   readonly metrics: Metrics;
   /** Where metrics and health are served. */
   readonly listen: Listen;
@@ -99,6 +102,10 @@ export async function runDaemon(options: DaemonOptions): Promise<void> {
   told.listening(server.listen);
   const hinted = { clock, onTrouble: told.trouble };
   const watch = await watchTree(options.directory, () => void manifests.read(), hinted);
+  const control = await serveControl(options.stateDirectory, async (instruction) => {
+    await world.ledger.update((state) => withInstruction(state, instruction));
+    queue.addEveryone();
+  });
   const beside = [
     resync(clock, over, resyncSeconds, async () => {
       await manifests.read();
@@ -127,7 +134,7 @@ export async function runDaemon(options: DaemonOptions): Promise<void> {
     await run({ clock, queue, continuous: true, signal: over, pass: tenants });
   } finally {
     ending.abort();
-    await Promise.all([...beside, watch.close(), server.close()]);
+    await Promise.all([...beside, watch.close(), server.close(), control.close()]);
     await letGo(world, manifests.current, abort, clock.nonce);
   }
 

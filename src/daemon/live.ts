@@ -1,7 +1,6 @@
 import type { HypervisorName, TenantName } from "../api/names.ts";
 import type { DecisionRecord } from "../autoscale/record.ts";
-import type { AutoscaleResult } from "../controllers/autoscale.ts";
-import type { TenantResult } from "../controllers/controller.ts";
+import type { AutoscaleResult, TenantResult } from "../controllers/controller.ts";
 import { fleetView } from "../controllers/fleet-view.ts";
 import { failureNote, refusalNote } from "../controllers/notes.ts";
 import type { PassResult } from "../controllers/pass.ts";

@@ -1,5 +1,4 @@
-import type { AutoscaleResult } from "../controllers/autoscale.ts";
-import type { TenantResult } from "../controllers/controller.ts";
+import type { AutoscaleResult, TenantResult } from "../controllers/controller.ts";
 import type { PassResult } from "../controllers/pass.ts";
 import type { Metrics } from "../telemetry/metrics.ts";
 import type { ReconcileResult } from "../telemetry/metrics/controllers.ts";

@@ -1,5 +1,5 @@
 import type { Clock } from "../clock/clock.ts";
-import type { AutoscaleResult } from "../controllers/autoscale.ts";
+import type { AutoscaleResult } from "../controllers/controller.ts";
 import type { PassResult } from "../controllers/pass.ts";
 import type { HistoryRecord } from "../history/record.ts";
 import type { History } from "../history/write.ts";

@@ -1,7 +1,7 @@
 import { asError } from "../api/errors.ts";
 import type { Clock } from "../clock/clock.ts";
-import { autoscaleController, type AutoscaleResult } from "../controllers/autoscale.ts";
-import type { World } from "../controllers/controller.ts";
+import { autoscaleController } from "../controllers/autoscale.ts";
+import type { AutoscaleResult, World } from "../controllers/controller.ts";
 import type { Observation } from "../facts/facts.ts";
 import type { Revision } from "../manifests/revision.ts";
 

@@ -74,6 +74,8 @@ export interface NamespaceFacts {
   readonly sysctls: Readonly<Record<string, string>>;
   /** Live connections by the replica they go to; only where a drain is in progress, else undefined. */
   readonly connections: Readonly<Record<string, number>> | undefined;
+  /** Of these, those that neither side has begun to close. */
+  readonly unclosed?: Readonly<Record<string, number>> | undefined;
 }
 
 /** A container as Docker's list shows it. */
@@ -94,6 +96,15 @@ export interface SandboxFacts {
     Record<string, { readonly mac: string; readonly mtu: number; readonly address: string | undefined }>
   >;
   readonly gateway: Ipv4 | undefined;
+  /** Its TCP sockets, by local port; only of a replica that drains, else undefined. */
+  readonly sockets?: ReadonlyMap<number, SocketFact> | undefined;
+}
+
+/** What a container has on one of its TCP ports. */
+export interface SocketFact {
+  readonly listens: boolean;
+  /** Connections in which it may still have something to say. */
+  readonly live: number;
 }
 
 /** Who last changed this hypervisor, by the hypervisor's own clock. */

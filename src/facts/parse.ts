@@ -59,7 +59,11 @@ function readLook(hypervisor: HypervisorName, output: string, options: ParseOpti
     own: { links, routes, neighbours, forwarding, ipv4, sysctls },
     namespaces,
     containers: options.containers,
-    sandboxes: parseSandboxes(textOf(sections, "sandboxes"), textOf(sections, "interfaces")),
+    sandboxes: parseSandboxes(
+      textOf(sections, "sandboxes"),
+      textOf(sections, "interfaces"),
+      textOf(sections, "sockets"),
+    ),
     fence: parseFence(textOf(own, "fence")),
   };
 }
@@ -104,7 +108,8 @@ function readNamespace(name: string, parts: readonly Section[]): NamespaceFacts 
     ipv6: parseTables(textOf(parts, "ipv6"), "COMMIT"),
     bridge: parseTables(textOf(parts, "bridge")),
     sysctls: parseSysctls(textOf(parts, "sysctls")),
-    connections: connections && parseConnections(connections.text),
+    connections: connections && parseConnections(connections.text, LIVE),
+    unclosed: connections && parseConnections(connections.text, UNCLOSED),
   };
 }
 
@@ -120,14 +125,17 @@ function parseSysctls(text: string): Record<string, string> {
 /** TCP states in which somebody may still be waiting for an answer; TIME_WAIT and CLOSE linger for minutes and do not count. */
 const LIVE = new Set(["ESTABLISHED", "SYN_SENT", "SYN_RECV", "FIN_WAIT", "CLOSE_WAIT", "LAST_ACK"]);
 
-/** Lines `tcp ESTABLISHED 10.13.13.11 4` to live connections by address; UDP has no connections to wait for. */
-function parseConnections(text: string): Record<string, number> {
-  const live: Record<string, number> = {};
+/** A connection that was cut stays in this one: nobody said in it that it ends. */
+const UNCLOSED = new Set(["ESTABLISHED"]);
+
+/** Lines `tcp ESTABLISHED 10.13.13.11 4` to connections by address; UDP has no connections to wait for. */
+function parseConnections(text: string, states: ReadonlySet<string>): Record<string, number> {
+  const counts: Record<string, number> = {};
   for (const line of text.split("\n")) {
     const [protocol, state = "", address = "", count] = line.trim().split(" ");
-    if (protocol === "tcp" && LIVE.has(state)) live[address] = (live[address] ?? 0) + Number(count);
+    if (protocol === "tcp" && states.has(state)) counts[address] = (counts[address] ?? 0) + Number(count);
   }
-  return live;
+  return counts;
 }
 
 function parseFence(text: string): FenceFact | undefined {

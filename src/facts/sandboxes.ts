@@ -1,13 +1,15 @@
 import { contains, parseCidr, type Ipv4 } from "../api/addresses.ts";
 import { trusted } from "../api/names.ts";
-import type { SandboxFacts } from "./facts.ts";
+import type { SandboxFacts, SocketFact } from "./facts.ts";
 
 /**
  * What running containers show of their own network, from files under /proc: no process has to enter them.
  * @param pids lines `PID CONTAINER-ID`
  * @param files `grep -H` output over mtu, address, route and fib_trie of each pid
+ * @param tables see {@link parseSockets}
  */
-export function parseSandboxes(pids: string, files: string): Map<string, SandboxFacts> {
+export function parseSandboxes(pids: string, files: string, tables: string): Map<string, SandboxFacts> {
+  const sockets = parseSockets(tables);
   const byPid = new Map<string, string[]>();
   for (const line of files.split("\n")) {
     const match = /^\/proc\/(\d+)\/(.*)$/.exec(line);
@@ -20,12 +22,33 @@ export function parseSandboxes(pids: string, files: string): Map<string, Sandbox
   const sandboxes = new Map<string, SandboxFacts>();
   for (const line of pids.split("\n")) {
     const [pid, id] = line.trim().split(" ");
-    if (pid && id) sandboxes.set(id, readSandbox(Number(pid), byPid.get(pid) ?? []));
+    if (!pid || !id) continue;
+    sandboxes.set(id, { ...readSandbox(Number(pid), byPid.get(pid) ?? []), sockets: sockets.get(pid) });
   }
   return sandboxes;
 }
 
-function readSandbox(pid: number, lines: readonly string[]): SandboxFacts {
+/** As /proc/net/tcp has it; in any other state (established, or closed by the peer alone) something may still be said. */
+const LISTENS = "0A";
+
+/** Lines `PID`, for each whose table was read, and `PID STATE PORT COUNT`, state and port in hexadecimal. */
+function parseSockets(text: string): Map<string, Map<number, SocketFact>> {
+  const tables = new Map<string, Map<number, SocketFact>>();
+  for (const line of text.split("\n")) {
+    const [pid, state, port, count] = line.trim().split(" ");
+    if (!pid) continue;
+    const table = tables.get(pid) ?? new Map<number, SocketFact>();
+    tables.set(pid, table);
+    if (state === undefined || port === undefined) continue;
+    const number = Number.parseInt(port, 16);
+    const { listens, live } = table.get(number) ?? { listens: false, live: 0 };
+    const fact = state === LISTENS ? { listens: true, live } : { listens, live: live + Number(count) };
+    table.set(number, fact);
+  }
+  return tables;
+}
+
+function readSandbox(pid: number, lines: readonly string[]): Omit<SandboxFacts, "sockets"> {
   const routes = lines.flatMap(readRoute);
   const own = lines
     .flatMap((line) => /^net\/fib_trie-\s*\|-- (\S+)$/.exec(line)?.[1] ?? [])

@@ -1,3 +1,4 @@
+import type { Mac } from "../api/addresses.ts";
 import type { FleetName } from "../api/names.ts";
 
 /** What one look is asked to read, and whether it may touch the fence. */
@@ -7,6 +8,8 @@ export interface LookRequest {
   readonly nonce: string;
   /** Namespaces with a drain in progress: their connections are read too (11 ms each, so only theirs). */
   readonly draining: readonly string[];
+  /** MAC addresses of the replicas that drain: their own socket tables are read too. */
+  readonly drainingMacs?: readonly Mac[];
   /** Identity of the ledger whose fence is freed: a controller that may end does so with its look, at no further round trip. */
   readonly freeFenceOf?: string;
 }
@@ -31,7 +34,13 @@ done`;
  * The look: one POSIX script, one exec, everything a pass needs to know. Ends with a header `end`; without it the look is
  * incomplete. A part that fails prints a header `failed`. Namespaces are read eight at a time.
  */
-export const lookScript = ({ fleet, nonce, draining, freeFenceOf }: LookRequest): string => `
+export const lookScript = ({
+  fleet,
+  nonce,
+  draining,
+  drainingMacs = [],
+  freeFenceOf,
+}: LookRequest): string => `
 export LC_ALL=C
 umask 077
 d=$(mktemp -d /run/evenkeel-look.XXXXXXXX) || exit 1
@@ -101,5 +110,14 @@ set --; while read -r p _; do for n in eth0 eth1; do set -- "$@" "/proc/$p/root/
 [ $# = 0 ] || grep -sH . "$@"
 set --; while read -r p _; do set -- "$@" "/proc/$p/net/fib_trie"; done < "$d/pids"
 [ $# = 0 ] || grep -sH -B1 '/32 host LOCAL' "$@"
+h sockets
+set --; [ -z '${drainingMacs.join(" ")}' ] || while read -r p _; do
+  read -r m 2>/dev/null < "/proc/$p/root/sys/class/net/eth0/address" || continue
+  case ' ${drainingMacs.join(" ")} ' in *" $m "*) set -- "$@" "/proc/$p/net/tcp" "/proc/$p/net/tcp6";; esac
+done < "$d/pids"
+[ $# = 0 ] || grep -sH . "$@" | awk '
+  { sub(/:/, " "); split($1, path, "/"); split($3, local, ":"); read[path[3]]
+    if ($5 == "0A" || $5 == "01" || $5 == "08") count[path[3] " " $5 " " local[2]]++ }
+  END { for (pid in read) print pid; for (entry in count) print entry, count[entry] }'
 h end
 `;

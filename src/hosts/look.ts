@@ -1,4 +1,5 @@
 import { EvenkeelError } from "../api/errors.ts";
+import type { Mac } from "../api/addresses.ts";
 import type { FleetName } from "../api/names.ts";
 import type { HostFacts } from "../facts/facts.ts";
 import { parseLook } from "../facts/parse.ts";
@@ -10,6 +11,8 @@ export interface LookOptions {
   readonly fleet: FleetName;
   /** Namespaces whose connections are to be counted. */
   readonly draining: readonly string[];
+  /** Replicas whose own sockets are to be counted. */
+  readonly drainingMacs?: readonly Mac[];
   readonly freeFence: boolean;
   /** Identity of this controller's ledger. */
   readonly ledger: string;
@@ -24,12 +27,13 @@ export interface LookOptions {
  *   something is not there
  */
 export async function look(host: Host, options: LookOptions): Promise<HostFacts> {
-  const { fleet, draining, freeFence, ledger, lookSeconds, signal } = options;
+  const { fleet, draining, drainingMacs = [], freeFence, ledger, lookSeconds, signal } = options;
   const nonce = options.nonce();
   const script = lookScript({
     fleet,
     nonce,
     draining,
+    drainingMacs,
     ...(freeFence && ledger !== "" && { freeFenceOf: ledger }),
   });
   const [result, containers] = await Promise.all([

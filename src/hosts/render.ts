@@ -83,7 +83,11 @@ unpause() { while read -r id; do docker unpause "$id" >/dev/null 2>"$e.docker" |
   [ "$(docker inspect -f '{{.State.Paused}}' "$id" 2>/dev/null)" != true ] || { cat "$e.docker" >&2; return 1; }; done; }
 signal() { while read -r name id; do docker kill -s "$name" "$id" >/dev/null 2>"$e.docker" ||
   [ "$(docker inspect -f '{{.State.Running}}' "$id" 2>/dev/null)" != true ] || { cat "$e.docker" >&2; return 1; }; done; }
-remove_containers() { ids=$(cat); docker rm -f -v $ids >/dev/null 2>"$e.docker" && return
+# Whoever is still connected gets a reset while there are links to send it through: what a process leaves open is ended
+# politely, if at all, and an answer without a length would seem to be whole.
+reset_connections() { for id; do for f in /run/containerd /run/docker/containerd/daemon; do
+  f=$f/io.containerd.runtime.v2.task/moby/$id/init.pid; [ ! -r "$f" ] || nsenter --net="/proc/$(cat "$f")/ns/net" ss -K -t; done; done; }
+remove_containers() { ids=$(cat); reset_connections $ids >/dev/null 2>&1 || :; docker rm -f -v $ids >/dev/null 2>"$e.docker" && return
   for id in $ids; do ! docker inspect "$id" >/dev/null 2>&1 || { cat "$e.docker" >&2; return 1; }; done; }
 netns_add() { while read -r n; do f=/run/netns/$n
   if [ -e "$f" ]; then

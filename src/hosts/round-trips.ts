@@ -1,3 +1,4 @@
+import type { Mac } from "../api/addresses.ts";
 import type { FleetName, HypervisorName, Incarnation } from "../api/names.ts";
 import { asError, EvenkeelError } from "../api/errors.ts";
 import type { Observation, Unseen, HostFacts } from "../facts/facts.ts";
@@ -20,10 +21,18 @@ type Request =
   | {
       readonly what: "look";
       readonly hypervisors: readonly HypervisorName[];
-      readonly draining: readonly string[];
+      readonly drains: Drains;
     }
   | { readonly what: "change"; readonly blocks: ReadonlyMap<HypervisorName, Block> }
   | { readonly what: "probe"; readonly hypervisor: HypervisorName; readonly targets: readonly ProbeTarget[] };
+
+/** What is counted for replicas that drain, wherever it is looked. */
+export interface Drains {
+  /** Namespaces whose connections are counted. */
+  readonly namespaces: readonly string[];
+  /** Replicas whose own sockets are counted. */
+  readonly macs: readonly Mac[];
+}
 
 /** What came of everything that was asked at one stop. */
 interface Journey {
@@ -82,9 +91,8 @@ export class RoundTrips {
     });
   }
 
-  /** Looks at hypervisors. `draining`: namespaces whose connections are to be counted. */
-  async look(hypervisors: readonly HypervisorName[], draining: readonly string[]): Promise<Observation> {
-    return (await this.#convoy.stop({ what: "look", hypervisors, draining })).looked;
+  async look(hypervisors: readonly HypervisorName[], drains: Drains): Promise<Observation> {
+    return (await this.#convoy.stop({ what: "look", hypervisors, drains })).looked;
   }
 
   /** Runs one block on each hypervisor named. */
@@ -119,7 +127,8 @@ export class RoundTrips {
   }
 
   async #look(requests: readonly Extract<Request, { what: "look" }>[]): Promise<Observation> {
-    const draining = [...new Set(requests.flatMap((request) => request.draining))];
+    const draining = [...new Set(requests.flatMap(({ drains }) => drains.namespaces))];
+    const drainingMacs = [...new Set(requests.flatMap(({ drains }) => drains.macs))];
     const names = [...new Set(requests.flatMap(({ hypervisors }) => hypervisors))];
     const seen = new Map<HypervisorName, HostFacts>();
     const unseen = new Map<HypervisorName, Unseen>();
@@ -136,6 +145,7 @@ export class RoundTrips {
         const options = {
           ...this.#options,
           draining,
+          drainingMacs,
           freeFence: this.#options.freeFence(),
           ledger: this.#options.claim().ledger,
         };

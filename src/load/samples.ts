@@ -27,6 +27,9 @@ export function readingOf(
   return { ...own, replicas: new Map(replicas) };
 }
 
+/** Seconds between two readings; the clock ticks in hundredths, which would blur the load between closer ones. */
+const SHORTEST = 0.4;
+
 /** Seconds from one reading to the next, or why they say nothing about now. */
 function elapsed(
   before: Reading | undefined,
@@ -38,6 +41,7 @@ function elapsed(
   const seconds = after.uptime - before.uptime;
   if (seconds === 0) return { missing: "its hypervisor's clock stands still" };
   if (seconds < 0) return { missing: "its hypervisor was started again" };
+  if (seconds < SHORTEST) return { missing: "the sample before was a moment ago" };
   if (seconds > longest) return { missing: `the sample before is ${Math.round(seconds)} s old` };
   return seconds;
 }

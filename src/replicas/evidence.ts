@@ -17,6 +17,10 @@ export interface Sighting {
   readonly visible: ReadonlySet<HypervisorName>;
   /** Live connections by replica; undefined when they were not counted. */
   readonly connections: Readonly<Record<Ipv4, number>> | undefined;
+  /** Of these, those that neither side has begun to close. */
+  readonly unclosed?: Readonly<Record<Ipv4, number>> | undefined;
+  /** Live connections in replicas' own socket tables; those that were not read are not in it. */
+  readonly sockets?: ReadonlyMap<Incarnation, number> | undefined;
   /** What the probes said. */
   readonly answers: ReadonlyMap<Incarnation, boolean>;
 }
@@ -47,6 +51,8 @@ export function evidenceOn(
     answers: silent || sighting.answers.get(replica.incarnation),
     balanced: home && sighting.seen.has(home) ? isBalanced(replica, sighting.observed, home) : undefined,
     connections: sighting.connections && (sighting.connections[replica.address] ?? 0),
+    unclosed: sighting.unclosed && (sighting.unclosed[replica.address] ?? 0),
+    sockets: sighting.sockets?.get(replica.incarnation),
   };
 }
 

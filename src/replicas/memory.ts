@@ -12,6 +12,21 @@ import { containerName, type ReplicaMark } from "../resources/marks.ts";
  */
 export type ReplicaPhase = "starting" | "serving" | "draining" | "stopping" | "leaving";
 
+/** What is remembered of a drain, for its receipt. */
+export interface DrainMemory {
+  /** Milliseconds since the epoch. */
+  readonly began: number;
+  /** Most connections that were open at once. */
+  readonly seen: number;
+  /** Connections open when they were last counted. */
+  readonly open: number;
+  /** Why it came to its end; undefined while it goes on. */
+  readonly reason?: DrainReason;
+}
+
+/** `empty` no connection was left · `deadline` its time was over · `ended by itself` the workload did not wait */
+export type DrainReason = "empty" | "deadline" | "ended by itself";
+
 /** What is remembered of one incarnation. */
 export interface ReplicaMemory extends ReplicaMark {
   readonly hypervisor: HypervisorName;
@@ -22,6 +37,8 @@ export interface ReplicaMemory extends ReplicaMark {
   readonly seen: boolean;
   /** When it was first seen out of the balancer with its connections counted: its grace begins then, not before. */
   readonly drainsFrom?: number;
+  /** What was counted since it drains. */
+  readonly drain?: DrainMemory;
   /** When its workload was told to end; until then it is told with each pass. */
   readonly toldAt?: number;
   /** How often it ended by itself while it was starting. */

@@ -1,4 +1,4 @@
-import type { ReplicaMemory, ReplicaPhase } from "./memory.ts";
+import type { DrainReason, ReplicaMemory, ReplicaPhase } from "./memory.ts";
 
 /** What is known of one replica now. */
 export interface Evidence {
@@ -13,6 +13,10 @@ export interface Evidence {
   readonly balanced: boolean | undefined;
   /** Live connections to it, counted in the gateway; undefined when nobody counted. */
   readonly connections: number | undefined;
+  /** Of these, those that neither side has begun to close. */
+  readonly unclosed: number | undefined;
+  /** Live connections in its own socket table, whichever way they came; undefined when it was not read. */
+  readonly sockets: number | undefined;
 }
 
 /** How long the phases of an ending may take, in milliseconds. */
@@ -58,18 +62,39 @@ export function advance(
         return { ...enter(known, "leaving", now), because: "it was removed by hand" };
       return container === "running" && evidence.linked ? known : enter(known, "starting", now);
     case "draining": {
-      if (hasEnded) return enter(known, "leaving", now);
+      if (hasEnded) return enter(drained(known, evidence, "ended by itself"), "leaving", now);
       // The balancer has to let go of it first, and be seen to; only then does its time run.
       if (evidence.balanced !== false || evidence.connections === undefined) return known;
       const { drainsFrom = now } = known;
-      const isOver = evidence.connections === 0 || now - drainsFrom >= grace.drain;
-      return isOver ? enter(known, "stopping", now) : { ...known, drainsFrom };
+      const isEmpty = evidence.connections === 0 && evidence.sockets === 0;
+      if (isEmpty) return enter(drained(known, evidence, "empty"), "stopping", now);
+      const isOver = now - drainsFrom >= grace.drain;
+      return isOver
+        ? enter(drained(known, evidence, "deadline"), "stopping", now)
+        : { ...drained(known, evidence), drainsFrom };
     }
-    case "stopping":
-      return hasEnded || now - (known.toldAt ?? now) >= grace.stop ? enter(known, "leaving", now) : known;
+    case "stopping": {
+      const counted = known.drain ? drained(known, evidence) : known;
+      return hasEnded || now - (known.toldAt ?? now) >= grace.stop ? enter(counted, "leaving", now) : counted;
+    }
     case "leaving":
       return container === "absent" && !evidence.linked ? undefined : known;
   }
+}
+
+/** With what was counted of its connections. Of a workload that has ended, those are open still that it did not close. */
+function drained(replica: ReplicaMemory, evidence: Evidence, reason?: DrainReason): ReplicaMemory {
+  const { began, seen, ...before } = replica.drain ?? { began: replica.since, seen: 0, open: 0 };
+  const { container, connections, unclosed, sockets } = evidence;
+  const isAlive = container === "running" || container === "paused";
+  const open =
+    connections === undefined
+      ? before.open
+      : isAlive
+        ? Math.max(connections, sockets ?? 0)
+        : (unclosed ?? connections);
+  const drain = { ...before, began, seen: Math.max(seen, open), open };
+  return { ...replica, drain: reason === undefined ? drain : { ...drain, reason } };
 }
 
 function failed(replica: ReplicaMemory, now: number): ReplicaMemory {

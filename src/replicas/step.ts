@@ -23,8 +23,9 @@ import { evidenceOn, type Sighting } from "./evidence.ts";
 import { fit } from "./fit.ts";
 import { networks } from "./networks.ts";
 import { advance, type Grace, isActive, isStalled, retryAt } from "./phase.ts";
+import { type DrainReceipt, receiptsOf } from "./receipt.ts";
 import { candidates, othersThan } from "./room.ts";
-import { readinessPort } from "./spec.ts";
+import { desiredOf, readinessPort } from "./spec.ts";
 
 /** Everything a tenant's next step depends on. Nothing else may: the step is pure. */
 export interface StepInput extends Sighting {
@@ -51,6 +52,8 @@ export interface StepResult {
   readonly refusals: readonly Refusal[];
   /** Approvals that took effect now; they are good for once. */
   readonly spent: readonly string[];
+  /** Of replicas that are gone since the last step. */
+  readonly receipts: readonly DrainReceipt[];
   /** When time alone will change something, milliseconds since the epoch. */
   readonly nextDeadline: number | undefined;
 }
@@ -98,6 +101,7 @@ export function step(input: StepInput): StepResult {
     notes: [...home.notes, ...notes, ...stalled(after)],
     refusals,
     spent,
+    receipts: gone.flatMap((replica) => receiptsOf(replica, now)),
     nextDeadline: earliest(after, input),
   };
 }
@@ -158,7 +162,7 @@ function fitAll(
     const { name } = subnet.metadata;
     const { min, max } = subnet.spec.replicas;
     const leaving = leavesBecause(name);
-    const count = leaving ? 0 : Math.min(Math.max(memory.desired[name] ?? min, min), max);
+    const count = leaving ? 0 : Math.min(Math.max(desiredOf(subnet, memory), min), max);
     const result = fit(subnet, replicas, {
       count,
       surplus: leaving ?? `replicas wanted: ${count}`,

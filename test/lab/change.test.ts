@@ -1,6 +1,7 @@
 import { afterAll, afterEach, beforeAll, describe, expect, jest, test } from "@jest/globals";
 import { join } from "node:path";
 import { type Answer, type Background, eventually, type Fleet, Lab, partOf, type Ran, tally } from "./lab.ts";
+import type { DrainReceipt } from "../../src/replicas/receipt.ts";
 
 jest.setTimeout(90_000);
 
@@ -28,6 +29,8 @@ afterAll(() => lab.down());
 const withDrain = (text: string): string =>
   `${text.replace(/\n {2}drain:.*\n/, "\n")}  drain: {gracePeriodSeconds: 20, signal: SIGTERM, stopSeconds: 1}\n`;
 const url = (tenant: string, path = "/"): string => `http://${fleet.service(tenant)}${path}`;
+/** Counts a tenant's connections, in its gateway. */
+const ESTABLISHED = "conntrack -L -p tcp --state ESTABLISHED 2>/dev/null | grep -c . || :";
 const said = ({ stdout, stderr }: Ran): string => stdout + stderr;
 
 interface Result extends Answer {
@@ -104,6 +107,53 @@ describe("a roll:", () => {
     expect((await lab.containers("t1")).filter(({ id }) => old.some((one) => one.id === id))).toEqual([]);
   });
 
+  test("a drain ends when its download has, with nothing cut", async () => {
+    const downloads = await begunDownloads("t1");
+    fleet.edit("tenants/t1/web.yaml", "hello from t1", "hello once more");
+    const receipts = await drainedBy("t1");
+    for (const download of downloads)
+      expect([await download.ended, download.stdout]).toEqual([0, "200 1500000"]);
+    expect(receipts).toHaveLength(3);
+    expect(receipts.filter(({ reason, connectionsCut }) => reason !== "empty" || connectionsCut > 0)).toEqual(
+      [],
+    );
+    expect(Math.max(...receipts.map(({ connectionsSeen }) => connectionsSeen))).toBeGreaterThan(0);
+  });
+
+  test("a download that takes too long is cut at the deadline, which its client sees and the receipt says", async () => {
+    fleet.edit("tenants/t1/web.yaml", "gracePeriodSeconds: 20", "gracePeriodSeconds: 1");
+    await lab.converge(fleet);
+    const [download, ...others] = await begunDownloads("t1", "/bytes?n=9000000&rate=100000");
+    await Promise.all(others.map((other) => other.stop()));
+    await eventually(
+      "one connection",
+      async () => Number(await lab.inTenant("hv1", "t1", ESTABLISHED)) === 1,
+    );
+    fleet.edit("tenants/t1/web.yaml", "hello from t1", "hello at last");
+    const receipts = await drainedBy("t1");
+    // 56: the connection was reset; 28 would be curl's own time-out.
+    expect(await download?.ended).toBe(56);
+    const cut = receipts.filter(({ connectionsCut }) => connectionsCut > 0);
+    expect(cut).toMatchObject([{ reason: "deadline", connectionsSeen: 1, connectionsCut: 1 }]);
+    expect(receipts).toHaveLength(3);
+  });
+
+  test("a connection from a neighbour, which passes no gateway, is waited for too", async () => {
+    const [from, , to] = await lab.containers("t2");
+    if (!from || !to) throw new Error("t2 was expected to have three replicas");
+    const slow = `curl -s -m 30 -o /dev/null -w '%{http_code} %{size_download}' 'http://${to.address}:8080/bytes?n=1500000&rate=300000'`;
+    const download = lab.begin(from.hv, ["nsenter", "-t", String(from.pid), "-n", "sh", "-c", slow]);
+    await eventually("it is connected", async () =>
+      (await lab.inside(to, "ss -Hnt state established")).includes(":8080"),
+    );
+    fleet.edit("tenants/t2/web.yaml", "min: 3, max: 6", "min: 2, max: 2");
+    const receipts = await drainedBy("t2");
+    expect([await download.ended, download.stdout]).toEqual([0, "200 1500000"]);
+    expect(receipts).toMatchObject([
+      { replica: to.replica, reason: "empty", connectionsSeen: 1, connectionsCut: 0 },
+    ]);
+  });
+
   test("an image that fails stops it, exit 3, and the old replicas go on serving", async () => {
     const old = await lab.containers("t1");
     fleet.edit("tenants/t1/web.yaml", "image: evenkeel/web:1", "image: evenkeel/broken:1");
@@ -115,16 +165,27 @@ describe("a roll:", () => {
     expect(standing.filter(({ image }) => image === "evenkeel/broken:1")).toHaveLength(1);
   });
 
-  /** Three slow downloads, one from each replica, that take about 5 seconds. */
-  async function begunDownloads(tenant: string): Promise<Background[]> {
-    const slow = url(tenant, "/bytes?n=1500000&rate=300000");
+  /** Converges, and tells what the drains of that tenant came to. */
+  async function drainedBy(tenant: string): Promise<DrainReceipt[]> {
+    const ran = await lab.once(fleet, "--log-level", "info");
+    expect([ran.code, ran.stdout]).toEqual([0, expect.stringMatching(/./)]);
+    const lines = ran.stderr.split("\n").filter((line) => line.startsWith("{"));
+    const entries = lines.map((line) => JSON.parse(line) as { receipt?: DrainReceipt });
+    return entries.flatMap(({ receipt }) => (receipt?.tenant === tenant ? [receipt] : []));
+  }
+
+  /** Three slow downloads, one from each replica, that take about 5 seconds unless they are told otherwise. */
+  async function begunDownloads(
+    tenant: string,
+    path = "/bytes?n=1500000&rate=300000",
+  ): Promise<Background[]> {
+    const slow = url(tenant, path);
     const format = "%{http_code} %{size_download}";
     const downloads = [1, 2, 3].map(() =>
       lab.begin("client", ["curl", "-s", "-m", "30", "-o", "/dev/null", "-w", format, slow]),
     );
-    const connections = "conntrack -L -p tcp --state ESTABLISHED 2>/dev/null | grep -c . || :";
     await eventually("three connections", async () => {
-      return Number(await lab.inTenant("hv1", tenant, connections)) >= 3;
+      return Number(await lab.inTenant("hv1", tenant, ESTABLISHED)) >= 3;
     });
     return downloads;
   }

@@ -125,11 +125,41 @@ describe("the daemon", () => {
   test("a second one is refused: on its state directory, and on its hypervisors", async () => {
     const same = await lab.reconcile(fleet);
     expect([same.code, same.stderr]).toEqual([1, expect.stringMatching(/held\s+by.*EK-STATE-HELD/s)]);
-    const other = await lab.reconcile(fleet.other());
+    const other = await lab.reconcile(fleet.other(), "--listen", "127.0.0.1:0");
     expect([other.code, other.stderr]).toEqual([
       3,
       expect.stringMatching(/hv\d\s+is\s+held\s+by.*EK-HOST-HELD/s),
     ]);
+  });
+
+  test("down and up are said to the daemon, which carries them out", async () => {
+    const before = await ids("t1");
+    const down = await lab.reconcile(fleet, "down", "tenant/t2", "--yes");
+    expect([down.code, down.stdout]).toEqual([0, expect.stringMatching(/nothing of t2 is left/i)]);
+    expect(await ids("t2")).toEqual([]);
+    const up = await lab.reconcile(fleet, "up", "tenant/t2");
+    expect([up.code, up.stdout]).toEqual([0, expect.stringContaining("The daemon brings it up")]);
+    await answers("t2", 4);
+    expect(await ids("t1")).toEqual(before);
+  });
+
+  test("too much that goes at once waits for approval, which the daemon takes", async () => {
+    fleet.remove("provider/t1.yaml", "provider/t2.yaml", "tenants/t1", "tenants/t2");
+    const before = await ids();
+    const refused = await eventually("it is refused", async () => {
+      const { stdout } = await lab.reconcile(fleet, "plan");
+      return /approve ([0-9a-f]{7})/.exec(stdout)?.[1];
+    });
+    expect(await ids()).toEqual(before);
+    const approved = await lab.reconcile(fleet, "approve", refused);
+    expect([approved.code, approved.stdout]).toEqual([
+      0,
+      expect.stringContaining("The daemon carries it out"),
+    ]);
+    await eventually("both are gone", async () => (await ids()).length === 0);
+    fleet.git("reset", "--quiet", "--hard");
+    await answers("t1", 4);
+    await answers("t2", 4);
   });
 
   test("killed in the middle of a roll, it goes on when it is started again, and does nothing twice", async () => {

@@ -5,12 +5,8 @@ import { EvenkeelError } from "../../src/api/errors.ts";
 import type { Autoscale } from "../../src/api/kinds.gen.ts";
 import { type HypervisorName, type Incarnation, type SubnetName, trusted } from "../../src/api/names.ts";
 import type { DecisionRecord } from "../../src/autoscale/record.ts";
-import {
-  type AutoscalePass,
-  type AutoscaleResult,
-  autoscaleController,
-} from "../../src/controllers/autoscale.ts";
-import type { World } from "../../src/controllers/controller.ts";
+import { autoscaleController } from "../../src/controllers/autoscale.ts";
+import type { AutoscalePass, AutoscaleResult, World } from "../../src/controllers/controller.ts";
 import { evaluateOnce } from "../../src/controllers/evaluation.ts";
 import type { ContainerSummary, HostFacts } from "../../src/facts/facts.ts";
 import type { ContainerEngine, Host } from "../../src/hosts/host.ts";
@@ -378,7 +374,13 @@ describe("once", () => {
   test("ends at once where nothing follows its load", async () => {
     on = new Metered("none");
     expect((await once()).records).toEqual([]);
-    expect(on.execs).toHaveLength(2);
+    expect(on.execs).toEqual([]);
+  });
+
+  test("takes one sample more where the first two come too close", async () => {
+    on.now -= 100;
+    busy(0.9);
+    expect(only(await once()).trace).toMatchObject({ desired: 3, metrics: [{ known: 3, of: 3 }] });
   });
 
   test("decides nothing, once, where samples are missing", async () => {
@@ -401,11 +403,42 @@ describe("a call", () => {
 
   test("tells the hypervisors' loads, and those that gave no sample are not among them", async () => {
     on.load.set(HV2, 0.3);
-    expect((await on.samples(1)).loads.size).toBe(0);
+    expect((await on.samples(1)).loads?.size).toBe(0);
     const { loads } = await on.samples(1);
-    expect(loads.get(HV2)).toBeCloseTo(0.3, 6);
+    expect(loads?.get(HV2)).toBeCloseTo(0.3, 6);
     on.silent.add(HV2);
-    expect([...(await on.samples(1)).loads.keys()]).toEqual([HV1]);
+    expect([...((await on.samples(1)).loads?.keys() ?? [])]).toEqual([HV1]);
+  });
+
+  test("that comes too early asks nobody, and tells what is known", async () => {
+    const { loads, again } = await on.samples(2);
+    on.now += 4999;
+    on.execs.length = 0;
+    expect(await on.evaluate()).toMatchObject({ records: [], loads, again });
+    expect(on.execs).toEqual([]);
+    on.now += 1;
+    expect((await on.evaluate()).records).toHaveLength(1);
+  });
+
+  test("tells no load any more once nobody follows it", async () => {
+    expect((await on.samples(2)).loads?.size).toBe(2);
+    on.on.subnets = [subnet("web", 2, { service: serving() })];
+    expect((await on.samples(1)).loads).toBeUndefined();
+  });
+
+  test("goes on when the clock was set back", async () => {
+    await on.samples(2);
+    on.now -= 3_600_000;
+    expect((await on.evaluate()).records).toHaveLength(1);
+  });
+
+  test("knows the load of hypervisors that are sampled rarely, too", async () => {
+    on = new Metered({ sampleSeconds: 60, windowSeconds: 60 });
+    busy(0.9);
+    await on.evaluate();
+    on.later(60);
+    const { loads, changed } = await on.evaluate();
+    expect([loads?.size, changed.size]).toEqual([2, 1]);
   });
 
   test("decides on each subnet at its own pace, and on those alone that are asked for", async () => {
@@ -439,7 +472,8 @@ describe("a call", () => {
     ["may stand where nobody has looked yet", () => (on.ledger.state = { ...on.ledger.state, seen: [HV1] })],
   ])("leaves alone a subnet that %s", async (_what, prepare) => {
     prepare();
-    expect(await on.evaluate()).toMatchObject({ records: [], again: undefined });
+    expect(await on.evaluate()).toMatchObject({ records: [], again: undefined, loads: undefined });
+    expect(on.execs).toEqual([]);
   });
 
   const change = (memory: Partial<TenantMemory>): void => {

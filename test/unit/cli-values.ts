@@ -86,6 +86,7 @@ export const result = (change: Partial<TenantResult>): TenantResult => ({
   refusals: [],
   failures: [],
   undone: [],
+  receipts: [],
   sighting: { observed: [], seen: new Set(), visible: new Set(), connections: undefined, answers: new Map() },
   again: undefined,
   ...change,

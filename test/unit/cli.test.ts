@@ -8,7 +8,8 @@ import { outcomeOf } from "../../src/cli/outcome.ts";
 import { describePlan } from "../../src/cli/plan-text.ts";
 import { viewPlan } from "../../src/cli/plan-view.ts";
 import { Progress } from "../../src/cli/progress.ts";
-import { isHeldDown, parseTarget, withHold } from "../../src/cli/target.ts";
+import { isHeldDown, parseTarget, type Target } from "../../src/cli/target.ts";
+import { withInstruction } from "../../src/replicas/instruction.ts";
 import { EvenkeelError } from "../../src/api/errors.ts";
 import type { TenantResult } from "../../src/controllers/controller.ts";
 import { collapse } from "../../src/plan/collapse.ts";
@@ -323,10 +324,11 @@ describe("what down and up are told", () => {
   test("is remembered for exactly that, and forgotten again", () => {
     const web = parseTarget("subnet/web", "t2");
     const all = parseTarget("tenant/t2", undefined);
-    const held = withHold(withHold(emptyMemory(FLEET), web, true), web, true);
+    const down = (target: Target) => ({ say: "down", target }) as const;
+    const held = withInstruction(withInstruction(emptyMemory(FLEET), down(web)), down(web));
     expect(held.tenants[T2]?.downSubnets).toEqual(["web"]);
     expect([isHeldDown(held, web), isHeldDown(held, all)]).toEqual([true, false]);
-    expect(isHeldDown(withHold(held, web, false), web)).toBe(false);
-    expect(isHeldDown(withHold(held, all, true), all)).toBe(true);
+    expect(isHeldDown(withInstruction(held, { say: "up", target: web }), web)).toBe(false);
+    expect(isHeldDown(withInstruction(held, down(all)), all)).toBe(true);
   });
 });

@@ -4,7 +4,7 @@ import { trusted } from "../../src/api/names.ts";
 import { parseLook } from "../../src/facts/parse.ts";
 import { canonicalRule, parseTables } from "../../src/facts/rules.ts";
 import { lookScript } from "../../src/facts/script.ts";
-import type { ContainerSummary } from "../../src/facts/facts.ts";
+import type { ContainerSummary, SocketFact } from "../../src/facts/facts.ts";
 import { observe } from "../../src/resources/index.ts";
 
 /** One look at a hypervisor of the lab with two tenants, as it was printed. */
@@ -67,6 +67,26 @@ describe("a look", () => {
         interfaces: { eth0: { mtu: 1450, address: expect.stringMatching(/^10\.13\.13\.\d+\/24$/) } },
         gateway: "10.13.13.1",
       });
+  });
+
+  test("shows the sockets of those that drain, and tells none from not read", () => {
+    const [pid, other] = containers.map(({ id }) => facts.sandboxes.get(id)?.pid);
+    const tables = `${pid}\n${other}\n${pid} 0A 1F90 1\n${pid} 01 1F90 2\n${pid} 08 1F90 1\n${pid} 01 9C40 7\n`;
+    const read = parse(captured.replace("\n#>n0nce end", `\n#>n0nce sockets\n${tables}\n#>n0nce end`));
+    const sockets = containers.map(({ id }) => read.sandboxes.get(id)?.sockets);
+    const ports: [number, SocketFact][] = [
+      [8080, { listens: true, live: 3 }],
+      [40_000, { listens: false, live: 7 }],
+    ];
+    expect(sockets).toEqual([new Map(ports), new Map()]);
+    expect(containers.map(({ id }) => facts.sandboxes.get(id)?.sockets)).toEqual([undefined, undefined]);
+  });
+
+  test("counts connections that nobody has begun to close by themselves", () => {
+    const counted = "tcp ESTABLISHED 10.13.13.9 2\ntcp LAST_ACK 10.13.13.9 1\ntcp TIME_WAIT 10.13.13.9 5\n";
+    const read = parse(captured.replace("#>n0nce connections\n", `#>n0nce connections\n${counted}`));
+    const t2 = read.namespaces.get("campus.t2");
+    expect([t2?.connections, t2?.unclosed]).toEqual([{ "10.13.13.9": 3 }, { "10.13.13.9": 2 }]);
   });
 
   test("counts no connection that has ended", () => {

@@ -70,6 +70,7 @@ describe("the load of a replica", () => {
     ["the first reading", undefined, BUSY, WEB1, /first sample of its hypervisor/],
     ["an unreachable hypervisor", reading(), undefined, WEB1, /gave no sample/],
     ["a frozen clock", reading({ uptime: 104 }), BUSY, WEB1, /stands still/],
+    ["a reading of a moment ago", reading({ uptime: 103.7 }), BUSY, WEB1, /a moment ago/],
     ["a reboot", reading({ uptime: 9000 }), BUSY, WEB1, /started again/],
     ["a reading of long ago", reading({ uptime: 80 }), BUSY, WEB1, /24 s old/],
     [

@@ -1,9 +1,18 @@
 import { describe, expect, test } from "@jest/globals";
+import type { Autoscale } from "../../src/api/kinds.gen.ts";
 import { type HypervisorName, type SubnetName, trusted } from "../../src/api/names.ts";
 import { type Candidate, place, placeAll } from "../../src/autoscale/place.ts";
 import { withTenant } from "../../src/replicas/memory.ts";
 import { pass, scenario, serving, subnet, T2, hypervisor, tenant } from "./scenario.ts";
 
+const AUTOSCALE: Autoscale = {
+  mode: "off",
+  thresholds: {},
+  step: 1,
+  sampleSeconds: 5,
+  windowSeconds: 15,
+  cooldownSeconds: 60,
+};
 const NEED = { nanoCpus: 2e8, memory: 1 };
 
 const candidate = (name: string, change: Partial<Candidate> = {}): Candidate => ({
@@ -101,7 +110,7 @@ describe("a tenant's step", () => {
 
   test("bursts scaled replicas off a loaded home, and leaves the permanent ones there", () => {
     const on = scenario({
-      subnets: [subnet("web", 2, { service: serving(), replicas: { min: 2, max: 6 } })],
+      subnets: [subnet("web", 2, { service: serving(), replicas: { min: 2, max: 6 }, autoscale: AUTOSCALE })],
     });
     pass(on);
     on.loads = loads(0.81, 0.1);
@@ -114,7 +123,9 @@ describe("a tenant's step", () => {
 
   test("makes permanent replicas on a loaded home rather than none, and no scaled ones", () => {
     const on = scenario({ loads: loads(0.9, 0.9) });
-    on.subnets = [subnet("web", 2, { service: serving(), replicas: { min: 2, max: 6 } })];
+    on.subnets = [
+      subnet("web", 2, { service: serving(), replicas: { min: 2, max: 6 }, autoscale: AUTOSCALE }),
+    ];
     pass(on);
     const memory = on.fleet.tenants[T2];
     if (!memory) throw new Error("no memory");

@@ -1,11 +1,12 @@
 import { describe, expect, test } from "@jest/globals";
 import fc from "fast-check";
 import { addressAt, type Cidr } from "../../src/api/addresses.ts";
-import type { Autoscale } from "../../src/api/kinds.gen.ts";
+import type { Autoscale, Subnet } from "../../src/api/kinds.gen.ts";
 import { type SubnetName, trusted } from "../../src/api/names.ts";
 import { nextIndex, nextVxlanId, QUARANTINE_MILLISECONDS } from "../../src/replicas/allocate.ts";
 import { emptyMemory, type ReplicaMemory, withTenant } from "../../src/replicas/memory.ts";
 import { advance, type Evidence, retryAt } from "../../src/replicas/phase.ts";
+import { type DrainReceipt, receiptsOf } from "../../src/replicas/receipt.ts";
 import { FLEET, pass, type Scenario, scenario, serving, subnet, T2 } from "./scenario.ts";
 
 const NOW = 1_000_000;
@@ -36,6 +37,8 @@ const fine: Evidence = {
   answers: true,
   balanced: false,
   connections: 0,
+  unclosed: 0,
+  sockets: 0,
 };
 
 describe("a replica's phase", () => {
@@ -53,6 +56,19 @@ describe("a replica's phase", () => {
     ["draining, connections left", { phase: "draining" }, { connections: 3 }, "draining"],
     ["draining, nobody counted", { phase: "draining" }, { connections: undefined }, "draining"],
     ["draining, empty", { phase: "draining" }, {}, "stopping"],
+    [
+      "draining, a connection that the gateway does not know",
+      { phase: "draining" },
+      { sockets: 1 },
+      "draining",
+    ],
+    ["draining, its sockets not read", { phase: "draining" }, { sockets: undefined }, "draining"],
+    [
+      "draining, its sockets not read, over time",
+      { phase: "draining", drainsFrom: NOW - 30_000 },
+      { sockets: undefined },
+      "stopping",
+    ],
     ["draining, over time", { phase: "draining", drainsFrom: NOW - 30_000 }, { connections: 3 }, "stopping"],
     [
       "draining, long, but the balancer was just taken off it",
@@ -82,6 +98,64 @@ describe("a replica's phase", () => {
     ],
   ])("%s", (_, before, evidence, after) => {
     expect(advance(replica(before), { ...fine, ...evidence }, GRACE, NOW)?.phase).toBe(after);
+  });
+
+  describe("the receipt of its drain", () => {
+    /** What a drain came to that saw this, a look a second, and was told to end when its time was over. */
+    function drain(...looks: Partial<Evidence>[]): Partial<DrainReceipt> | undefined {
+      let one = replica({ phase: "draining", since: NOW });
+      for (const [index, look] of looks.entries()) {
+        const next = advance(one, { ...fine, ...look }, { drain: 2000, stop: 1000 }, NOW + index * 1000);
+        if (!next) return receiptsOf(one, NOW + index * 1000)[0];
+        one = next.phase === "stopping" ? { toldAt: NOW + index * 1000, ...next } : next;
+      }
+      return undefined;
+    }
+    const over: Partial<Evidence> = { container: "absent", linked: false };
+    const open = (connections: number): Partial<Evidence> => ({ connections, unclosed: connections });
+
+    test.each<[string, Partial<Evidence>[], Partial<DrainReceipt>]>([
+      [
+        "all ended in time",
+        [open(3), open(1), {}, { container: "ended" }, over],
+        { reason: "empty", connectionsSeen: 3, connectionsCut: 0 },
+      ],
+      [
+        "some were open when it was removed",
+        [open(3), open(2), open(2), open(2), over],
+        { reason: "deadline", connectionsSeen: 3, connectionsCut: 2 },
+      ],
+      [
+        "the workload closed the rest when it was told to end",
+        [open(3), open(2), open(2), { container: "ended", connections: 2, unclosed: 0 }, over],
+        { reason: "deadline", connectionsSeen: 3, connectionsCut: 0 },
+      ],
+      [
+        "the workload ended by itself, and left two where they were",
+        [open(3), { container: "ended", ...open(2) }, over],
+        { reason: "ended by itself", connectionsSeen: 3, connectionsCut: 2 },
+      ],
+      [
+        "one came from inside, past the gateway",
+        [{ sockets: 1 }, { sockets: 1 }, { sockets: 1 }, { sockets: 1 }, over],
+        { reason: "deadline", connectionsSeen: 1, connectionsCut: 1 },
+      ],
+      [
+        "nobody counted at the end: what was counted last is what was open",
+        [open(3), open(2), open(2), { connections: undefined, container: "ended" }, over],
+        { reason: "deadline", connectionsSeen: 3, connectionsCut: 2 },
+      ],
+    ])("%s", (_, looks, receipt) => {
+      expect(drain(...looks)).toMatchObject({
+        ...receipt,
+        began: NOW,
+        ended: NOW + (looks.length - 1) * 1000,
+      });
+    });
+
+    test("there is none for a replica that was not drained", () => {
+      expect(receiptsOf(replica({ phase: "leaving" }), NOW)).toEqual([]);
+    });
   });
 
   test("one that keeps ending is started again ever later", () => {
@@ -154,9 +228,10 @@ describe("the count that load asked for", () => {
     windowSeconds: 15,
     cooldownSeconds: 60,
   };
-  const scaled = (autoscale?: Autoscale) => {
-    const web = subnet("web", 2, { replicas: { min: 2, max: 6 }, ...(autoscale && { autoscale }) });
-    const on = scenario({ subnets: [web] });
+  const web = (autoscale?: Autoscale): Subnet =>
+    subnet("web", 2, { replicas: { min: 2, max: 6 }, ...(autoscale && { autoscale }) });
+  const scaled = (): Scenario => {
+    const on = scenario({ subnets: [web(AUTOSCALE)] });
     pass(on);
     const memory = on.fleet.tenants[T2];
     if (!memory) throw new Error("nothing is remembered");
@@ -168,19 +243,29 @@ describe("the count that load asked for", () => {
   const count = (on: Scenario): number | undefined => on.fleet.tenants[T2]?.replicas.length;
 
   test("is what marks show when the ledger is lost, for subnets that follow their load", () => {
-    const on = scaled(AUTOSCALE);
+    const on = scaled();
     on.fleet = emptyMemory(FLEET);
     expect(pass(on)).toEqual([]);
     expect([count(on), on.fleet.tenants[T2]?.desired]).toEqual([4, { web: 4 }]);
 
-    const fixed = scaled();
-    fixed.fleet = emptyMemory(FLEET);
-    pass(fixed);
-    expect(count(fixed)).toBe(2);
+    on.fleet = emptyMemory(FLEET);
+    on.subnets = [web()];
+    pass(on);
+    expect([count(on), on.fleet.tenants[T2]?.desired]).toEqual([2, {}]);
+  });
+
+  test("holds while the mode is off, and is over once there is no autoscale any more", () => {
+    const on = scaled();
+    on.subnets = [web({ ...AUTOSCALE, mode: "off" })];
+    pass(on);
+    expect(count(on)).toBe(4);
+    on.subnets = [web()];
+    pass(on);
+    expect(count(on)).toBe(2);
   });
 
   test("is forgotten with its subnet, and not before", () => {
-    const on = scaled(AUTOSCALE);
+    const on = scaled();
     pass(on);
     expect(on.fleet.tenants[T2]).toMatchObject({ desired: { web: 4 }, scaling: { web: { to: 4 } } });
     pass(on, new Set([WEB]));

@@ -174,6 +174,7 @@ export function pass(
       seen,
       visible: withDocker,
       connections: {},
+      sockets: new Map((on.fleet.tenants[T2]?.replicas ?? []).map(({ incarnation }) => [incarnation, 0])),
       answers,
       foreignVxlanIds: new Set(),
       now: on.now,

@@ -1,16 +1,42 @@
 import { describe, expect, test } from "@jest/globals";
-import { type HypervisorName, trusted } from "../../src/api/names.ts";
+import { addressAt, type Cidr } from "../../src/api/addresses.ts";
+import { type HypervisorName, type SubnetName, trusted } from "../../src/api/names.ts";
 import type { Pass, World } from "../../src/controllers/controller.ts";
 import { sightOf } from "../../src/controllers/sight.ts";
-import type { HostFacts } from "../../src/facts/facts.ts";
+import type { ContainerSummary, HostFacts, SocketFact } from "../../src/facts/facts.ts";
 import { MemoryLedger } from "../../src/ledger/ledger.ts";
 import { EMPTY_TENANT, emptyMemory } from "../../src/replicas/memory.ts";
-import { FLEET, T2 } from "./scenario.ts";
+import { containerName, labelsOf, type ReplicaMark } from "../../src/resources/marks.ts";
+import { FLEET, subnet, T2, tenant } from "./scenario.ts";
 
 const [HV1, HV2] = [trusted<HypervisorName>("hv1"), trusted<HypervisorName>("hv2")];
 
+const WEB = trusted<SubnetName>("web");
+const MARK: ReplicaMark = {
+  tenant: T2,
+  subnet: WEB,
+  ordinal: 1,
+  incarnation: trusted("aaaaaaaa"),
+  address: addressAt("10.13.13.0/24" as Cidr, 2),
+  managementAddress: addressAt("192.168.252.0/24" as Cidr, 2),
+  specHash: "1:0",
+};
+const CONTAINER: ContainerSummary = {
+  id: "c1",
+  name: containerName(FLEET, MARK),
+  image: "",
+  imageId: "",
+  state: "running",
+  labels: labelsOf(FLEET, MARK),
+};
+
 /** A hypervisor with the tenant's namespace, in which so many connections were counted. */
-function facts(hypervisor: HypervisorName, counted: Record<string, number>): HostFacts {
+function facts(
+  hypervisor: HypervisorName,
+  counted: Record<string, number>,
+  sockets?: ReadonlyMap<number, SocketFact>,
+): HostFacts {
+  const containers = sockets ? [CONTAINER] : [];
   const own = {
     links: [],
     routes: [],
@@ -27,28 +53,54 @@ function facts(hypervisor: HypervisorName, counted: Record<string, number>): Hos
     bootId: "",
     own,
     namespaces: new Map([["campus.t2", namespace]]),
-    containers: [],
-    sandboxes: new Map(),
+    containers,
+    sandboxes: new Map(
+      containers.map(({ id }) => [id, { pid: 1, interfaces: {}, gateway: undefined, sockets }]),
+    ),
     fence: undefined,
   };
 }
 
-/** What is known of connections when these hypervisors were seen; home is hv1. */
-function connections(...seen: HostFacts[]) {
+/** What is known when these hypervisors were seen; home is hv1. */
+function sight(...seen: HostFacts[]) {
   const memory = { ...emptyMemory(FLEET), tenants: { [T2]: { ...EMPTY_TENANT, primary: HV1 } } };
   const world = { fleet: FLEET, ledger: new MemoryLedger(memory) } as unknown as World;
-  const revision = { tenants: new Map(), hypervisors: new Map(), complete: true };
+  const documents = {
+    name: T2,
+    tenant: tenant(),
+    subnets: new Map([[WEB, subnet("web", 1)]]),
+    held: undefined,
+  };
+  const revision = { tenants: new Map([[T2, documents]]), hypervisors: new Map(), complete: true };
   const pass = { revision, departures: { going: new Map() } } as unknown as Pass;
   const observation = { seen: new Map(seen.map((one) => [one.hypervisor, one])), unseen: new Map() };
-  return sightOf(world, pass, T2, observation).connections;
+  return sightOf(world, pass, T2, observation);
 }
 
 describe("connections", () => {
   test("are what the gateway at home counts; a standby, which sees none of them, does not say that there are none", () => {
-    expect(connections(facts(HV1, { "10.13.13.2": 3 }), facts(HV2, {}))).toEqual({ "10.13.13.2": 3 });
+    expect(sight(facts(HV1, { "10.13.13.2": 3 }), facts(HV2, {})).connections).toEqual({ "10.13.13.2": 3 });
   });
 
   test("are not known while home is not seen", () => {
-    expect(connections(facts(HV2, {}))).toBeUndefined();
+    expect(sight(facts(HV2, {})).connections).toBeUndefined();
+  });
+});
+
+describe("a replica's own sockets", () => {
+  const live = (listens: boolean, count: number): SocketFact => ({ listens, live: count });
+
+  test.each<[string, [number, SocketFact][], number]>([
+    ["on a port that it listens on", [[9000, live(true, 2)]], 2],
+    ["on a port of its document, on which it listens no more", [[8080, live(false, 3)]], 3],
+    ["as a client of somebody else", [[40_000, live(false, 4)]], 0],
+    ["none", [], 0],
+  ])("%s", (_, sockets, count) => {
+    const seen = sight(facts(HV1, {}, new Map(sockets)));
+    expect(seen.sockets).toEqual(new Map([[MARK.incarnation, count]]));
+  });
+
+  test("are not known where they were not read", () => {
+    expect(sight(facts(HV1, {})).sockets).toEqual(new Map());
   });
 });
