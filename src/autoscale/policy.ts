@@ -39,6 +39,10 @@ export const percent = (ratio: number): string => `${Number((ratio * 100).toFixe
 export const showLoad = (metric: string, value: number): string =>
   IN_PERCENT.has(metric) ? percent(value) : String(Number(value.toFixed(1)));
 
+/** A metric's value as manifests give it, with at most one decimal. */
+export const inManifestUnit = (metric: string, value: number): number =>
+  Number((IN_PERCENT.has(metric) ? value * 100 : value).toFixed(1));
+
 /** What two documents say about a subnet's count; undefined for a subnet that does not follow its load. */
 export function policyOf(
   { autoscale, replicas }: Pick<SubnetSpec, "autoscale" | "replicas">,

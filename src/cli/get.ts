@@ -8,7 +8,11 @@ import { viewForesight } from "./observe-fleet.ts";
 import { foreseen } from "./plan.ts";
 import { coloursFor, describeError } from "./problems.ts";
 import { parseWishes, select, type Selection, singularOf } from "./select.ts";
-import type { SessionOptions } from "./session.ts";
+import type { Foresight } from "./plan-view.ts";
+import type { Session, SessionOptions } from "./session.ts";
+import type { FleetView } from "../status/view.ts";
+import { newestDecisions } from "../history/decisions.ts";
+import { FRESH_MILLISECONDS, withLoads } from "./known-loads.ts";
 import { answer, json, tell } from "./streams.ts";
 import { tableOf } from "./table.ts";
 import { MARKS, plural } from "./words.ts";
@@ -30,7 +34,8 @@ export async function get(words: readonly string[], options: GetOptions): Promis
     const foresight = await foreseen(session);
     tell(describeSource(viewHypervisors(foresight.revision, foresight.result.observation)));
     const now = systemClock.now();
-    const { found, missing } = select(viewForesight(foresight, now), wishes, tenant);
+    const view = await viewWithLoads(session, foresight, now);
+    const { found, missing } = select(view, wishes, tenant);
     const isOne = wishes.length === 1 && wishes[0]?.name !== undefined;
     const manyTenants = tenant === undefined;
     answer(print(found, options.output, { isOne, manyTenants, now }));
@@ -42,8 +47,18 @@ export async function get(words: readonly string[], options: GetOptions): Promis
   }
 }
 
+/** Every object as it is seen now, with the loads that a daemon has just gone by. */
+export async function viewWithLoads(
+  { stateDirectory }: Session,
+  foresight: Foresight,
+  now: number,
+): Promise<FleetView> {
+  const decisions = await newestDecisions(stateDirectory, { since: now - FRESH_MILLISECONDS });
+  return withLoads(viewForesight(foresight, now), decisions, now);
+}
+
 /** Where the answer comes from, and what it lacks. */
-function describeSource(hypervisors: readonly HypervisorView[]): string {
+export function describeSource(hypervisors: readonly HypervisorView[]): string {
   const unseen = hypervisors.filter(({ state }) => state !== "seen");
   const looked = `(no daemon: looked at ${plural(hypervisors.length, "hypervisor")} now)`;
   const mark = coloursFor(process.stderr).yellow(MARKS.unknown);
@@ -52,7 +67,7 @@ function describeSource(hypervisors: readonly HypervisorView[]): string {
     .join("");
 }
 
-const notFound = (name: string, fleet: string): EvenkeelError =>
+export const notFound = (name: string, fleet: string): EvenkeelError =>
   new EvenkeelError("EK-NOT-FOUND", `fleet ${fleet} has no ${name}`, { fix: "reconcile get all" });
 
 interface PrintOptions {

@@ -5,7 +5,8 @@ import { type Selection, type Shown, singularOf } from "./select.ts";
 
 interface Column {
   readonly title: string;
-  readonly cell: (object: FleetObject) => string | undefined;
+  /** Milliseconds since the epoch: what is over by then is not shown. */
+  readonly cell: (object: FleetObject, now: number) => string | undefined;
 }
 
 /** A cell of one kind's table: no other kind's objects come there. */
@@ -21,9 +22,26 @@ const of =
   };
 
 const STATUS: readonly Column[] = [
-  { title: "STATUS", cell: ({ status }) => summaryOf(status.conditions).status },
-  { title: "REASON", cell: ({ status }) => summaryOf(status.conditions).reason },
+  { title: "STATUS", cell: (object) => standingOf(object).status },
+  { title: "REASON", cell: (object, now) => standingOf(object, now).reason },
 ];
+
+/** One word and why, with what an operator has frozen: a cordon as kubectl shows it, a pause where nothing worse is said. */
+export function standingOf(
+  object: FleetObject,
+  now = 0,
+): { readonly status: string; readonly reason: string } {
+  const { status, reason } = summaryOf(object.status.conditions);
+  if (object.kind === "Hypervisor" && object.spec.unschedulable)
+    return { status: `${status},Cordoned`, reason };
+  const isFrozen = object.kind === "Subnet" && status === "Ready" && isPaused(object, now);
+  return { status, reason: isFrozen ? "Paused" : reason };
+}
+
+function isPaused({ spec: { autoscale } }: Extract<FleetObject, { kind: "Subnet" }>, now: number): boolean {
+  const { until } = autoscale?.pause ?? {};
+  return autoscale?.pause !== undefined && (until === undefined || Date.parse(until) > now);
+}
 
 /** Columns between the name and the age, and those that only a wide table has. */
 const COLUMNS: Readonly<
@@ -62,6 +80,12 @@ const COLUMNS: Readonly<
         cell: of("Subnet", ({ status }) => `${status.readyReplicas}/${status.desiredReplicas}`),
       },
       { title: "DESIRED", cell: of("Subnet", ({ status }) => status.desiredReplicas) },
+      {
+        title: "LOAD",
+        cell: of("Subnet", ({ spec, status: { load } }) =>
+          load?.cpu === undefined ? spec.autoscale && "?" : `${load.cpu}%`,
+        ),
+      },
       ...STATUS,
     ],
     wide: [
@@ -131,7 +155,7 @@ export function tableOf(
   ];
   const rows = [
     columns.map(({ title }) => title),
-    ...objects.map((object) => columns.map(({ cell }) => cell(object) ?? "<none>")),
+    ...objects.map((object) => columns.map(({ cell }) => cell(object, now) ?? "<none>")),
   ];
   return aligned(rows);
 }

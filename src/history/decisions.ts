@@ -29,6 +29,19 @@ export async function* decisionsNewestFirst(
     if (isDecision(record.data)) yield { ...record, data: record.data };
 }
 
+/** The newest decision on each subnet, by `tenant/subnet`. */
+export async function newestDecisions(
+  directory: string,
+  question: DecisionQuestion,
+): Promise<ReadonlyMap<string, KeptDecision>> {
+  const newest = new Map<string, KeptDecision>();
+  for await (const one of decisionsNewestFirst(directory, question)) {
+    const key = `${one.data.tenant}/${one.data.subnet}`;
+    if (!newest.has(key)) newest.set(key, one);
+  }
+  return newest;
+}
+
 /** Whether it is of the shape that is written; a release before or after this one may have another. */
 function isDecision(value: unknown): value is DecisionRecord {
   const trace = field(value, "trace");

@@ -2,13 +2,16 @@ import { describe, expect, test } from "@jest/globals";
 import { DEFINITIONS } from "../../src/api/definitions.gen.ts";
 import type { Note } from "../../src/api/reasons.ts";
 import { print } from "../../src/cli/get.ts";
+import { withLoads } from "../../src/cli/known-loads.ts";
 import { viewForesight } from "../../src/cli/observe-fleet.ts";
 import { parseWishes, select } from "../../src/cli/select.ts";
+import { standingOf } from "../../src/cli/table.ts";
 import type { FleetMemory, ReplicaMemory } from "../../src/replicas/memory.ts";
 import { conditionsOf, degraded, summaryOf } from "../../src/status/conditions.ts";
 import type { FleetView } from "../../src/status/view.ts";
 import { foresight } from "./cli-values.ts";
-import { pass, type Scenario, scenario, T2 } from "./scenario.ts";
+import { each, record } from "./decision-values.ts";
+import { pass, type Scenario, scenario, serving, subnet, T2 } from "./scenario.ts";
 
 const note = (reason: Note["reason"], severity: Note["severity"]): Note => ({
   reason,
@@ -96,8 +99,8 @@ hypervisor/hv2   0/50       Ready     AsDesired               60s
 NAME        PRIMARY   SUBNETS   REPLICAS   STATUS    REASON                  AGE
 tenant/t2   hv1       1         2          Unknown   HypervisorUnreachable   60s
 
-NAME         READY   DESIRED   STATUS     REASON                  AGE
-subnet/web   0/2     2         Degraded   HypervisorUnreachable   60s
+NAME         READY   DESIRED   LOAD     STATUS     REASON                  AGE
+subnet/web   0/2     2         <none>   Degraded   HypervisorUnreachable   60s
 
 NAME            STATUS    REASON                  HYPERVISOR   ADDRESS      AGE
 replica/web-1   Unknown   HypervisorUnreachable   hv1          10.13.13.2   60s
@@ -176,11 +179,67 @@ describe("get", () => {
       "NAME",
       "READY",
       "DESIRED",
+      "LOAD",
       "STATUS",
       "REASON",
       "AGE",
     ]);
-    expect(lines[1]?.split(/\s+/)).toHaveLength(7);
+    expect(lines[1]?.split(/\s+/)).toHaveLength(8);
     expect(table(viewOf(), ["subnets"], "nobody")).toBe("No objects found.\n");
   });
+
+  test("shows the load that a daemon has just gone by, and none that is old or not known", () => {
+    const decision = { data: record(each(0.182, 0.182)) };
+    const decisions = new Map([["t2/web", decision]]);
+    const load = (age: number, known = decisions): unknown =>
+      withLoads(viewOf(follow), known, decision.data.trace.at + age).subnets[0]?.status.load;
+    expect(load(59_000)).toEqual({ cpu: 18.2 });
+    expect([load(60_000), load(0, new Map())]).toEqual([undefined, undefined]);
+    const nothing = { data: record([{ missing: "it is new" }]) };
+    expect(load(0, new Map([["t2/web", nothing]]))).toBeUndefined();
+    const now = withLoads(viewOf(follow), decisions, decision.data.trace.at);
+    expect(table(now, ["subnets"], "t2")).toMatch(/^web +0\/2 +2 +18\.2% /m);
+    expect(table(viewOf(follow), ["subnets"], "t2")).toMatch(/^web +0\/2 +2 +\? /m);
+  });
+
+  test("shows what is frozen: a pause until it is over, a cordon as kubectl does", () => {
+    const standing = (change: (on: Scenario) => void, now = NOW): string => {
+      const view = viewOf(change);
+      const { conditions } = view.hypervisors[0]?.status ?? { conditions: [] };
+      return [
+        ...view.subnets.map((one) => ({ ...one, status: { ...one.status, conditions } })),
+        ...view.hypervisors,
+      ]
+        .map((one) => Object.values(standingOf(one, now)).join(" "))
+        .join("; ");
+    };
+    const pausing = (until?: string) => (on: Scenario) => {
+      const pause = { reason: "disk swap", ...(until !== undefined && { until }) };
+      on.subnets = [subnet("web", 2, { service: serving(), autoscale: { ...AUTOSCALE, pause } })];
+    };
+    expect(standing(pausing())).toBe("Ready Paused; Ready AsDesired; Ready AsDesired");
+    const until = new Date(NOW).toISOString();
+    expect(standing(pausing(until), NOW - 1)).toMatch(/^Ready Paused;/);
+    expect(standing(pausing(until), NOW)).toMatch(/^Ready AsDesired;/);
+    const cordon = (on: Scenario): void => {
+      on.hypervisors = on.hypervisors.map((one, index) => ({
+        ...one,
+        spec: { ...one.spec, unschedulable: index === 1 },
+      }));
+    };
+    expect(standing(cordon)).toBe("Ready AsDesired; Ready AsDesired; Ready,Cordoned AsDesired");
+  });
 });
+
+const AUTOSCALE = {
+  mode: "auto",
+  thresholds: { cpu: { min: 5, max: 20 } },
+  step: 1,
+  sampleSeconds: 5,
+  windowSeconds: 15,
+  cooldownSeconds: 60,
+} as const;
+
+const follow = (on: Scenario): void => {
+  on.subnets = [subnet("web", 2, { service: serving(), autoscale: AUTOSCALE })];
+};
