@@ -13,9 +13,11 @@ import {
   since,
   stateDirectory,
   tenant,
+  timeout,
   withoutEmptyVariables,
 } from "./cli/options.ts";
 import type { DaemonOptions } from "./cli/daemon.ts";
+import type { DescribeOptions } from "./cli/describe.ts";
 import type { DiffOptions } from "./cli/diff.ts";
 import type { DownOptions } from "./cli/down.ts";
 import type { EventsOptions } from "./cli/events.ts";
@@ -28,6 +30,7 @@ import type { SessionOptions } from "./cli/session.ts";
 import type { TopOptions } from "./cli/top.ts";
 import type { UpOptions } from "./cli/up.ts";
 import type { ValidateOptions } from "./cli/validate.ts";
+import type { WaitOptions } from "./cli/wait.ts";
 import type { WhyOptions } from "./cli/why.ts";
 
 const VERSION = process.env.EVENKEEL_BUILD_VERSION ?? "0.0.0-source";
@@ -110,6 +113,16 @@ onHypervisors(program.command("get"))
   .action(async (words: string[], options: GetOptions) => {
     const { get } = await import("./cli/get.ts");
     process.exitCode = await get(words, options);
+  });
+
+onHypervisors(program.command("describe"))
+  .description("show one object with its conditions, what belongs to it and its last events")
+  .argument("<object>", "hypervisor/NAME, tenant/NAME, or subnet/NAME, replica/NAME with -n")
+  .addOption(manifests())
+  .addOption(tenant())
+  .action(async (word: string, options: DescribeOptions) => {
+    const { describe } = await import("./cli/describe.ts");
+    process.exitCode = await describe(word, options);
   });
 
 program
@@ -225,6 +238,18 @@ program
   .action(async (word: string, path: string) => {
     const { uncordon } = await import("./cli/uncordon.ts");
     process.exitCode = await uncordon(word, path);
+  });
+
+onHypervisors(program.command("wait"))
+  .description("look again and again until an object is as waited for; change nothing")
+  .argument("<object>", "hypervisor/NAME, tenant/NAME, or subnet/NAME, replica/NAME with -n")
+  .requiredOption("--for <what>", "Ready, Deleted, condition=TYPE[=STATUS] or replicas=N")
+  .addOption(timeout())
+  .addOption(manifests())
+  .addOption(tenant())
+  .action(async (word: string, options: WaitOptions) => {
+    const { wait } = await import("./cli/wait.ts");
+    process.exitCode = await wait(word, options);
   });
 
 program

@@ -6,7 +6,11 @@ import { timeSeenFrom } from "./time-of-day.ts";
 /** Events as lines: when and how long ago, of what type, why, to what, and what it was. */
 export function describeEvents(
   records: readonly Kept[],
-  { namespace, now }: { readonly namespace: string | undefined; readonly now: number },
+  {
+    namespace,
+    now,
+    width,
+  }: { readonly namespace: string | undefined; readonly now: number; readonly width?: number },
 ): string {
   if (records.length === 0) return "No events found.\n";
   const clockTime = timeSeenFrom(now);
@@ -17,7 +21,7 @@ export function describeEvents(
       const what = namespace === undefined ? object : object.replace(`/${namespace}/`, "/");
       const times = count === 1 ? "" : ` (${count} times since ${clockTime(first)})`;
       const line = `${when} ${type.padEnd(7)} ${reason.padEnd(widest)} ${what} ${message}${times}`;
-      return `${wrap(printable(line))}\n`;
+      return `${wrap(printable(line), "  ", width)}\n`;
     })
     .join("");
 }

@@ -1,13 +1,13 @@
-import { EvenkeelError } from "../api/errors.ts";
 import { systemClock } from "../clock/clock.ts";
 import { readOldestFirst } from "../history/read.ts";
 import type { Kept } from "../history/record.ts";
 import { load } from "../manifests/load.ts";
 import { describeEvents } from "./events-text.ts";
 import { explained } from "./explained.ts";
-import { parseWishes, singularOf } from "./select.ts";
+import { singularOf } from "./select.ts";
 import { stateDirectoryOf } from "./session.ts";
 import { answer, json } from "./streams.ts";
+import { oneOf } from "./wish.ts";
 
 export interface EventsOptions {
   readonly output: "table" | "json" | "name";
@@ -45,11 +45,7 @@ function about(word: string | undefined, namespace: string | undefined): (object
     return namespace === undefined || kind === "hypervisor" || owner === namespace;
   };
   if (word === undefined) return isTenants;
-  const [wish] = word.includes("/") ? parseWishes([word]) : [];
-  if (wish?.name === undefined)
-    throw new EvenkeelError("EK-USAGE", `${JSON.stringify(word)} names no object`, {
-      fix: "name one as hypervisor/hv1, tenant/t2, subnet/web or replica/web-1",
-    });
+  const wish = oneOf(word);
   const kind = singularOf(wish.kind);
   const { name } = wish;
   return (object) =>

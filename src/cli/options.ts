@@ -60,15 +60,17 @@ export const onHypervisors = (command: Command): Command =>
         .env("EVENKEEL_LOG_LEVEL"),
     );
 
+/** How long a command may take. */
+export const timeout = (): Option =>
+  new Option("--timeout <duration>", "end after this long, such as 30s, 10m or 1h")
+    .argParser(duration)
+    .default(600, "10m")
+    .env("EVENKEEL_TIMEOUT");
+
 /** Options of commands that change hypervisors. */
 export const changing = (command: Command): Command =>
   onHypervisors(command)
-    .addOption(
-      new Option("--timeout <duration>", "end after this long, such as 30s, 10m or 1h")
-        .argParser(duration)
-        .default(600, "10m")
-        .env("EVENKEEL_TIMEOUT"),
-    )
+    .addOption(timeout())
     .addOption(
       new Option("--take-over", "act on hypervisors that another controller holds").env("EVENKEEL_TAKE_OVER"),
     );

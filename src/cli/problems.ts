@@ -17,13 +17,13 @@ export const coloursFor = (stream: { readonly isTTY?: boolean }): Colours =>
 export const printable = (text: string): string =>
   text.replaceAll("\t", " ").replaceAll(/\p{Cc}/gu, "\u{fffd}");
 
-/** Breaks a sentence into lines of at most {@link WIDTH}; all but the first are set in. */
-export function wrap(text: string, indent = "  "): string {
+/** Breaks a sentence into lines of at most so many columns; all but the first are set in. */
+export function wrap(text: string, indent = "  ", width = WIDTH): string {
   const lines: string[] = [];
   for (const word of text.split(" ")) {
     const last = lines.at(-1);
     if (last === undefined) lines.push(word);
-    else if (visible(`${last} ${word}`) <= WIDTH) lines[lines.length - 1] = `${last} ${word}`;
+    else if (visible(`${last} ${word}`) <= width) lines[lines.length - 1] = `${last} ${word}`;
     else lines.push(indent + word);
   }
   return lines.join("\n");
