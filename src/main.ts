@@ -2,6 +2,7 @@ import { Argument, Command } from "commander";
 import {
   changing,
   directory,
+  last,
   listen,
   manifests,
   mustBeOnce,
@@ -24,8 +25,10 @@ import type { PauseOptions } from "./cli/pause.ts";
 import type { PlanOptions } from "./cli/plan.ts";
 import type { ResumeOptions } from "./cli/resume.ts";
 import type { ApproveOptions } from "./cli/approve.ts";
+import type { TopOptions } from "./cli/top.ts";
 import type { UpOptions } from "./cli/up.ts";
 import type { ValidateOptions } from "./cli/validate.ts";
+import type { WhyOptions } from "./cli/why.ts";
 
 const VERSION = process.env.EVENKEEL_BUILD_VERSION ?? "0.0.0-source";
 
@@ -121,6 +124,32 @@ program
   .action(async (word: string | undefined, options: EventsOptions) => {
     const { events } = await import("./cli/events.ts");
     process.exitCode = await events(word, options);
+  });
+
+onHypervisors(program.command("top"))
+  .description("show how much CPU is used now, the most loaded first; change nothing")
+  .argument("[what]", "hypervisors (hv), subnets (sub) or replicas (rep); all of them without it")
+  .addOption(manifests())
+  .addOption(tenant())
+  .addOption(output("table", "json"))
+  .action(async (word: string | undefined, options: TopOptions) => {
+    const { top } = await import("./cli/top.ts");
+    process.exitCode = await top(word, options);
+  });
+
+program
+  .command("why")
+  .description("show what was decided on a subnet's count, and what it came from")
+  .argument("<object>", "subnet/NAME or replica/NAME with -n, or plan/ID")
+  .addOption(manifests())
+  .addOption(tenant())
+  .option("--at <time>", "as it was then: 13:41, 13:41:20 or 2026-12-01T13:41:00Z")
+  .addOption(last())
+  .addOption(stateDirectory())
+  .addOption(output("text", "json"))
+  .action(async (word: string, options: WhyOptions) => {
+    const { why } = await import("./cli/why.ts");
+    process.exitCode = await why(word, options);
   });
 
 changing(program.command("down"))

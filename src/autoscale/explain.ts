@@ -1,5 +1,6 @@
 import { replicaName } from "../api/names.ts";
-import type { Counterfactual, Stage, Trace } from "./decision.ts";
+import type { Counterfactual, Stage, StageName, Trace } from "./decision.ts";
+import type { Placement } from "./place.ts";
 import { percent, showLoad } from "./policy.ts";
 import type { DecisionRecord } from "./record.ts";
 import { conditionsText, sentence, type ShowTime, stageText } from "./sentence.ts";
@@ -8,31 +9,66 @@ import { conditionsText, sentence, type ShowTime, stageText } from "./sentence.t
 const WIDTH = 80;
 const INDENT = 15;
 
+/** What is told with a decision, where somebody knows it. */
+export interface Surroundings {
+  /** Where what a stage goes by is written: `web.yaml:15`. */
+  readonly places?: Partial<Readonly<Record<StageName, string>>>;
+  /** The changes before it, the newest first. */
+  readonly before?: readonly DecisionRecord[];
+}
+
 /** One decision as `why` tells it: the answer, the numbers and stages that it came from, and what would lead on. */
-export function explain(record: DecisionRecord, time: ShowTime): string[] {
+export function explain(
+  record: DecisionRecord,
+  time: ShowTime,
+  { places = {}, before = [] }: Surroundings = {},
+): string[] {
   const { trace, subnet } = record;
-  const { placements, otherwise, nextOut, nextIn, desired, current } = trace;
+  const { otherwise, nextOut, nextIn, desired, current } = trace;
   const isChanged = desired !== current;
   const goesFirst = nextIn && `; ${replicaName(subnet, desired)} goes first`;
   return [
-    ...wrap("", sentence(record, time), 0),
-    ...wrap("  load", loadText(record)),
-    ...byHypervisor(record).flatMap((text) => wrap("", text)),
+    ...labelled("", sentence(record, time), 0),
+    ...labelled("  load", loadText(record)),
+    ...byHypervisor(record).flatMap((text) => labelled("", text)),
     ...trace.stages.flatMap((stage) =>
-      wrap(`  ${markOf(stage, trace)} ${stage.name}`, stageText(stage, time)),
+      placed(labelled(`  ${markOf(stage, trace)} ${stage.name}`, stageText(stage, time)), places[stage.name]),
     ),
-    ...placements
-      .flatMap(({ hypervisor, reasons, because }, index) => [
-        ...(index === 0 ? reasons.map((reason) => `✗ ${reason.replace(": ", " ")}`) : []),
-        ...(hypervisor === undefined ? [] : [`✓ ${hypervisor} ${because}`]),
-      ])
-      .flatMap((text, index) => wrap(index === 0 ? "  where" : "", text)),
+    ...explainPlacements(trace.placements),
     ...(isChanged && otherwise
-      ? wrap("Otherwise:", `${conditionsText(otherwise, time)} it would have stayed at ${current}`)
+      ? labelled("Otherwise:", `${conditionsText(otherwise, time)} it would have stayed at ${current}`)
       : []),
-    ...(nextOut ? wrap("Next out:", next(nextOut, desired, time)) : []),
-    ...(nextIn ? wrap("Next in:", `${next(nextIn, desired, time)}${goesFirst}`) : []),
+    ...(nextOut ? labelled("Next out:", next(nextOut, desired, time)) : []),
+    ...(nextIn ? labelled("Next in:", `${next(nextIn, desired, time)}${goesFirst}`) : []),
+    ...(before.length > 0
+      ? labelled("Before this:", before.map((one) => changeText(one, time)).join(" · "))
+      : []),
   ];
+}
+
+/** Where replicas went, and what was said of the others. */
+export const explainPlacements = (placements: readonly Placement[]): string[] =>
+  placements
+    .flatMap(({ hypervisor, reasons, because }, index) => [
+      ...(index === 0 ? reasons.map((reason) => `✗ ${reason.replace(": ", " ")}`) : []),
+      ...(hypervisor === undefined ? [] : [`✓ ${hypervisor} ${because}`]),
+    ])
+    .flatMap((text, index) => labelled(index === 0 ? "  where" : "", text));
+
+/** `13:58:02 3→4 hv1`: when, from how many to how many, and where those went that came. */
+function changeText({ trace: { at, current, desired, placements } }: DecisionRecord, time: ShowTime): string {
+  const where = placements
+    .slice(0, Math.max(desired - current, 0))
+    .flatMap(({ hypervisor }) => hypervisor ?? []);
+  return [`${time(at)} ${current}→${desired}`, ...where].join(" ");
+}
+
+/** Puts a place at the right margin. */
+function placed(lines: readonly string[], place: string | undefined): string[] {
+  const last = lines.at(-1) ?? "";
+  if (place === undefined) return [...lines];
+  if (last.length + 2 + place.length > WIDTH) return [...lines, place.padStart(WIDTH)];
+  return [...lines.slice(0, -1), last + place.padStart(WIDTH - last.length)];
 }
 
 function loadText({ trace: { metrics }, replicas }: DecisionRecord): string {
@@ -69,7 +105,7 @@ const next = (what: Counterfactual, from: number, time: ShowTime): string =>
   `${from} → ${what.to} ${conditionsText(what, time)}`;
 
 /** Fills lines with words; the text stands behind its label, `indent` columns in. */
-function wrap(label: string, text: string, indent = INDENT): string[] {
+export function labelled(label: string, text: string, indent = INDENT): string[] {
   const [first = "", ...words] = text.split(" ");
   const lines = [label.padEnd(indent) + first];
   for (const word of words) {

@@ -29,6 +29,13 @@ export const output = (...formats: readonly string[]): Option =>
 export const since = (): Option =>
   new Option("--since <duration>", "only what is not older, such as 5m or 2h").argParser(duration);
 
+/** How many changes are shown. */
+export const last = (): Option =>
+  new Option("--last <number>", "the last changes of its count instead, one a line").argParser((text) => {
+    if (!/^[1-9]\d{0,3}$/.test(text)) throw new InvalidArgumentError("it is a number from 1 to 9999.");
+    return Number(text);
+  });
+
 /** Where the ledger and the history are. */
 export const stateDirectory = (): Option =>
   new Option(

@@ -133,14 +133,16 @@ export function tableOf(
     columns.map(({ title }) => title),
     ...objects.map((object) => columns.map(({ cell }) => cell(object) ?? "<none>")),
   ];
-  const widths = columns.map((_, index) => Math.max(...rows.map((row) => row[index]?.length ?? 0)));
+  return aligned(rows);
+}
+
+/** Rows as lines, each column as wide as its widest cell. */
+export function aligned(rows: readonly (readonly string[])[]): string {
+  const widths = (rows[0] ?? []).map((_, index) => Math.max(...rows.map((row) => row[index]?.length ?? 0)));
   return rows
-    .map(
-      (row) =>
-        `${row
-          .map((cell, index) => cell.padEnd(widths[index] ?? 0))
-          .join("   ")
-          .trimEnd()}\n`,
-    )
+    .map((row) => {
+      const cells = row.map((cell, index) => cell.padEnd(widths[index] ?? 0));
+      return `${cells.join("   ").trimEnd()}\n`;
+    })
     .join("");
 }

@@ -10,3 +10,6 @@ export const filesIn = (directory: string): readonly string[] =>
   Array.from({ length: MOST_FILES }, (_, age) =>
     join(directory, age === 0 ? "history.jsonl" : `history.jsonl.${age}`),
   );
+
+/** What has repeated itself and is not counted in a file yet: written anew as a whole, and only as good as the moment. */
+export const latestIn = (directory: string): string => join(directory, "history.latest.jsonl");

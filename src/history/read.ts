@@ -1,12 +1,14 @@
-import { type FileHandle, open } from "node:fs/promises";
+import { type FileHandle, open, readFile } from "node:fs/promises";
 import { codeOf } from "../api/errors.ts";
-import { filesIn } from "./files.ts";
+import { filesIn, latestIn } from "./files.ts";
 import { type Kept, parseLine } from "./record.ts";
 
 /** What is asked for; all of it when nothing is said. */
 export interface Question {
   /** Milliseconds since the epoch: what last happened before is left out. */
   readonly since?: number;
+  /** Milliseconds since the epoch: everything is as it was known then. */
+  readonly until?: number;
   readonly kind?: Kept["kind"];
   /** Which objects. */
   readonly isAbout?: (object: string) => boolean;
@@ -21,17 +23,21 @@ export interface Question {
 export async function* readNewestFirst(directory: string, question: Question = {}): AsyncGenerator<Kept> {
   const {
     since = Number.NEGATIVE_INFINITY,
+    until = Number.POSITIVE_INFINITY,
     kind,
     isAbout = () => true,
     last = Number.POSITIVE_INFINITY,
   } = question;
   const seen = new Set<string>();
+  const latest = await latestBySeries(directory, until);
   let left = last;
   for await (const lines of linesNewestFirst(directory)) {
     for (const line of lines.toReversed()) {
-      const record = parseLine(line);
-      if (record === undefined || seen.has(record.series)) continue;
-      seen.add(record.series);
+      const counted = parseLine(line);
+      if (counted === undefined || counted.time > until || seen.has(counted.series)) continue;
+      seen.add(counted.series);
+      const later = latest.get(counted.series);
+      const record = later && later.count > counted.count ? later : counted;
       if (record.time < since || (kind !== undefined && record.kind !== kind)) continue;
       if (!isAbout(record.object)) continue;
       if (left <= 0) return;
@@ -46,6 +52,16 @@ export async function readOldestFirst(directory: string, question: Question = {}
   const records: Kept[] = [];
   for await (const record of readNewestFirst(directory, question)) records.push(record);
   return records.toReversed();
+}
+
+/** What has repeated itself since it was last counted in a file. */
+async function latestBySeries(directory: string, until: number): Promise<ReadonlyMap<string, Kept>> {
+  const text = await readFile(latestIn(directory), "utf8").catch((error: unknown) => {
+    if (codeOf(error) !== "ENOENT") throw error;
+    return "";
+  });
+  const records = text.split("\n").flatMap((line) => parseLine(line) ?? []);
+  return new Map(records.filter(({ time }) => time <= until).map((record) => [record.series, record]));
 }
 
 /** The lines of one file after the other, those of the newest first. */

@@ -1,7 +1,10 @@
-import { type FileHandle, open, rename } from "node:fs/promises";
+import { type FileHandle, open, rename, rm, writeFile } from "node:fs/promises";
 import { codeOf } from "../api/errors.ts";
-import { filesIn, LARGEST_FILE } from "./files.ts";
+import { filesIn, latestIn, LARGEST_FILE } from "./files.ts";
 import { type HistoryRecord, isSame, type Kept } from "./record.ts";
+
+/** What repeats itself is shown to readers this often, in milliseconds: between two looks of theirs, and not each time. */
+const LATEST_MILLISECONDS = 5_000;
 
 export interface HistoryOptions {
   /** Bytes after which a file is put aside. */
@@ -20,6 +23,8 @@ export class History {
   readonly #last = new Map<string, { record: Kept; written: number }>();
   readonly #begun: string;
   #series = 0;
+  /** When readers were last told of what repeats itself. */
+  #latestAt = Number.NEGATIVE_INFINITY;
   #file: FileHandle;
   #size: number;
   #writing: Promise<void> = Promise.resolve();
@@ -49,8 +54,9 @@ export class History {
   }
 
   /**
-   * Keeps a record. One that repeats the object's last is counted, and written when its count has doubled or something
-   * else happens to the object. Resolves when it is in the file, where it is written.
+   * Keeps a record. One that repeats the object's last is counted, and appended when its count has doubled or something
+   * else happens to the object; until then it stands in a file of what came last. Resolves when it is in a file, where it
+   * is written.
    */
   async append(record: HistoryRecord): Promise<void> {
     const last = this.#last.get(record.object);
@@ -58,6 +64,7 @@ export class History {
       const count = last.record.count + 1;
       last.record = { ...last.record, ...record, count };
       if (count >= last.written * 2) await this.#keep(last);
+      else await this.#keepLatest(record.time);
       return;
     }
     const counted = last && last.written < last.record.count ? [this.#keep(last)] : [];
@@ -73,6 +80,7 @@ export class History {
     const uncounted = [...this.#last.values()].filter(({ record, written }) => written < record.count);
     try {
       await Promise.all([this.#writing, ...uncounted.map((last) => this.#keep(last))]);
+      await rm(latestIn(this.#directory), { force: true });
     } finally {
       await this.#file.close();
     }
@@ -83,6 +91,15 @@ export class History {
     const line = `${JSON.stringify(last.record)}\n`;
     this.#writing = this.#write(this.#writing, line);
     return this.#writing;
+  }
+
+  async #keepLatest(now: number): Promise<void> {
+    if (now - this.#latestAt < LATEST_MILLISECONDS) return;
+    this.#latestAt = now;
+    const uncounted = [...this.#last.values()].filter(({ record, written }) => written < record.count);
+    const lines = uncounted.map(({ record }) => `${JSON.stringify(record)}\n`).join("");
+    this.#writing = replace(this.#writing, latestIn(this.#directory), lines);
+    await this.#writing;
   }
 
   async #write(before: Promise<void>, line: string): Promise<void> {
@@ -106,6 +123,14 @@ export class History {
     }
     [this.#file, this.#size] = await openToAppend(this.#directory);
   }
+}
+
+/** A reader finds the file as it was or as it is. */
+async function replace(before: Promise<void>, path: string, text: string): Promise<void> {
+  // Whoever wrote that has been told.
+  await before.catch(() => {});
+  await writeFile(`${path}.new`, text, { mode: 0o600 });
+  await rename(`${path}.new`, path);
 }
 
 async function openToAppend(directory: string): Promise<[FileHandle, number]> {

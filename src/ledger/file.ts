@@ -2,7 +2,7 @@ import { mkdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { isDeepStrictEqual } from "node:util";
 import writeFileAtomic from "write-file-atomic";
-import { asError, EvenkeelError } from "../api/errors.ts";
+import { asError, codeOf, EvenkeelError } from "../api/errors.ts";
 import type { FleetName } from "../api/names.ts";
 import { emptyMemory, type FleetMemory } from "../replicas/memory.ts";
 import { type Hold, holdDirectory } from "./hold.ts";
@@ -17,7 +17,7 @@ export async function readMemory(directory: string, fleet: FleetName): Promise<F
   try {
     text = await readFile(file, "utf8");
   } catch (error) {
-    if (error instanceof Error && "code" in error && error.code === "ENOENT") return emptyMemory(fleet);
+    if (codeOf(error) === "ENOENT") return emptyMemory(fleet);
     throw new EvenkeelError("EK-STATE-TORN", `${file} cannot be read: ${asError(error).message}`, {
       cause: error,
     });

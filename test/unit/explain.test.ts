@@ -22,6 +22,21 @@ describe("why", () => {
     ]);
   });
 
+  test("with where it is written and what was before it, where that is known", () => {
+    const places = { window: "web.yaml:15", bounds: "web.yaml:11" };
+    const out = record(each(0.131, 0.129, 0.12, 0.116));
+    const into = record(each(0.01, 0.01, 0.01), { min: 1 });
+    const lines = explain(out, time, { places, before: [into, out] });
+    const atMargin = (text: string, place: string): string => text.padEnd(80 - place.length) + place;
+    expect(lines).toContain(atMargin("  ✓ window     cpu 12.4 % > 10 % in 3 of 3 samples", "web.yaml:15"));
+    expect(lines).toContain(atMargin("  ✓ bounds     2 ≤ 5 ≤ 6", "web.yaml:11"));
+    expect(lines.at(-1)).toBe("Before this:   14:03:20 3→2 · 14:03:20 4→5 hv2");
+    const narrow = explain(out, time, {
+      places: { bounds: "a-very-long-name-of-a-file-a-very-long-name-of-a-file.yaml" },
+    });
+    expect(narrow.every((line) => line.length <= 80)).toBe(true);
+  });
+
   test("a count that stays because samples are missing", () => {
     const lines = explain(record([{ missing: "its counter began anew" }, { missing: "it is new" }]), time);
     expect(lines.slice(0, 5)).toEqual([

@@ -84,6 +84,28 @@ describe("a history", () => {
     expect(await read(directory)).toEqual(["3 a ×3", "4 a"]);
   });
 
+  test("shows those who read how often it was so up to now, though that is not in its files yet", async () => {
+    const directory = stateDirectory();
+    const history = await History.open(directory, "a");
+    for (let second = 0; second <= 60; second += 5)
+      await history.append(record(second * 1000, "again", { data: second }));
+    expect(await read(directory)).toEqual(["60000 again ×13"]);
+    expect((await readOldestFirst(directory))[0]).toMatchObject({ first: 0, data: 60 });
+    for (const time of [65_000, 70_000, 75_000]) await history.append(record(time, "again"));
+    expect(await read(directory)).toEqual(["75000 again ×16"]);
+    await history.append(record(80_000, "else"));
+    expect(await read(directory)).toEqual(["75000 again ×16", "80000 else"]);
+    await history.close();
+    expect(readdirSync(directory)).toEqual(["history.jsonl"]);
+  });
+
+  test("tells what was known at a moment", async () => {
+    const directory = await written([1, 2, 3, 4, 5].map((time) => record(time, "again")));
+    expect(await read(directory, { until: 3 })).toEqual(["2 again ×2"]);
+    expect(await read(directory, { until: 1 })).toEqual(["1 again"]);
+    expect(await read(directory, { until: 0 })).toEqual([]);
+  });
+
   test("survives a last line that is torn, and lines that are none", async () => {
     const directory = await written([record(1, "a")]);
     appendFileSync(join(directory, "history.jsonl"), 'null\n{"time":3}\n{"time":2,"kind":"ev');
