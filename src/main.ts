@@ -26,7 +26,7 @@ import type { OnceOptions } from "./cli/once.ts";
 import type { PauseOptions } from "./cli/pause.ts";
 import type { PlanOptions } from "./cli/plan.ts";
 import type { ResumeOptions } from "./cli/resume.ts";
-import type { SessionOptions } from "./cli/session.ts";
+import type { ApproveOptions } from "./cli/approve.ts";
 import type { TopOptions } from "./cli/top.ts";
 import type { UpOptions } from "./cli/up.ts";
 import type { ValidateOptions } from "./cli/validate.ts";
@@ -191,7 +191,8 @@ onHypervisors(program.command("approve"))
   .description("let one refused plan through")
   .argument("<id>", "the plan's id, as plan and --once show it")
   .addArgument(directory())
-  .action(async (id: string, path: string, options: SessionOptions) => {
+  .option("--old-home-off", "I have seen to it that the home that cannot be seen is off")
+  .action(async (id: string, path: string, options: ApproveOptions) => {
     const { approve } = await import("./cli/approve.ts");
     process.exitCode = await approve(id, path, options);
   });

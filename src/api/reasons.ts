@@ -8,6 +8,7 @@ export const REASONS = {
   DockerUnreachable: "a hypervisor's Docker does not answer; its containers are left alone",
   HypervisorUnfit: "a hypervisor lacks something that is needed there",
   HomeUnreachable: "the gateway is to move, but its old home was not seen",
+  HomeMoved: "the gateway moved to another hypervisor",
   LedgerIncomplete: "the ledger is new, and a hypervisor that may hold the tenant's things was not seen yet",
   NowhereToPlace: "no hypervisor has room for a replica",
   AddressesExhausted: "a network has no free address left",
@@ -37,6 +38,12 @@ export interface Note {
 /** A change that is not made until an operator approves it by its id. */
 export interface Refusal {
   readonly id: string;
+  /** What an approval has to say besides the id, because only somebody who has seen to it can know. */
+  readonly confirm?: "old-home-off";
   readonly object: string;
   readonly message: string;
 }
+
+/** What lets a refused change through, as it is typed. */
+export const approvalOf = ({ id, confirm }: Pick<Refusal, "id" | "confirm">): string =>
+  `reconcile approve ${id}${confirm === undefined ? "" : ` --${confirm}`}`;

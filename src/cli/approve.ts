@@ -7,8 +7,13 @@ import { printable, wrap } from "./problems.ts";
 import type { SessionOptions } from "./session.ts";
 import { answer, sameDirectory } from "./streams.ts";
 
+export interface ApproveOptions extends SessionOptions {
+  /** The operator has seen to it that a home that cannot be seen is off. */
+  readonly oldHomeOff?: boolean;
+}
+
 /** `reconcile approve`: lets exactly one refused plan through, by its id. Looks, and touches no hypervisor. */
-export async function approve(id: string, directory: string, options: SessionOptions): Promise<number> {
+export async function approve(id: string, directory: string, options: ApproveOptions): Promise<number> {
   const session = await begin(directory, options, { hold: "or-instruct" });
   try {
     const { ledger } = session.world;
@@ -22,6 +27,10 @@ export async function approve(id: string, directory: string, options: SessionOpt
     const { refusals } = viewPlan(await foreseen(session));
     const refusal = refusals.find((one) => one.id === id);
     if (!refusal) throw unknown(id, refusals);
+    if (refusal.confirm === "old-home-off" && !options.oldHomeOff)
+      throw new EvenkeelError("EK-USAGE", `${refusal.object}: ${refusal.message}`, {
+        fix: `make sure that it is off, then: reconcile approve ${id} --old-home-off`,
+      });
     await session.say({ say: "approve", id });
     answer(`${wrap(`Approved ${id}: ${refusal.object}: ${printable(refusal.message)}`)}\n${next}`);
     return 0;

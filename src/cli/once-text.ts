@@ -1,4 +1,4 @@
-import type { Note, Refusal } from "../api/reasons.ts";
+import { approvalOf, type Note, type Refusal } from "../api/reasons.ts";
 import { took } from "./duration.ts";
 import { describeHypervisor, describeNoChange } from "./hypervisors-text.ts";
 import { isAllSeen } from "../controllers/hypervisor-view.ts";
@@ -88,20 +88,17 @@ function describeNote(note: Note): string[] {
 }
 
 /** What waits for approval, and how to give it. */
-export function describeRefusal(
-  { id, object, message }: Refusal,
-  directory: string,
-  colours: Colours,
-): string[] {
+export function describeRefusal(refusal: Refusal, directory: string, colours: Colours): string[] {
+  const { object, message } = refusal;
   return [
     wrap(`${colours.yellow("!")} ${colours.bold(object)} ${printable(message)}`, "  "),
-    `  refused until: reconcile approve ${id}${directory}`,
+    `  refused until: ${approvalOf(refusal)}${directory}`,
   ];
 }
 
 /** What to do first when somebody is needed. */
 function nextStep({ refusals: [first], hypervisors }: Outcome, directory: string): string {
-  if (first) return `Next: reconcile approve ${first.id}${directory}`;
+  if (first) return `Next: ${approvalOf(first)}${directory}`;
   if (!isAllSeen(hypervisors)) return `Next, when it is seen again: reconcile --once${directory}`;
   return `Next: reconcile get all${directory === "" ? "" : ` -f${directory}`}`;
 }

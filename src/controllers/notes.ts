@@ -1,6 +1,6 @@
 import { EvenkeelError } from "../api/errors.ts";
 import { replicaName, type TenantName } from "../api/names.ts";
-import type { Note, Refusal } from "../api/reasons.ts";
+import { approvalOf, type Note, type Refusal } from "../api/reasons.ts";
 import type { Failure } from "../hosts/execute.ts";
 import type { PlanEntry } from "../plan/plan.ts";
 import type { TenantMemory } from "../replicas/memory.ts";
@@ -16,10 +16,10 @@ export const leftNotes = (tenant: TenantName, left: readonly PlanEntry[]): Note[
   }));
 
 /** What waits for an operator. */
-export const refusalNote = ({ id, object, message }: Refusal): Note => ({
+export const refusalNote = (refusal: Refusal): Note => ({
   reason: "NeedsApproval",
-  object,
-  message: `${message}: reconcile approve ${id}`,
+  object: refusal.object,
+  message: `${refusal.message}: ${approvalOf(refusal)}`,
   severity: "stuck",
 });
 

@@ -23,6 +23,7 @@ export class Report {
   readonly #undone: PlanEntry[] = [];
   readonly #coming: Note[] = [];
   readonly #receipts: DrainReceipt[] = [];
+  readonly #news: Note[] = [];
   #notes: readonly Note[] = [];
   #refusals: readonly Refusal[] = [];
   #deadline: number | undefined;
@@ -32,8 +33,9 @@ export class Report {
     this.#tenant = tenant;
   }
 
-  decided({ notes, refusals, receipts, nextDeadline }: StepResult, guards: readonly Note[]): void {
+  decided({ notes, news, refusals, receipts, nextDeadline }: StepResult, guards: readonly Note[]): void {
     this.#receipts.push(...receipts);
+    this.#news.push(...news);
     this.#notes = [...notes, ...guards];
     this.#refusals = refusals;
     this.#deadline = nextDeadline;
@@ -75,6 +77,7 @@ export class Report {
 
   result(sight: Sight, memory: TenantMemory | undefined, now: number): TenantResult {
     const notes = [
+      ...this.#news,
       ...this.#notes,
       ...unseenNotes(sight, memory),
       ...leftNotes(this.#tenant, this.#left),

@@ -8,6 +8,7 @@ import type { HistoryRecord } from "../history/record.ts";
 import type { Revision } from "../manifests/revision.ts";
 import { collapse } from "../plan/collapse.ts";
 import type { PlanEntry } from "../plan/plan.ts";
+import type { DrainReceipt } from "../replicas/receipt.ts";
 import { isContainer } from "../resources/container.ts";
 
 type Event = Omit<HistoryRecord, "time" | "kind">;
@@ -39,13 +40,19 @@ export class Chronicle {
   }
 
   tenant(result: TenantResult): Event[] {
-    const { tenant, entries, notes, refusals, failures } = result;
+    const { tenant, entries, notes, refusals, failures, receipts } = result;
     const wrong = [
       ...refusals.map(refusalNote),
       ...failures.map((failure) => failureNote(tenant, failure)),
       ...notes.filter(({ severity }) => severity === "stuck"),
     ];
-    return [...changesOf(tenant, collapse(entries)), ...this.#turns(tenant, wrong)];
+    const moved = notes.filter(({ reason }) => reason === "HomeMoved");
+    return [
+      ...receipts.map(drained),
+      ...changesOf(tenant, collapse(entries)),
+      ...moved.map(({ object, reason, message }): Event => ({ type: "Normal", object, reason, message })),
+      ...this.#turns(tenant, wrong),
+    ];
   }
 
   decision({ tenant, subnet, trace }: DecisionRecord): Event[] {
@@ -77,6 +84,17 @@ export class Chronicle {
     ];
   }
 }
+
+const drained = (receipt: DrainReceipt): Event => {
+  const { tenant, replica, hypervisor, reason, connectionsSeen, connectionsCut } = receipt;
+  return {
+    type: connectionsCut > 0 ? "Warning" : "Normal",
+    object: `replica/${tenant}/${replica}`,
+    reason: "Drained",
+    message: `on ${hypervisor}, ${reason}: ${connectionsSeen} connections seen, ${connectionsCut} cut`,
+    data: receipt,
+  };
+};
 
 const ownerOf = (file: string): string => {
   const [, tenant] = /^tenants\/([^/]+)\//.exec(file) ?? [];

@@ -13,7 +13,9 @@ const RESULTS: Readonly<Record<TenantResult["state"], ReconcileResult>> = {
 
 /** Counts what a pass did. `seconds`: how long it took. */
 export function measurePass(metrics: Metrics, { tenants }: PassResult, seconds: number): void {
-  for (const { state, entries, undone } of tenants) {
+  for (const { state, entries, undone, receipts } of tenants) {
+    for (const { began, ended, connectionsCut } of receipts)
+      metrics.scaling.drained((ended - began) / 1000, connectionsCut);
     metrics.reconciles.reconciled("tenant", RESULTS[state], seconds);
     metrics.queues.worked("tenant", seconds);
     for (const [list, result] of [

@@ -14,9 +14,10 @@ import { lowestAddress, refusals, services, uplinkAddresses } from "./service.ts
 export function gateway(scope: Scope, part: Part): Resource[] {
   const place = { hypervisor: part.name, tenant: scope.name, name: scope.name };
   const namespace = namespaceOf(scope.fleet, scope.name);
-  const uplink = part.isPrimary ? uplinkState(scope, part) : undefined;
-  const local = part.isPrimary && part.spec.connection.local ? localPairState(scope, part) : undefined;
-  const ipv4 = part.isPrimary ? [mangle, openFilter(scope, part)] : [CLOSED];
+  const announces = part.isPrimary && !scope.memory.move?.withdrawn;
+  const uplink = announces ? uplinkState(scope, part) : undefined;
+  const local = announces && part.spec.connection.local ? localPairState(scope, part) : undefined;
+  const ipv4 = part.isPrimary || part.isComing ? [mangle, openFilter(scope, part)] : [CLOSED];
   return [
     { ...place, kind: "netns", state: { namespace } },
     ...(scope.parts.length > 1 || uplink?.port

@@ -33,6 +33,8 @@ export interface Part {
   readonly name: HypervisorName;
   readonly spec: Hypervisor["spec"];
   readonly isPrimary: boolean;
+  /** Whether the gateway is on its way there: its rules are made, and nothing is sent there yet. */
+  readonly isComing: boolean;
   readonly traits: HostTraits;
 }
 
@@ -78,7 +80,9 @@ export function scope(input: CompileInput): Scope {
   ]);
   const parts = [...names].flatMap((name): Part[] => {
     const spec = hypervisors.get(name)?.spec;
-    return spec ? [{ name, spec, isPrimary: name === primary, traits: traits.get(name) ?? PLAIN }] : [];
+    const isComing = name === memory.move?.to;
+    const isPrimary = name === primary;
+    return spec ? [{ name, spec, isPrimary, isComing, traits: traits.get(name) ?? PLAIN }] : [];
   });
   return {
     ...input,

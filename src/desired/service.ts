@@ -52,10 +52,9 @@ export const refusals = (scope: Scope): string[] =>
     return `-A INPUT -d ${address}/32 -p ${protocol} -m ${protocol} --dport ${port} -j REJECT --reject-with ${reject}`;
   });
 
-/** The balancer of the tenant's services, on its primary. */
+/** The balancer of the tenant's services, on its primary; and where the gateway is on its way to. */
 export function balancer(scope: Scope): Resource[] {
-  const primary = scope.parts.find(({ isPrimary }) => isPrimary);
-  if (!primary) return [];
+  const homes = scope.parts.filter(({ isPrimary, isComing }) => isPrimary || isComing);
   const table = natTable(scope);
   const udp = Object.fromEntries(
     services(scope)
@@ -63,7 +62,13 @@ export function balancer(scope: Scope): Resource[] {
       .map(({ address, port, subnet }) => [`${address}:${port}`, ready(scope, subnet)]),
   );
   const state: NatState = { table: canonicalTable(table), udp, restore: table };
-  return [{ hypervisor: primary.name, tenant: scope.name, kind: "nat", name: scope.name, state }];
+  return homes.map(({ name: hypervisor }) => ({
+    hypervisor,
+    tenant: scope.name,
+    kind: "nat",
+    name: scope.name,
+    state,
+  }));
 }
 
 /** Addresses of the replicas that serve, in the order of addresses so that equal sets give equal rules. */

@@ -59,7 +59,8 @@ export function evidenceOn(
 const conditionOf = ({ running, paused }: ContainerState): Evidence["container"] =>
   running ? "running" : paused ? "paused" : "ended";
 
-const isBalanced = (
+/** Whether the balancer on a hypervisor points at a replica. */
+export const isBalanced = (
   { address }: ReplicaMemory,
   observed: readonly Resource[],
   home: HypervisorName,

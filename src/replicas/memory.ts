@@ -68,9 +68,20 @@ export interface ReleasedAddress {
   readonly at: number;
 }
 
+/** How far a gateway is on its way. */
+export interface HomeMove {
+  readonly to: HypervisorName;
+  /** Its rules stand there, and the old home is to stop answering. */
+  readonly withdrawn: boolean;
+  /** Connections that pass the old home, as they were last counted. */
+  readonly cut?: number;
+}
+
 export interface TenantMemory {
   /** Where the gateway stands; undefined until it is first placed. */
   readonly primary: HypervisorName | undefined;
+  /** A gateway on its way to another home; the new one answers when the old one was seen to have stopped. */
+  readonly move?: HomeMove | undefined;
   /** Every hypervisor that may hold something of the tenant, also those that the manifest no longer names. */
   readonly hypervisors: readonly HypervisorName[];
   readonly segments: Readonly<Record<string, SegmentMemory>>;
@@ -142,6 +153,9 @@ export const samePhases = (before: TenantMemory | undefined, after: TenantMemory
   const phases = (of: TenantMemory | undefined): string =>
     (of?.replicas ?? []).map(({ incarnation, phase }) => `${incarnation} ${phase}`).join();
   return (
+    before?.primary === after.primary &&
+    before?.move?.to === after.move?.to &&
+    before?.move?.withdrawn === after.move?.withdrawn &&
     phases(before) === phases(after) &&
     Object.keys(before?.segments ?? {}).join() === Object.keys(after.segments).join()
   );

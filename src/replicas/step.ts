@@ -21,6 +21,7 @@ import { adopt } from "./adopt.ts";
 import { AddressBook, nextVxlanId } from "./allocate.ts";
 import { evidenceOn, type Sighting } from "./evidence.ts";
 import { fit } from "./fit.ts";
+import { homeOf } from "./home.ts";
 import { networks } from "./networks.ts";
 import { advance, type Grace, isActive, isStalled, retryAt } from "./phase.ts";
 import { type DrainReceipt, receiptsOf } from "./receipt.ts";
@@ -49,6 +50,8 @@ export interface StepInput extends Sighting {
 export interface StepResult {
   readonly memory: TenantMemory;
   readonly notes: readonly Note[];
+  /** What happened now, and is told once. */
+  readonly news: readonly Note[];
   readonly refusals: readonly Refusal[];
   /** Approvals that took effect now; they are good for once. */
   readonly spent: readonly string[];
@@ -70,7 +73,11 @@ export function step(input: StepInput): StepResult {
     vxlanId: (taken) => nextVxlanId(fleet, new Set([...input.foreignVxlanIds, ...taken]), now),
   });
 
-  const home = homeOf(before, input);
+  const { primary, move, ...home } = homeOf(before, {
+    ...input,
+    document: wanted?.tenant,
+    approvals: fleet.approvals,
+  });
   const advanced = before.replicas.map((replica) => advanceOne(replica, input, before.primary));
   const gone = before.replicas.filter((_, index) => advanced[index] === undefined);
   const released = gone.flatMap((replica) => [replica.address, replica.managementAddress]);
@@ -78,7 +85,8 @@ export function step(input: StepInput): StepResult {
     ...before,
     // A hold ends with the files that it holds back.
     downSubnets: before.downSubnets?.filter((name) => wanted?.subnets.has(name)),
-    primary: home.primary,
+    primary,
+    move,
     hypervisors: whereabouts(before, input),
     segments,
     replicas: advanced.filter((replica) => replica !== undefined),
@@ -99,8 +107,9 @@ export function step(input: StepInput): StepResult {
   return {
     memory: after,
     notes: [...home.notes, ...notes, ...stalled(after)],
-    refusals,
-    spent,
+    news: home.news,
+    refusals: [...refusals, ...home.refusals],
+    spent: [...spent, ...home.spent],
     receipts: gone.flatMap((replica) => receiptsOf(replica, now)),
     nextDeadline: earliest(after, input),
   };
@@ -110,24 +119,6 @@ const standbys = (spec: TenantSpec): HypervisorName[] => [
   spec.primary,
   ...spec.standby.map(({ name }) => name),
 ];
-
-/**
- * A gateway that moved while its old home is not seen would answer in two places at once, and one that moved to a home that
- * is not seen in none: it stays.
- */
-function homeOf(
-  { primary: former }: TenantMemory,
-  { tenant, wanted, seen }: StepInput,
-): { primary: HypervisorName | undefined; notes: Note[] } {
-  const primary = wanted?.tenant?.spec.primary ?? former;
-  const unseen = [former, primary].filter((name) => name !== undefined && !seen.has(name));
-  if (former === undefined || former === primary || unseen.length === 0) return { primary, notes: [] };
-  const message = `the gateway is to move from ${former} to ${primary}, but ${unseen.join(", ")} was not seen`;
-  return {
-    primary: former,
-    notes: [{ reason: "HomeUnreachable", object: `tenant/${tenant}`, message, severity: "stuck" }],
-  };
-}
 
 /** Of a tenant or subnet without any document, nothing says how long an end may take: the kind's own defaults. */
 const graceOf = (replica: ReplicaMemory, { wanted }: StepInput): Grace => {

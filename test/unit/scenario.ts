@@ -112,6 +112,8 @@ export interface Scenario {
   mute: number[];
   /** What the last pass said. */
   notes: readonly Note[];
+  /** Everything that happened in the last pass and is told once. */
+  news: Note[];
   refusals: readonly Refusal[];
 }
 
@@ -127,6 +129,7 @@ export const scenario = (change: Partial<Scenario> = {}): Scenario => ({
   now: 1_000_000,
   mute: [],
   notes: [],
+  news: [],
   refusals: [],
   ...change,
 });
@@ -144,6 +147,7 @@ export function pass(
   watch: (replicas: readonly ReplicaMemory[]) => void = () => {},
 ): PlanEntry[] {
   on.now += 1000;
+  on.news = [];
   const seen = new Set(
     on.hypervisors.map(({ metadata }) => metadata.name).filter((name) => !on.unseen.includes(name)),
   );
@@ -182,6 +186,7 @@ export function pass(
     });
     on.fleet = withTenant(on.fleet, T2, next.memory, on.now);
     on.notes = next.notes;
+    on.news.push(...next.news);
     on.refusals = next.refusals;
     watch(next.memory.replicas);
     const entries = order(diff(desiredOf(on, leaving), on.observed, { fleet: FLEET, seen, withDocker }));
