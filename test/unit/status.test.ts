@@ -122,9 +122,9 @@ replica/web-2   Unknown   HypervisorUnreachable   hv1          10.13.13.3   60s
 
   test("of a subnet whose growth finds no place is limited, and as ready as it was", () => {
     const nowhere = note("NowhereToPlace", "info");
-    const [subnet] = viewOf(() => {}, [nowhere]).subnets;
+    const [grown] = viewOf(() => {}, [nowhere]).subnets;
     const [before] = viewOf().subnets;
-    expect(subnet?.status.conditions).toEqual([
+    expect(grown?.status.conditions).toEqual([
       ...(before?.status.conditions ?? []),
       expect.objectContaining({ type: "ScalingLimited", status: "True", reason: "NowhereToPlace" }),
     ]);
