@@ -115,7 +115,7 @@ describe("a hypervisor whose document is gone", () => {
     ({ complete, hypervisors: new Map([[hv2, {}]]), documents: new Map([["Hypervisor//hv2", {}]]) }) as never;
   const memory: FleetMemory = {
     ...remembering({ t1: 2 }),
-    documents: { "Hypervisor//hv1": document } as FleetMemory["documents"],
+    documents: { "Hypervisor//hv1": document },
   };
   const used: FleetMemory = {
     ...memory,
