@@ -9,7 +9,9 @@
 #   /bytes?n=N      N bytes (at most 200 MB); with &rate=R only R bytes per second
 #
 # UDP (port 5353): every packet comes back with the host's name in front.
-# SIGTERM: takes no new connection, finishes running requests, closes idle connections, exits 0.
+# Every answer has the host's name in its header X-Hostname.
+# SIGTERM: takes no new connection, finishes running requests, closes idle connections, exits 0. An idle connection has a
+# second left for one more request, which may be on its way: that is answered, as the connection's last.
 use strict;
 use warnings;
 use Socket;
@@ -19,7 +21,7 @@ my $http_port = $ENV{PORT} // 8080;
 my $udp_port = $ENV{UDP_PORT} // 5353;
 my $version = $ENV{VERSION} // '?';
 my $hostname = (POSIX::uname())[1];
-my ($IDLE_SECONDS, $REQUEST_SECONDS) = (300, 10);
+my ($IDLE_SECONDS, $REQUEST_SECONDS, $LAST_SECONDS) = (300, 10, 1);
 my $BLOCK = 'x' x 65536;
 
 # Every process watches $ending. It becomes readable (end of file) when the first process lets go of $running:
@@ -103,6 +105,7 @@ sub read_request {
     my $deadline = time + $IDLE_SECONDS;
     until ($$buffer =~ /\r?\n\r?\n/) {
         my $ready = readable($deadline - time, $client, length $$buffer ? () : $ending);
+        $ready = readable($LAST_SECONDS, $client) if !$ready->{ fileno $client } && is_ending();
         return unless $ready->{ fileno $client };    # idle for too long, or ending
         $deadline = time + $REQUEST_SECONDS unless length $$buffer;
         return unless sysread $client, $$buffer, 16384, length $$buffer;
@@ -143,7 +146,8 @@ sub answer {
     $request->{keep} = 0 if is_ending();
     my $length = $size // length $body;
     my $connection = $request->{keep} ? 'keep-alive' : 'close';
-    write_all($client, "HTTP/1.1 $status\r\nContent-Type: $type\r\nContent-Length: $length\r\nConnection: $connection\r\n\r\n"
+    write_all($client, "HTTP/1.1 $status\r\nContent-Type: $type\r\nContent-Length: $length\r\nX-Hostname: $hostname\r\n"
+        . "Connection: $connection\r\n\r\n"
         . ($request->{method} eq 'HEAD' ? '' : $body));
     send_bytes($client, $size, number($query{rate}, 1e9)) if $size && $request->{method} ne 'HEAD';
 }

@@ -56,8 +56,10 @@ export async function daemon(directory: string, options: DaemonOptions, version:
     trouble: (error) => tell(describeError(error, colours)),
   };
   const metrics = openMetrics({ version, controllers: CONTROLLERS });
-  const timed: World["timed"] = (hypervisor, what, seconds) => {
-    if (what === "looks") metrics.hypervisors.looked(hypervisor, seconds);
+  const timed: World["timed"] = (hypervisor, what, seconds, isDone) => {
+    if (what !== "looks") return;
+    metrics.reconciles.reconciled("hypervisor", isDone ? "success" : "error", seconds);
+    if (isDone) metrics.hypervisors.looked(hypervisor, seconds);
   };
   const history = await History.open(session.stateDirectory, systemClock.nonce());
   try {

@@ -62,10 +62,7 @@ export function outcomeOf(
 ): Outcome {
   const hypervisors = viewHypervisors(revision, last.observation, options.trips);
   const results = [...tenants].map(([tenant, run]) => outcomeOfTenant(tenant, run, revision));
-  const refusals = [
-    ...(last.refusal ? [last.refusal] : []),
-    ...[...tenants.values()].flatMap((one) => one.last.refusals),
-  ];
+  const refusals = [...last.refusals, ...[...tenants.values()].flatMap((one) => one.last.refusals)];
   const converged = ending === "done" && refusals.length === 0 && isAllSeen(hypervisors);
   const changed = [...tenants.values()].some(({ entries }) => entries.length > 0);
   const exitCode = exitOfOnce(

@@ -51,10 +51,7 @@ export interface Foresight {
 /** What is to be done, out of a dry pass. Pure. */
 export function viewPlan({ revision, before, result }: Foresight): PlanView {
   const tenants = result.tenants.map((one) => viewTenant(one, revision, before, result.observation));
-  const refusals = [
-    ...(result.refusal ? [result.refusal] : []),
-    ...result.tenants.flatMap((one) => one.refusals),
-  ];
+  const refusals = [...result.refusals, ...result.tenants.flatMap((one) => one.refusals)];
   const changed = tenants.filter(({ changes }) => changes.length > 0);
   return {
     plan: planId(changed.map(({ tenant, changes }) => ({ tenant, lines: changes }))),

@@ -8,7 +8,7 @@ import type { Failure } from "../hosts/execute.ts";
 import type { Host } from "../hosts/host.ts";
 import type { Images } from "../hosts/images.ts";
 import type { Reachability } from "../hosts/reachability.ts";
-import type { RoundTrips, TripCount, TripCounts } from "../hosts/round-trips.ts";
+import type { RoundTrips, Timed, TripCounts } from "../hosts/round-trips.ts";
 import type { Ledger } from "../ledger/ledger.ts";
 import type { Revision } from "../manifests/revision.ts";
 import type { Sighting } from "../replicas/evidence.ts";
@@ -39,8 +39,7 @@ export interface World {
   readonly images: Images;
   readonly reach: Reachability;
   readonly count: TripCounts;
-  /** Told how long each round trip took, in seconds. */
-  readonly timed?: (hypervisor: HypervisorName, what: keyof TripCount, seconds: number) => void;
+  readonly timed?: Timed;
   readonly log: Log;
 }
 

@@ -42,9 +42,14 @@ export function withStanding(revision: Revision, memory: FleetMemory): Revision 
   const departing = Object.values(memory.documents).flatMap(({ object }) =>
     object.kind === "Hypervisor" && used.has(object.metadata.name) ? [object] : [],
   );
-  const all = [...departing.map((one) => [one.metadata.name, one] as const), ...revision.hypervisors];
+  const described = [...revision.hypervisors].filter(([name]) => isDescribed(revision, name));
+  const all = [...departing.map((one) => [one.metadata.name, one] as const), ...described];
   return { ...revision, hypervisors: new Map(all.toSorted(([a], [b]) => (a < b ? -1 : 1))) };
 }
+
+/** Whether a document in force declares the hypervisor. */
+export const isDescribed = ({ documents }: Revision, name: HypervisorName): boolean =>
+  documents.has(`Hypervisor//${name}`);
 
 /** All that carries the fleet's mark on the hypervisors that were seen. */
 export const observeAll = (seen: ReadonlyMap<HypervisorName, HostFacts>, memory: FleetMemory): Resource[] =>

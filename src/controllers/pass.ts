@@ -8,7 +8,8 @@ import type { Revision } from "../manifests/revision.ts";
 import type { PlanEntry } from "../plan/plan.ts";
 import { type FleetMemory, isAtRest } from "../replicas/memory.ts";
 import type { TenantResult, World } from "./controller.ts";
-import { departures, observeAll, rememberDepartures, tenantsOf } from "./departures.ts";
+import { abandoned, withoutAbandoned } from "./abandoned.ts";
+import { departures, observeAll, rememberDepartures, tenantsOf, withStanding } from "./departures.ts";
 import { lookAtAll } from "./hypervisor.ts";
 import { tenantController } from "./tenant.ts";
 
@@ -33,14 +34,15 @@ export interface PassOptions {
 
 export interface PassResult {
   readonly tenants: readonly TenantResult[];
-  /** Set when more would be removed at once than goes without approval. */
-  readonly refusal: Refusal | undefined;
+  /** What waits for approval and is no single tenant's: that too much would go at once, that a hypervisor is lost. */
+  readonly refusals: readonly Refusal[];
   readonly observation: Observation;
 }
 
 /** One pass: a look at all hypervisors, then every tenant's loop, side by side and in shared round trips. */
 export async function passOver(world: World, options: PassOptions): Promise<PassResult> {
-  const { revision, clock, dryRun, signal, stop } = options;
+  const { clock, dryRun, signal, stop } = options;
+  const revision = withStanding(options.revision, world.ledger.state);
   const now = clock.now();
   const log = world.log.child({ pass: clock.nonce().slice(0, 6), dryRun });
   const trips = (members: number): RoundTrips =>
@@ -66,6 +68,8 @@ export async function passOver(world: World, options: PassOptions): Promise<Pass
     signal,
     nonce: clock.nonce,
   });
+  const lost = abandoned(revision, world.ledger.state, new Set(observation.unseen.keys()));
+  await world.ledger.update((state) => withoutAbandoned(state, lost));
   const observed = observeAll(observation.seen, world.ledger.state);
   await world.ledger.update((state) => ({ ...state, documents: documentsToKeep(state, revision, now) }));
   const leaving = departures(revision, world.ledger.state, observed);
@@ -103,7 +107,8 @@ export async function passOver(world: World, options: PassOptions): Promise<Pass
     return one.value;
   });
   log.debug({ tenants: tenants.length, milliseconds: clock.now() - now }, "pass");
-  return { tenants, refusal: leaving.refusal, observation };
+  const refusals = [...(leaving.refusal ? [leaving.refusal] : []), ...lost.refusals];
+  return { tenants, refusals, observation };
 }
 
 /** Documents in force, and those of what is gone from the tree but not yet from the hypervisors. */

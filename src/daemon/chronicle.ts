@@ -4,6 +4,7 @@ import { showLoad } from "../autoscale/policy.ts";
 import type { DecisionRecord } from "../autoscale/record.ts";
 import type { TenantResult } from "../controllers/controller.ts";
 import { failureNote, refusalNote } from "../controllers/notes.ts";
+import { notesOf } from "../controllers/scaling.ts";
 import type { HistoryRecord } from "../history/record.ts";
 import type { Revision } from "../manifests/revision.ts";
 import { collapse } from "../plan/collapse.ts";
@@ -55,14 +56,11 @@ export class Chronicle {
     ];
   }
 
-  decision({ tenant, subnet, trace }: DecisionRecord): Event[] {
-    const { current, desired, verdict, metrics } = trace;
-    if (current === desired) return [];
-    const load = metrics.map(({ metric, ratio = 0 }) => `${metric} ${showLoad(metric, ratio)}`).join(", ");
-    const reason = desired > current ? "ScaledOut" : "ScaledIn";
-    const why = verdict === "out" || verdict === "in" ? load : "bounds";
-    const message = `${current} to ${desired} replicas: ${why}`;
-    return [{ type: "Normal", object: `subnet/${tenant}/${subnet}`, reason, message }];
+  decision(record: DecisionRecord): Event[] {
+    return [
+      ...scaled(record),
+      ...this.#turns(`scaling of ${record.tenant}/${record.subnet}`, notesOf(record)),
+    ];
   }
 
   /** What began to be wrong with somebody, and what no longer is. */
@@ -100,6 +98,16 @@ const ownerOf = (file: string): string => {
   const [, tenant] = /^tenants\/([^/]+)\//.exec(file) ?? [];
   return tenant === undefined ? "fleet" : `tenant/${tenant}`;
 };
+
+function scaled({ tenant, subnet, trace }: DecisionRecord): Event[] {
+  const { current, desired, verdict, metrics } = trace;
+  if (current === desired) return [];
+  const load = metrics.map(({ metric, ratio = 0 }) => `${metric} ${showLoad(metric, ratio)}`).join(", ");
+  const reason = desired > current ? "ScaledOut" : "ScaledIn";
+  const why = verdict === "out" || verdict === "in" ? load : "bounds";
+  const message = `${current} to ${desired} replicas: ${why}`;
+  return [{ type: "Normal", object: `subnet/${tenant}/${subnet}`, reason, message }];
+}
 
 /** Replicas that came and went, each; all else counted, by what it is of. */
 function changesOf(tenant: TenantName, entries: readonly PlanEntry[]): Event[] {

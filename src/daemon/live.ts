@@ -20,7 +20,7 @@ export class Live {
   readonly #lookedAt = new Map<HypervisorName, number>();
   #observation: Observation | undefined;
   #loads: ReadonlyMap<HypervisorName, number> | undefined;
-  #refusal: Refusal | undefined;
+  #refusals: readonly Refusal[] = [];
   #applied: { readonly digest: string; readonly at: number } | undefined;
 
   constructor(ledger: Ledger) {
@@ -28,14 +28,14 @@ export class Live {
   }
 
   /** A pass over some tenants, or all, is over. */
-  passed({ tenants, observation, refusal }: PassResult, revision: Revision, now: number): void {
+  passed({ tenants, observation, refusals }: PassResult, revision: Revision, now: number): void {
     for (const result of tenants) this.#results.set(result.tenant, result);
     const known = (tenant: TenantName): boolean =>
       revision.tenants.has(tenant) || this.#ledger.state.tenants[tenant] !== undefined;
     for (const tenant of this.#results.keys()) if (!known(tenant)) this.#results.delete(tenant);
     for (const [name, { containers }] of observation.seen) if (containers) this.#lookedAt.set(name, now);
     this.#observation = observation;
-    this.#refusal = refusal;
+    this.#refusals = refusals;
     const isApplied = [...this.#results.values()].every(({ state }) => state === "converged");
     if (isApplied && this.#applied?.digest !== revision.digest)
       this.#applied = { digest: revision.digest, at: now };
@@ -61,8 +61,9 @@ export class Live {
     return this.#loads;
   }
 
-  get refusal(): Refusal | undefined {
-    return this.#refusal;
+  /** What waits for approval and is no single tenant's. */
+  get refusals(): readonly Refusal[] {
+    return this.#refusals;
   }
 
   get results(): ReadonlyMap<TenantName, TenantResult> {

@@ -12,6 +12,7 @@ export class Recorder {
   readonly #clock: Clock;
   readonly #trouble: (error: unknown) => void;
   readonly #chronicle = new Chronicle();
+  #isWritten = true;
 
   constructor(history: History, clock: Clock, trouble: (error: unknown) => void) {
     this.#history = history;
@@ -49,6 +50,16 @@ export class Recorder {
   }
 
   #append(record: HistoryRecord): void {
-    this.#history.append(record).catch(this.#trouble);
+    void this.#write(record);
+  }
+
+  async #write(record: HistoryRecord): Promise<void> {
+    try {
+      await this.#history.append(record);
+      this.#isWritten = true;
+    } catch (error) {
+      if (this.#isWritten) this.#trouble(error);
+      this.#isWritten = false;
+    }
   }
 }

@@ -24,7 +24,7 @@ export function snapshotOf({ live, revision, queues, now }: SnapshotOptions): Sn
   return {
     now,
     queues,
-    fleetRefusals: live.refusal ? 1 : 0,
+    fleetRefusals: live.refusals.length,
     revision: {
       id: commit?.hash ?? digest,
       dirty: commit?.dirty ?? false,

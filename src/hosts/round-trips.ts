@@ -52,6 +52,14 @@ export interface TripCount {
 /** By hypervisor; grows as they are asked. */
 export type TripCounts = Map<HypervisorName, TripCount>;
 
+/** Told of each round trip: how long it took, in seconds, and whether it came to its end. */
+export type Timed = (
+  hypervisor: HypervisorName,
+  what: keyof TripCount,
+  seconds: number,
+  isDone: boolean,
+) => void;
+
 export interface RoundTripOptions {
   readonly fleet: FleetName;
   readonly hosts: ReadonlyMap<HypervisorName, Host>;
@@ -68,8 +76,7 @@ export interface RoundTripOptions {
   readonly now: () => number;
   readonly schedule: (action: () => void, milliseconds: number) => () => void;
   readonly count: TripCounts;
-  /** Told how long each took, in seconds. */
-  readonly timed: ((hypervisor: HypervisorName, what: keyof TripCount, seconds: number) => void) | undefined;
+  readonly timed: Timed | undefined;
   readonly log: Log;
 }
 
@@ -232,10 +239,13 @@ export class RoundTrips {
     const before = count.get(hypervisor) ?? { looks: 0, changes: 0, probes: 0 };
     count.set(hypervisor, { ...before, [what]: before[what] + 1 });
     const begun = now();
+    let isDone = false;
     try {
-      return await trip();
+      const result = await trip();
+      isDone = true;
+      return result;
     } finally {
-      timed?.(hypervisor, what, (now() - begun) / 1000);
+      timed?.(hypervisor, what, (now() - begun) / 1000, isDone);
       log.debug({ hypervisor, what, milliseconds: now() - begun }, "round trip");
     }
   }

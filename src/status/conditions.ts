@@ -68,6 +68,18 @@ export const degraded = (ready: number, desired: number, [first]: readonly Condi
   lastTransitionTime: first?.lastTransitionTime ?? "",
 });
 
+/** `ScalingLimited`: load asks for more replicas than can be placed. Only where a decision said so: else nobody knows. */
+export const limited = (notes: readonly Note[], since: string): Condition[] =>
+  notes
+    .filter(({ reason, severity }) => reason === "NowhereToPlace" && severity === "info")
+    .map(({ reason, message }) => ({
+      type: "ScalingLimited",
+      status: "True",
+      reason,
+      message,
+      lastTransitionTime: since,
+    }));
+
 /** One word for a table, and why. */
 export function summaryOf(conditions: readonly Condition[]): {
   readonly status: string;

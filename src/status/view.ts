@@ -6,7 +6,7 @@ import type { Observation } from "../facts/facts.ts";
 import type { Sighting } from "../replicas/evidence.ts";
 import type { TenantMemory } from "../replicas/memory.ts";
 import { isActive } from "../replicas/phase.ts";
-import { conditionsOf, degraded } from "./conditions.ts";
+import { conditionsOf, degraded, limited } from "./conditions.ts";
 import {
   type HypervisorObject,
   type ReplicaObject,
@@ -120,10 +120,12 @@ function viewSubnet(document: Subnet, tenant: TenantInput, { since, now }: ViewI
   const desired = isDown ? 0 : Math.min(Math.max(memory.desired[name] ?? min, min), max);
   const ready = own.filter((replica) => readinessOf(replica, sighting).status === "True").length;
   const places = new Set([memory.primary, ...own.map(({ hypervisor }) => hypervisor)]);
+  const notes = tenant.notes.filter((note) => concerns(note, name, places));
+  const changed = lastChange(created, own, now);
   const conditions = conditionsOf({
-    notes: tenant.notes.filter((note) => concerns(note, name, places)),
+    notes,
     pending: tenant.pending.filter((subnet) => subnet === undefined || subnet === name).length,
-    since: lastChange(created, own, now),
+    since: changed,
   });
   return {
     ...document,
@@ -132,7 +134,7 @@ function viewSubnet(document: Subnet, tenant: TenantInput, { since, now }: ViewI
       replicas: own.length,
       readyReplicas: ready,
       desiredReplicas: desired,
-      conditions: [...conditions, degraded(ready, desired, conditions)],
+      conditions: [...conditions, degraded(ready, desired, conditions), ...limited(notes, changed)],
     },
   };
 }

@@ -341,7 +341,7 @@ export class Lab {
   }
 
   async #containersOn(hv: Hv): Promise<Container[]> {
-    const text = await this.sh(hv, 'ids=$(docker ps -aq --no-trunc); [ -z "$ids" ] || docker inspect $ids');
+    const text = await this.sh(hv, INSPECT);
     return (JSON.parse(text || "[]") as Inspected[]).flatMap(({ Id, Name, Config, State }) => {
       const label = (name: string): string => Config.Labels?.[`dev.evenkeel.${name}`] ?? "";
       if (label("fleet") === "") return [];
@@ -504,6 +504,15 @@ const ask = (n) => new Promise((resolve) => {
   socket.bind(Number(first) + n, () => socket.send("packet " + n, 53, address));
 });
 (async () => { for (let n = 0; n < count; n++) console.log(await ask(n)); })();`;
+
+// One that goes between the list and the question about it makes both wrong.
+const INSPECT = `
+for try in 1 2 3 4 5; do
+  ids=$(docker ps -aq --no-trunc)
+  [ "$ids" ] || exit 0
+  all=$(docker inspect $ids) && { echo "$all"; exit 0; }
+done
+exit 1`;
 
 const RECORDER = `[ "$1" = -k ] || exec /usr/bin/timeout "$@"
 mkdir -p /run/execs

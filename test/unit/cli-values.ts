@@ -103,7 +103,7 @@ export const foresight = (
   before,
   result: {
     tenants: [result({ entries, ...change })],
-    refusal: undefined,
+    refusals: [],
     observation: observation(on),
   },
 });
@@ -124,7 +124,7 @@ export function outcome(
   const tenants = new Map(
     results.map((last) => [last.tenant, { last, entries: last.entries, milliseconds: 4100 }]),
   );
-  const last = { tenants: results, refusal: undefined, observation: observation(on) };
+  const last = { tenants: results, refusals: [], observation: observation(on) };
   return outcomeOf(
     revisionOf(on),
     { ending: options.ending ?? "done", tenants, last, milliseconds: 4100 },

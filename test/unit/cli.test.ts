@@ -265,7 +265,7 @@ describe("the answer of --once", () => {
     path: "",
     message: "is no YAML",
   } as const;
-  const passResult = { tenants: [], refusal: undefined, observation: observation(scenario()) };
+  const passResult = { tenants: [], refusals: [], observation: observation(scenario()) };
 });
 
 describe("progress", () => {

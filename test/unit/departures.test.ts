@@ -1,6 +1,7 @@
 import { describe, expect, test } from "@jest/globals";
 import { type HypervisorName, type TenantName, trusted } from "../../src/api/names.ts";
-import { departures, rememberDepartures } from "../../src/controllers/departures.ts";
+import { abandoned, withoutAbandoned } from "../../src/controllers/abandoned.ts";
+import { departures, rememberDepartures, withStanding } from "../../src/controllers/departures.ts";
 import type { Revision } from "../../src/manifests/revision.ts";
 import {
   EMPTY_TENANT,
@@ -101,5 +102,43 @@ describe("what is removed because its files are gone", () => {
     expect(gone.tenants[name("t1")]?.going).toBe("everything");
     const back = rememberDepartures(gone, departures(tree({ t1: ["web"], t2: ["web"] }), gone, []));
     expect(back.tenants[name("t1")]?.going).toBeUndefined();
+  });
+});
+
+describe("a hypervisor whose document is gone", () => {
+  const [hv1, hv2] = ["hv1", "hv2"].map((one) => trusted<HypervisorName>(one)) as [
+    HypervisorName,
+    HypervisorName,
+  ];
+  const document = { object: { kind: "Hypervisor", metadata: { name: hv1 } } } as never;
+  const without = (complete = true): Revision =>
+    ({ complete, hypervisors: new Map([[hv2, {}]]), documents: new Map([["Hypervisor//hv2", {}]]) }) as never;
+  const memory: FleetMemory = {
+    ...remembering({ t1: 2 }),
+    documents: { "Hypervisor//hv1": document },
+  };
+  const used: FleetMemory = {
+    ...memory,
+    tenants: { t1: { ...(memory.tenants[name("t1")] ?? EMPTY_TENANT), hypervisors: [hv1, hv2] } } as never,
+  };
+
+  test("stays in force while something may stand there, and no longer", () => {
+    expect([...withStanding(without(), used).hypervisors.keys()]).toEqual([hv1, hv2]);
+    expect([...withStanding(withStanding(without(), used), memory).hypervisors.keys()]).toEqual([hv2]);
+  });
+
+  test("is given up by somebody's word alone, and then forgotten with what stood there", () => {
+    const revision = withStanding(without(), used);
+    expect(abandoned(revision, used, new Set()).refusals).toEqual([]); // it answers: it is emptied
+    expect(abandoned(withStanding(without(false), used), used, new Set([hv1])).refusals).toEqual([]);
+    const { refusals, names } = abandoned(revision, used, new Set([hv1]));
+    expect([names, refusals]).toEqual([[], [expect.objectContaining({ object: "hypervisor/hv1" })]]);
+    expect(withoutAbandoned(used, abandoned(revision, used, new Set([hv1])))).toBe(used);
+
+    const approved = { ...used, approvals: [refusals[0]?.id ?? ""] };
+    const after = withoutAbandoned(approved, abandoned(revision, approved, new Set([hv1])));
+    expect(after.approvals).toEqual([]);
+    expect(after.tenants[name("t1")]).toMatchObject({ replicas: [], hypervisors: [hv2] });
+    expect([...withStanding(revision, after).hypervisors.keys()]).toEqual([hv2]);
   });
 });

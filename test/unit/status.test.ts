@@ -120,6 +120,19 @@ replica/web-2   Unknown   HypervisorUnreachable   hv1          10.13.13.3   60s
     expect(view.tenants[0]?.status.replicas).toBe(0);
   });
 
+  test("of a subnet whose growth finds no place is limited, and as ready as it was", () => {
+    const nowhere = note("NowhereToPlace", "info");
+    const [grown] = viewOf(() => {}, [nowhere]).subnets;
+    const [before] = viewOf().subnets;
+    expect(grown?.status.conditions).toEqual([
+      ...(before?.status.conditions ?? []),
+      expect.objectContaining({ type: "ScalingLimited", status: "True", reason: "NowhereToPlace" }),
+    ]);
+    // A replica that the minimum asks for, and that has no place, is worse than that.
+    const worse = viewOf(() => {}, [{ ...nowhere, object: "replica/t2/web-3", severity: "stuck" }]);
+    expect(worse.subnets[0]?.status.conditions.map(({ type }) => type)).not.toContain("ScalingLimited");
+  });
+
   test("waits for approval as Stalled", () => {
     const on = scenario();
     pass(on);
