@@ -20,7 +20,12 @@ export function factsOf(object: FleetObject): Facts {
         ],
         ["Load:", `takes scaled replicas below ${load.max} %, and is preferred below ${load.min} %`],
         ["Price:", `${price.perReplicaHour} ${price.currency} a replica-hour`],
-        ["Cordoned:", unschedulable ? "takes no new replicas: reconcile uncordon" : undefined],
+        [
+          "Cordoned:",
+          unschedulable
+            ? `takes no new replicas: reconcile uncordon hypervisor/${object.metadata.name}`
+            : undefined,
+        ],
       ];
     }
     case "Tenant": {

@@ -15,8 +15,8 @@ import { timeSeenFrom } from "./time-of-day.ts";
 /** What is known around an object. */
 export interface Known {
   readonly view: FleetView;
-  /** The newest, by `tenant/subnet`. */
-  readonly decisions: ReadonlyMap<string, KeptDecision>;
+  /** The newest on a subnet. */
+  readonly decision: KeptDecision | undefined;
   /** The object's, the newest last. */
   readonly events: readonly Kept[];
   /** Milliseconds since the epoch. */
@@ -26,7 +26,7 @@ export interface Known {
 const text = (lines: readonly string[]): string => lines.map((line) => `${printable(line)}\n`).join("");
 
 /** An object as people read it: what it is, how it stands and since when, what belongs to it, what happened to it. */
-export function describeObject(object: FleetObject, { view, decisions, events, now }: Known): string {
+export function describeObject(object: FleetObject, { view, decision, events, now }: Known): string {
   const { kind, metadata, status } = object;
   const created = metadata.creationTimestamp;
   const time = timeSeenFrom(now);
@@ -44,7 +44,7 @@ export function describeObject(object: FleetObject, { view, decisions, events, n
     text(facts.flatMap(([label, value]) => (value === undefined ? [] : labelled(label, value)))),
     `Conditions:\n${text(status.conditions.flatMap((one) => describeCondition(one, now)))}`,
     membersOf(object, view, now),
-    kind === "Subnet" ? decisionOf(decisions.get(`${namespace}/${metadata.name}`), now) : "",
+    decisionOf(decision, now),
     `Events:\n${indented(describeEvents(events, { namespace, now, width: WIDTH - 2 }))}`,
   ];
   return sections.filter((section) => section !== "").join("");

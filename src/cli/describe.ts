@@ -1,6 +1,6 @@
 import { systemClock } from "../clock/clock.ts";
 import { viewHypervisors } from "../controllers/hypervisor-view.ts";
-import { newestDecisions } from "../history/decisions.ts";
+import { newestDecision } from "../history/decisions.ts";
 import { readOldestFirst } from "../history/read.ts";
 import type { FleetObject } from "../status/objects.ts";
 import { begin } from "./begin.ts";
@@ -31,7 +31,6 @@ export async function describe(word: string, options: DescribeOptions): Promise<
     const view = await viewWithLoads(session, foresight, now);
     const { found, missing } = select(view, [wish], options.namespace);
     if (missing[0] !== undefined) throw notFound(missing[0], session.world.fleet);
-    const decisions = await newestDecisions(session.stateDirectory, {});
     const texts = found
       .flatMap(({ objects }) => objects)
       .map(async (object) => {
@@ -41,7 +40,14 @@ export async function describe(word: string, options: DescribeOptions): Promise<
           isAbout,
           last: EVENTS,
         });
-        return describeObject(object, { view, decisions, events, now });
+        const decision =
+          object.kind === "Subnet"
+            ? await newestDecision(session.stateDirectory, {
+                tenant: object.metadata.namespace,
+                subnet: object.metadata.name,
+              })
+            : undefined;
+        return describeObject(object, { view, decision, events, now });
       });
     answer((await Promise.all(texts)).join("\n"));
     return 0;

@@ -60,7 +60,7 @@ export async function viewWithLoads(
 /** Where the answer comes from, and what it lacks. */
 export function describeSource(hypervisors: readonly HypervisorView[]): string {
   const unseen = hypervisors.filter(({ state }) => state !== "seen");
-  const looked = `(no daemon: looked at ${plural(hypervisors.length, "hypervisor")} now)`;
+  const looked = `(looked at ${plural(hypervisors.length, "hypervisor")} now)`;
   const mark = coloursFor(process.stderr).yellow(MARKS.unknown);
   return [looked, ...unseen.flatMap((one) => describeHypervisor(one, mark))]
     .map((line) => `${line}\n`)

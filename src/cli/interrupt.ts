@@ -43,3 +43,6 @@ export function onInterrupt(tell: (text: string) => void): Interrupt {
     release,
   };
 }
+
+/** Whether something ended because it was told to. */
+export const isAbort = (error: unknown): boolean => error instanceof Error && error.name === "AbortError";

@@ -2,7 +2,7 @@ import { EvenkeelError } from "../api/errors.ts";
 import { systemClock } from "../clock/clock.ts";
 import { begin } from "./begin.ts";
 import { converge } from "./converge.ts";
-import { onInterrupt } from "./interrupt.ts";
+import { isAbort, onInterrupt } from "./interrupt.ts";
 import { evaluate } from "./evaluate.ts";
 import { type Outcome, outcomeOf } from "./outcome.ts";
 import { describeOutcome } from "./once-text.ts";
@@ -63,8 +63,7 @@ export async function once(directory: string, options: OnceOptions): Promise<num
     return outcome.exitCode;
   } catch (error) {
     // Ended while it waited for samples: nothing was begun.
-    if (interrupt.exitCode !== undefined && interrupt.stop.aborted && isAbort(error))
-      return interrupt.exitCode;
+    if (interrupt.exitCode !== undefined && isAbort(error)) return interrupt.exitCode;
     // Another controller is at work there: no error of ours, and nothing was done.
     if (!(error instanceof EvenkeelError) || error.code !== "EK-HOST-HELD") throw error;
     tell(describeError(error, colours));
@@ -74,5 +73,3 @@ export async function once(directory: string, options: OnceOptions): Promise<num
     await session.close();
   }
 }
-
-const isAbort = (error: unknown): boolean => error instanceof Error && error.name === "AbortError";

@@ -3,7 +3,7 @@ import { systemClock } from "../clock/clock.ts";
 import { sampleAll } from "../hosts/sample.ts";
 import { begin } from "./begin.ts";
 import { LOOK_SECONDS } from "./converge.ts";
-import { onInterrupt } from "./interrupt.ts";
+import { isAbort, onInterrupt } from "./interrupt.ts";
 import { coloursFor, describeError } from "./problems.ts";
 import { parseWishes, type Shown } from "./select.ts";
 import type { SessionOptions } from "./session.ts";
@@ -49,6 +49,9 @@ export async function top(word: string | undefined, options: TopOptions): Promis
     const manyTenants = options.namespace === undefined;
     answer(options.output === "json" ? json({ items: usages }) : describeUsage(usages, { manyTenants }));
     return failures.length > 0 ? 3 : 0;
+  } catch (error) {
+    if (interrupt.exitCode !== undefined && isAbort(error)) return interrupt.exitCode;
+    throw error;
   } finally {
     interrupt.release();
     await session.close();

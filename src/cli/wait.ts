@@ -2,7 +2,7 @@ import { EvenkeelError } from "../api/errors.ts";
 import { type Clock, systemClock } from "../clock/clock.ts";
 import { isAllSeen, viewHypervisors } from "../controllers/hypervisor-view.ts";
 import { took } from "./duration.ts";
-import { onInterrupt } from "./interrupt.ts";
+import { isAbort, onInterrupt } from "./interrupt.ts";
 import { viewForesight } from "./observe-fleet.ts";
 import { foreseen } from "./plan.ts";
 import { printable, wrap } from "./problems.ts";
@@ -42,8 +42,7 @@ export async function wait(word: string, options: WaitOptions): Promise<number> 
     );
     return 2;
   } catch (error) {
-    if (interrupt.exitCode !== undefined && error instanceof Error && error.name === "AbortError")
-      return interrupt.exitCode;
+    if (interrupt.exitCode !== undefined && isAbort(error)) return interrupt.exitCode;
     throw error;
   } finally {
     interrupt.release();

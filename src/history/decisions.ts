@@ -29,6 +29,15 @@ export async function* decisionsNewestFirst(
     if (isDecision(record.data)) yield { ...record, data: record.data };
 }
 
+/** The newest decision of all that are asked for; reads no further than that. */
+export async function newestDecision(
+  directory: string,
+  question: DecisionQuestion,
+): Promise<KeptDecision | undefined> {
+  for await (const one of decisionsNewestFirst(directory, question)) return one;
+  return undefined;
+}
+
 /** The newest decision on each subnet, by `tenant/subnet`. */
 export async function newestDecisions(
   directory: string,

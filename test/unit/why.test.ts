@@ -2,12 +2,14 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, afterEach, beforeEach, describe, expect, jest, test } from "@jest/globals";
+import { type SubnetName, type TenantName, trusted } from "../../src/api/names.ts";
 import type { DecisionRecord } from "../../src/autoscale/record.ts";
 import { parseMoment } from "../../src/cli/moment.ts";
 import { timeOfDay } from "../../src/cli/time-of-day.ts";
 import { why, type WhyOptions } from "../../src/cli/why.ts";
 import { parseQuestion } from "../../src/cli/why-question.ts";
 import { describeReplica, reasonsOf } from "../../src/cli/why-replica.ts";
+import { newestDecision, newestDecisions } from "../../src/history/decisions.ts";
 import { History } from "../../src/history/write.ts";
 import { each, NOW, record } from "./decision-values.ts";
 import { VALID, write } from "./manifests-tree.ts";
@@ -125,6 +127,34 @@ describe("why subnet/web", () => {
     await expect(ask("subnet/nope", nothing)).rejects.toMatchObject(
       expected("fleet campus has no subnet t2/nope", /get subnets -f /),
     );
+  });
+});
+
+describe("decisions that were written down", () => {
+  test("are found by subnet, the newest of each; what is no decision is passed over", async () => {
+    const db = { ...idle, subnet: trusted<SubnetName>("db") };
+    const sound = await state([out, db, idle]);
+    const history = await History.open(sound, "b");
+    const torn = {
+      kind: "decision",
+      type: "Normal",
+      object: "subnet/t2/db",
+      reason: "x",
+      message: "x",
+    } as const;
+    await history.append({
+      ...torn,
+      time: NOW + 999_000,
+      data: { tenant: "t2", subnet: "db", trace: { at: 1 } },
+    });
+    await history.close();
+    const newest = await newestDecisions(sound, {});
+    expect([...newest].map(([key, { data }]) => `${key} ${data.trace.desired}`)).toEqual([
+      "t2/web 4",
+      "t2/db 4",
+    ]);
+    expect((await newestDecision(sound, { tenant: T2, subnet: db.subnet }))?.time).toBe(NOW + 60_000);
+    expect(await newestDecision(sound, { tenant: trusted<TenantName>("t1") })).toBeUndefined();
   });
 });
 
