@@ -41,6 +41,8 @@ export interface ReplicaMemory extends ReplicaMark {
   readonly drain?: DrainMemory;
   /** When its workload was told to end; until then it is told with each pass. */
   readonly toldAt?: number;
+  /** Why another is to come in its place, make before break. */
+  readonly replace?: string;
   /** How often it ended by itself while it was starting. */
   readonly failures: number;
   /** What it takes of its hypervisor: billionths of a CPU, bytes. */
@@ -111,6 +113,8 @@ export interface FleetMemory {
   readonly id: string;
   /** Hypervisors seen at least once since this ledger began: before that, what they hold is not known. */
   readonly seen: readonly HypervisorName[];
+  /** Kept empty by an operator until `reconcile up hypervisor/HV`: replicas move away, gateways stay. */
+  readonly drained?: readonly HypervisorName[];
   readonly lastVxlanId: number;
   readonly releasedVxlanIds: readonly { readonly id: number; readonly at: number }[];
   /** Ids of refused plans that an operator let through. */

@@ -166,11 +166,14 @@ function fitAll(
     const result = fit(subnet, replicas, {
       count,
       surplus: leaving ?? `replicas wanted: ${count}`,
-      allowed: new Set(order),
       now,
+      unwelcome: (hypervisor) => {
+        if (!order.includes(hypervisor)) return `it may not stand on ${hypervisor}`;
+        return fleet.drained?.includes(hypervisor) ? `${hypervisor} is being drained` : undefined;
+      },
       place: (need, standing, { ordinal, same }) =>
         place(
-          candidates({ order, same }, input, [...others, ...standing]),
+          candidates({ order, same }, { ...input, drained: fleet.drained }, [...others, ...standing]),
           need,
           input.loads === undefined ? "ignored" : ordinal > min ? "required" : "preferred",
         ),
