@@ -41,6 +41,8 @@ export interface ReplicaMemory extends ReplicaMark {
   readonly drain?: DrainMemory;
   /** When its workload was told to end; until then it is told with each pass. */
   readonly toldAt?: number;
+  /** Since when it fails its health check, milliseconds since the epoch; undefined while it is as well as is known. */
+  readonly unhealthySince?: number;
   /** Why another is to come in its place, make before break. */
   readonly replace?: string;
   /** How often it ended by itself while it was starting. */
@@ -50,6 +52,13 @@ export interface ReplicaMemory extends ReplicaMark {
   readonly memory: number;
   /** Why it is on its way out, for people. */
   readonly because?: string;
+}
+
+/** How often replicas of a subnet were replaced in a row because they were unhealthy. */
+export interface HealingMemory {
+  readonly times: number;
+  /** When the last one was chosen, milliseconds since the epoch. */
+  readonly at: number;
 }
 
 /** One segment: a subnet's, or the management network's. */
@@ -82,6 +91,10 @@ export interface TenantMemory {
   readonly desired: Readonly<Record<SubnetName, number>>;
   /** When each of them last changed, and how; a ledger from before there was scaling has none. */
   readonly scaling?: Readonly<Record<SubnetName, ScalingMemory>>;
+  /** Subnets whose prober is suspected, because most of their replicas fail at once. */
+  readonly suspected?: readonly SubnetName[];
+  /** Replacements of unhealthy replicas. */
+  readonly healing?: Readonly<Record<SubnetName, HealingMemory>>;
   /** What was let go because its files are gone: begun is carried through, whatever else goes meanwhile. */
   readonly going?: readonly SubnetName[] | "everything" | undefined;
   /** Held down by an operator until its files go, or `reconcile up`. */
