@@ -3,7 +3,7 @@
 # so that a request that burns CPU or takes its time holds up no other.
 #
 #   /               one line of JSON: who answers, whom
-#   /healthz        ok
+#   /healthz        ok; 503 while there is a file /tmp/unhealthy
 #   /burn?ms=N      uses N ms of CPU (at most 2000)
 #   /slow?ms=N      answers after N ms (at most 60000)
 #   /bytes?n=N      N bytes (at most 200 MB); with &rate=R only R bytes per second
@@ -130,7 +130,7 @@ sub answer {
     my %query = map { my ($key, $value) = split /=/, $_, 2; ($key => $value) } grep { length } split /&/, $query // '';
     my ($status, $body, $size, $type) = ('200 OK', '', undef, 'text/plain');
 
-    if ($path eq '/healthz') { $body = "ok\n" }
+    if ($path eq '/healthz') { ($status, $body) = -e '/tmp/unhealthy' ? ('503 Service Unavailable', "unhealthy\n") : ($status, "ok\n") }
     elsif ($path eq '/burn') { my $ms = number($query{ms}, 2000); burn($ms); $body = "$hostname burned $ms ms\n" }
     elsif ($path eq '/slow') { my $ms = number($query{ms}, 60000); select undef, undef, undef, $ms / 1000; $body = "$hostname\n" }
     elsif ($path eq '/bytes') { $size = number($query{n}, 200e6); $type = 'application/octet-stream' }

@@ -20,7 +20,6 @@ export const NOT_YET: Readonly<Record<KindName, readonly NotYet[]>> = {
     { path: "spec.workload.runtime", value: "libvirt" },
     { path: "spec.workload.kernel" },
     { path: "spec.workload.env[].valueFrom" },
-    { path: "spec.healthCheck" },
   ],
 };
 

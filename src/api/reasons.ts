@@ -14,6 +14,9 @@ export const REASONS = {
   AddressesExhausted: "a network has no free address left",
   ReplicaFailing: "a replica keeps ending by itself",
   ReplicaNotReady: "a replica does not answer",
+  ReplicaUnhealthy: "a replica fails its health check",
+  ProberSuspected:
+    "most replicas of a subnet fail their health check at once although they run and are linked; the balancer keeps them",
   ImagePulling: "a hypervisor fetches the image that a replica is made of",
   ImageMissing: "the image that a replica is made of is not to be had on a hypervisor",
   ChangeFailed: "a hypervisor refused a change",

@@ -79,7 +79,7 @@ export function autoscaleController(
     const now = clock();
     const withDocker = [...observation.seen].filter(([, { containers }]) => containers);
     const visible = new Set(withDocker.map(([name]) => name));
-    const site = { hypervisors: revision.hypervisors, visible, loads };
+    const site = { hypervisors: revision.hypervisors, visible, drained: ledger.state.drained, loads };
     const next = new Map(watches);
     const records: DecisionRecord[] = [];
     const granted: Standing[] = [];

@@ -2,7 +2,7 @@ import type { Incarnation } from "../api/names.ts";
 import type { ProbeTarget } from "../hosts/probe.ts";
 import type { ReplicaMemory, TenantMemory } from "../replicas/memory.ts";
 import { evidenceOn } from "../replicas/evidence.ts";
-import { readinessPort } from "../replicas/spec.ts";
+import { checkOf } from "../replicas/spec.ts";
 import { namespaceOf } from "../resources/marks.ts";
 import type { Pass } from "./controller.ts";
 import type { Sight } from "./sight.ts";
@@ -26,10 +26,10 @@ export async function ask(
 
 function targetOf(replica: ReplicaMemory, sight: Sight): ProbeTarget[] {
   const document = sight.wanted?.subnets.get(replica.subnet);
-  const port = document && readinessPort(document);
+  const check = document && checkOf(document);
   const { visible, container, linked } = evidenceOn(replica, sight, { silent: false, home: undefined });
   const mightAnswer = replica.phase === "starting" && visible && container === "running" && linked;
-  if (!mightAnswer || port === undefined || sight.answers.has(replica.incarnation)) return [];
+  if (!mightAnswer || check === undefined || sight.answers.has(replica.incarnation)) return [];
   const namespace = namespaceOf(sight.fleet, replica.tenant);
-  return [{ id: replica.incarnation, namespace, address: replica.address, port }];
+  return [{ id: replica.incarnation, namespace, address: replica.address, check }];
 }

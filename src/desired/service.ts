@@ -3,6 +3,7 @@ import { targetPort } from "../api/subnets.ts";
 import { digestOf } from "../api/digest.ts";
 import type { Subnet, Tenant } from "../api/kinds.gen.ts";
 import type { SubnetName } from "../api/names.ts";
+import { balanced } from "../replicas/health.ts";
 import { linkNames } from "../resources/marks.ts";
 import type { NatState } from "../resources/nat.ts";
 import type { Resource } from "../resources/resource.ts";
@@ -71,10 +72,9 @@ export function balancer(scope: Scope): Resource[] {
   }));
 }
 
-/** Addresses of the replicas that serve, in the order of addresses so that equal sets give equal rules. */
+/** Addresses of the replicas that the balancer points at, in the order of addresses so that equal sets give equal rules. */
 const ready = ({ memory }: Scope, subnet: SubnetName): Ipv4[] =>
-  memory.replicas
-    .filter((replica) => replica.subnet === subnet && replica.phase === "serving")
+  balanced(memory.replicas.filter((replica) => replica.subnet === subnet))
     .map(({ address }) => address)
     .toSorted(compareAddresses);
 

@@ -13,9 +13,9 @@ export interface Surroundings {
   readonly count: number;
   /** Why those that are too many go. */
   readonly surplus: string;
-  /** Where replicas of the tenant may stand. */
-  readonly allowed: ReadonlySet<HypervisorName>;
   readonly now: number;
+  /** Why no replica of the tenant is to stand on a hypervisor; undefined where it may. */
+  unwelcome(hypervisor: HypervisorName): string | undefined;
   /** @param same where the incarnation of that ordinal stands that is to be replaced */
   place(
     need: Need,
@@ -46,8 +46,11 @@ export function fit(
   const active = (): ReplicaMemory[] =>
     replicas.filter((replica) => replica.subnet === name && isActive(replica));
   const serving = (): number => active().filter(({ phase }) => phase === "serving").length;
-  const isCurrent = (replica: ReplicaMemory): boolean =>
-    replica.specHash === hash && around.allowed.has(replica.hypervisor);
+  const leavesBecause = (replica: ReplicaMemory): string | undefined =>
+    replica.specHash === hash
+      ? (around.unwelcome(replica.hypervisor) ?? replica.replace)
+      : "its specification changed";
+  const isCurrent = (replica: ReplicaMemory): boolean => leavesBecause(replica) === undefined;
   const drain = (replica: ReplicaMemory, because: string): void => {
     const phase: ReplicaPhase = "draining";
     replicas = replicas.map((one) =>
@@ -118,12 +121,11 @@ export function fit(
   }
 
   for (const replica of active().toSorted((a, b) => a.ordinal - b.ordinal)) {
-    if (isCurrent(replica)) continue;
+    const because = leavesBecause(replica);
+    if (because === undefined) continue;
     const twin = active().find((other) => other.ordinal === replica.ordinal && isCurrent(other));
     const spare = replica.phase === "starting" || serving() > around.count - update.maxUnavailable;
-    const because =
-      replica.specHash === hash ? `it may not stand on ${replica.hypervisor}` : "its specification changed";
-    const home = around.allowed.has(replica.hypervisor) ? replica.hypervisor : undefined;
+    const home = around.unwelcome(replica.hypervisor) === undefined ? replica.hypervisor : undefined;
     if (twin) {
       if (spare && (twin.phase === "serving" || update.maxSurge === 0)) drain(replica, because);
     } else if (active().some((other) => isCurrent(other) && isStalled(other))) break;

@@ -41,6 +41,10 @@ export interface ReplicaMemory extends ReplicaMark {
   readonly drain?: DrainMemory;
   /** When its workload was told to end; until then it is told with each pass. */
   readonly toldAt?: number;
+  /** Since when it fails its health check, milliseconds since the epoch; undefined while it is as well as is known. */
+  readonly unhealthySince?: number;
+  /** Why another is to come in its place, make before break. */
+  readonly replace?: string;
   /** How often it ended by itself while it was starting. */
   readonly failures: number;
   /** What it takes of its hypervisor: billionths of a CPU, bytes. */
@@ -48,6 +52,13 @@ export interface ReplicaMemory extends ReplicaMark {
   readonly memory: number;
   /** Why it is on its way out, for people. */
   readonly because?: string;
+}
+
+/** How often replicas of a subnet were replaced in a row because they were unhealthy. */
+export interface HealingMemory {
+  readonly times: number;
+  /** When the last one was chosen, milliseconds since the epoch. */
+  readonly at: number;
 }
 
 /** One segment: a subnet's, or the management network's. */
@@ -91,6 +102,10 @@ export interface TenantMemory {
   readonly desired: Readonly<Record<SubnetName, number>>;
   /** When each of them last changed, and how; a ledger from before there was scaling has none. */
   readonly scaling?: Readonly<Record<SubnetName, ScalingMemory>>;
+  /** Subnets whose prober is suspected, because most of their replicas fail at once. */
+  readonly suspected?: readonly SubnetName[];
+  /** Replacements of unhealthy replicas. */
+  readonly healing?: Readonly<Record<SubnetName, HealingMemory>>;
   /** What was let go because its files are gone: begun is carried through, whatever else goes meanwhile. */
   readonly going?: readonly SubnetName[] | "everything" | undefined;
   /** Held down by an operator until its files go, or `reconcile up`. */
@@ -122,6 +137,8 @@ export interface FleetMemory {
   readonly id: string;
   /** Hypervisors seen at least once since this ledger began: before that, what they hold is not known. */
   readonly seen: readonly HypervisorName[];
+  /** Kept empty by an operator until `reconcile up hypervisor/HV`: replicas move away, gateways stay. */
+  readonly drained?: readonly HypervisorName[];
   readonly lastVxlanId: number;
   readonly releasedVxlanIds: readonly { readonly id: number; readonly at: number }[];
   /** Ids of refused plans that an operator let through. */

@@ -1,3 +1,4 @@
+import { recovered } from "./health.ts";
 import type { DrainReason, ReplicaMemory, ReplicaPhase } from "./memory.ts";
 
 /** What is known of one replica now. */
@@ -60,7 +61,7 @@ export function advance(
     case "serving":
       if (container === "absent")
         return { ...enter(known, "leaving", now), because: "it was removed by hand" };
-      return container === "running" && evidence.linked ? known : enter(known, "starting", now);
+      return container === "running" && evidence.linked ? known : enter(recovered(known), "starting", now);
     case "draining": {
       if (hasEnded) return enter(drained(known, evidence, "ended by itself"), "leaving", now);
       // The balancer has to let go of it first, and be seen to; only then does its time run.

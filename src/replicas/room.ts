@@ -10,6 +10,8 @@ export interface Site {
   readonly hypervisors: ReadonlyMap<HypervisorName, Hypervisor>;
   /** Those that were seen, Docker included. */
   readonly visible: ReadonlySet<HypervisorName>;
+  /** Those that an operator keeps empty. */
+  readonly drained?: readonly HypervisorName[] | undefined;
   /** CPU used ÷ CPUs; undefined where nobody samples, without those that gave no sample. */
   readonly loads?: ReadonlyMap<HypervisorName, number> | undefined;
 }
@@ -31,7 +33,7 @@ export interface Order {
  */
 export function candidates(
   { order, same }: Order,
-  { hypervisors, visible, loads }: Site,
+  { hypervisors, visible, drained = [], loads }: Site,
   standing: readonly Standing[],
 ): Candidate[] {
   return order.map((hypervisor, index): Candidate => {
@@ -43,7 +45,10 @@ export function candidates(
     return {
       hypervisor,
       role: hypervisor === same ? "same" : index === 0 ? "home" : "standby",
-      barred: barredBecause(spec, visible.has(hypervisor)),
+      barred: barredBecause(spec, {
+        isSeen: visible.has(hypervisor),
+        isDrained: drained.includes(hypervisor),
+      }),
       places: (capacity?.replicas ?? 0) - here.length,
       nanoCpus: left(
         capacity?.cpu === undefined ? undefined : parseCpu(capacity.cpu),
@@ -60,9 +65,13 @@ export function candidates(
   });
 }
 
-function barredBecause(spec: Hypervisor["spec"] | undefined, isVisible: boolean): string | undefined {
+function barredBecause(
+  spec: Hypervisor["spec"] | undefined,
+  { isSeen, isDrained }: { isSeen: boolean; isDrained: boolean },
+): string | undefined {
   if (!spec) return "no such hypervisor";
-  if (!isVisible) return "not seen";
+  if (!isSeen) return "not seen";
+  if (isDrained) return "it is being drained";
   return spec.unschedulable ? "unschedulable" : undefined;
 }
 

@@ -1,6 +1,7 @@
 import { digestOf } from "../api/digest.ts";
-import type { Subnet, SubnetSpec } from "../api/kinds.gen.ts";
+import type { HealthCheck, Subnet, SubnetSpec } from "../api/kinds.gen.ts";
 import { parseCpu, parseMemory } from "../api/quantities.ts";
+import { targetPort } from "../api/subnets.ts";
 import type { Need } from "../autoscale/place.ts";
 import type { TenantMemory } from "./memory.ts";
 
@@ -19,9 +20,32 @@ export const needOf = ({ workload }: SubnetSpec): Need => ({
   memory: parseMemory(workload.resources.memory),
 });
 
-/** The port that shows whether a replica is ready, until health checks come: its first TCP port, if any. */
-export const readinessPort = ({ spec }: Subnet): number | undefined =>
-  spec.workload.ports.find(({ protocol }) => protocol === "TCP")?.containerPort;
+/** How a replica is asked whether it can serve. */
+export interface Check {
+  readonly port: number;
+  /** What is asked for there by HTTP; undefined where a port that accepts a connection is enough. */
+  readonly path: string | undefined;
+  readonly periodSeconds: number;
+  readonly timeoutSeconds: number;
+  readonly failureThreshold: number;
+  readonly successThreshold: number;
+}
+
+/** Where no check is written: the kind's own defaults of one. */
+const UNWRITTEN = { periodSeconds: 2, timeoutSeconds: 1, failureThreshold: 3, successThreshold: 1 };
+
+/** The check of a subnet's replicas: the written one, else its first TCP port. Undefined when there is no port to ask. */
+export function checkOf({ spec }: Subnet): Check | undefined {
+  const { ports } = spec.workload;
+  const { httpGet, tcpSocket, ...pace }: Partial<HealthCheck> & typeof UNWRITTEN =
+    spec.healthCheck ?? UNWRITTEN;
+  const wanted = (httpGet ?? tcpSocket)?.port;
+  const port =
+    wanted === undefined
+      ? ports.find(({ protocol }) => protocol === "TCP")?.containerPort
+      : targetPort(ports, { port: 0, targetPort: wanted, protocol: "TCP" });
+  return port === undefined ? undefined : { port, path: httpGet?.path, ...pace };
+}
 
 /** The count that load asked for last, else the minimum. Without autoscale nobody owns a count, and a former one is over. */
 export const desiredOf = ({ metadata, spec }: Subnet, { desired }: TenantMemory): number =>

@@ -21,12 +21,13 @@ import { adopt } from "./adopt.ts";
 import { AddressBook, nextVxlanId } from "./allocate.ts";
 import { evidenceOn, type Sighting } from "./evidence.ts";
 import { fit } from "./fit.ts";
+import { heal, healsAt, healthNotes } from "./heal.ts";
 import { homeOf } from "./home.ts";
 import { networks } from "./networks.ts";
 import { advance, type Grace, isActive, isStalled, retryAt } from "./phase.ts";
 import { type DrainReceipt, receiptsOf } from "./receipt.ts";
 import { candidates, othersThan } from "./room.ts";
-import { desiredOf, readinessPort } from "./spec.ts";
+import { checkOf, desiredOf } from "./spec.ts";
 
 /** Everything a tenant's next step depends on. Nothing else may: the step is pure. */
 export interface StepInput extends Sighting {
@@ -94,19 +95,26 @@ export function step(input: StepInput): StepResult {
       ({ at }) => now - at < RELEASED_MILLISECONDS,
     ),
   };
+  const subnets = [...(wanted?.subnets.values() ?? [])];
+  const healed = subnets.reduce((all, subnet) => heal(all, subnet, input), memory);
   const leavesBecause = (subnet: SubnetName): string | undefined => {
     if (input.leaving === "everything") return "its tenant goes";
     if (input.leaving.has(subnet)) return "its subnet goes";
     return recreating.has(subnet) ? "its network changes" : undefined;
   };
-  const { replicas, book, notes } = fitAll(memory, input, leavesBecause);
+  const { replicas, book, notes } = fitAll(healed, input, leavesBecause);
   const after = forget(
-    { ...memory, replicas: replicas.map((one) => withoutDocument(one, input)), segments: book.segments },
+    { ...healed, replicas: replicas.map((one) => withoutDocument(one, input)), segments: book.segments },
     input,
   );
   return {
     memory: after,
-    notes: [...home.notes, ...notes, ...stalled(after)],
+    notes: [
+      ...home.notes,
+      ...notes,
+      ...stalled(after),
+      ...subnets.flatMap((subnet) => healthNotes(after, subnet, input)),
+    ],
     news: home.news,
     refusals: [...refusals, ...home.refusals],
     spent: [...spent, ...home.spent],
@@ -132,7 +140,7 @@ function advanceOne(
   home: HypervisorName | undefined,
 ): ReplicaMemory | undefined {
   const subnet = input.wanted?.subnets.get(replica.subnet);
-  const silent = subnet === undefined || readinessPort(subnet) === undefined;
+  const silent = subnet === undefined || checkOf(subnet) === undefined;
   return advance(replica, evidenceOn(replica, input, { silent, home }), graceOf(replica, input), input.now);
 }
 
@@ -157,11 +165,14 @@ function fitAll(
     const result = fit(subnet, replicas, {
       count,
       surplus: leaving ?? `replicas wanted: ${count}`,
-      allowed: new Set(order),
       now,
+      unwelcome: (hypervisor) => {
+        if (!order.includes(hypervisor)) return `it may not stand on ${hypervisor}`;
+        return fleet.drained?.includes(hypervisor) ? `${hypervisor} is being drained` : undefined;
+      },
       place: (need, standing, { ordinal, same }) =>
         place(
-          candidates({ order, same }, input, [...others, ...standing]),
+          candidates({ order, same }, { ...input, drained: fleet.drained }, [...others, ...standing]),
           need,
           input.loads === undefined ? "ignored" : ordinal > min ? "required" : "preferred",
         ),
@@ -204,12 +215,14 @@ function forget(memory: TenantMemory, { leaving }: StepInput): TenantMemory {
   };
   const kept = <Value>(record: Readonly<Record<string, Value>>): Record<string, Value> =>
     Object.fromEntries(Object.entries(record).filter(([name]) => !gone(name)));
-  const { segments, desired, scaling } = memory;
+  const { segments, desired, scaling, healing, suspected } = memory;
   return {
     ...memory,
     segments: kept(segments),
     desired: kept(desired),
     ...(scaling && { scaling: kept(scaling) }),
+    ...(healing && { healing: kept(healing) }),
+    ...(suspected && { suspected: suspected.filter((name) => !gone(name)) }),
   };
 }
 
@@ -228,5 +241,9 @@ function earliest(memory: TenantMemory, input: StepInput): number | undefined {
     if (replica.phase === "stopping") return [(replica.toldAt ?? input.now) + stop];
     return isStalled(replica) ? [retryAt(replica)] : [];
   });
-  return deadlines.length === 0 ? undefined : Math.min(...deadlines);
+  const healings = [...(input.wanted?.subnets.values() ?? [])].flatMap(
+    (subnet) => healsAt(memory, subnet, input) ?? [],
+  );
+  const all = [...deadlines, ...healings];
+  return all.length === 0 ? undefined : Math.min(...all);
 }

@@ -59,10 +59,10 @@ export function conditionsOf(standing: Standing): Condition[] {
   ];
 }
 
-/** `Degraded`: fewer replicas serve than are asked for, or it is not known how many do. */
+/** `Degraded`: fewer replicas serve than are asked for, or it is not known, or not believed, how many do. */
 export const degraded = (ready: number, desired: number, [first]: readonly Condition[]): Condition => ({
   type: "Degraded",
-  status: ready < desired ? "True" : "False",
+  status: ready < desired || first?.reason === "ProberSuspected" ? "True" : "False",
   reason: first?.reason ?? "AsDesired",
   message: `${ready} of ${desired} replicas are known to serve`,
   lastTransitionTime: first?.lastTransitionTime ?? "",

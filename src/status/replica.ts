@@ -31,6 +31,7 @@ export function readinessOf(replica: ReplicaMemory, sighting: Sighting): Readine
   if (phase !== "serving") return no("Draining", `it goes${because === undefined ? "" : `: ${because}`}`);
   if (container !== "running") return no("Progressing", `its container is ${container}`);
   if (!linked) return no("Progressing", "a link of it is missing");
+  if (replica.unhealthySince !== undefined) return no("ReplicaUnhealthy", "it fails its health check");
   return { status: "True", reason: "AsDesired", message: `on ${hypervisor} it serves` };
 }
 

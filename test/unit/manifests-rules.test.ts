@@ -55,7 +55,11 @@ const FIELDS: readonly (readonly [
   ["status", WEB, "spec:", "status: {}\nspec:", `${WEB}:4:1: status EK-FIELD-UNKNOWN`, "must not be in a manifest", "spec:"],
   ["key that stands twice", WEB, "max: 6", "max: 6, max: 7", `${WEB}:6:30: spec.replicas.max EK-YAML`, "must stand once", "max: 6"],
   ["dhcp, even as its default", WEB, "  replicas", "  dhcp: true\n  replicas", `${WEB}:6:3: spec.dhcp EK-NOT-YET`, "not acted on by this release", "  replicas"],
-  ["healthCheck", WEB, "  replicas", "  healthCheck: {httpGet: {}}\n  replicas", `${WEB}:6:3: spec.healthCheck EK-NOT-YET`, "not acted on", "  replicas"],
+  ["both probes", WEB, "  replicas", "  healthCheck: {httpGet: {}, tcpSocket: {}}\n  replicas", `${WEB}:6:16: spec.healthCheck EK-FIELD-INVALID`, "must have httpGet or tcpSocket, found both", "  healthCheck: {tcpSocket: {}}\n  replicas"],
+  ["no probe", WEB, "  replicas", "  healthCheck: {periodSeconds: 5}\n  replicas", `${WEB}:6:16: spec.healthCheck EK-FIELD-INVALID`, "found neither", "  healthCheck: {httpGet: {path: /healthz}}\n  replicas"],
+  ["timeout of a probe", WEB, "  replicas", "  healthCheck: {httpGet: {}, timeoutSeconds: 3}\n  replicas", `${WEB}:6:46: spec.healthCheck.timeoutSeconds EK-FIELD-INVALID`, "at most periodSeconds, which is 2; found 3", "  healthCheck: {httpGet: {}, timeoutSeconds: 2}\n  replicas"],
+  ["path of a probe", WEB, "  replicas", "  healthCheck: {httpGet: {path: \"/a b\"}}\n  replicas", `${WEB}:6:33: spec.healthCheck.httpGet.path EK-FIELD-INVALID`, "must be an absolute path", "  healthCheck: {httpGet: {path: /a-b}}\n  replicas"],
+  ["port of a probe", WEB, "  replicas", "  healthCheck: {httpGet: {port: web}}\n  replicas", `${WEB}:6:33: spec.healthCheck.httpGet.port EK-REFERENCE`, "one of the workload", "  healthCheck: {httpGet: {port: http}}\n  replicas"],
   ["thresholds", WEB, "  replicas", "  autoscale: {thresholds: {cpu: {min: 9, max: 9}}}\n  replicas", `${WEB}:6:39: spec.autoscale.thresholds.cpu.min EK-FIELD-INVALID`, "must be less than max, which is 9; found 9", "  autoscale: {thresholds: {cpu: {min: 5, max: 9}}}\n  replicas"],
   ["no threshold", WEB, "  replicas", "  autoscale: {thresholds: {}}\n  replicas", `${WEB}:6:27: spec.autoscale.thresholds EK-FIELD-INVALID`, "must have at least 1", "  autoscale: {thresholds: {cpu: {min: 5, max: 9}}}\n  replicas"],
   ["metric to come", WEB, "  replicas", "  autoscale: {thresholds: {steal: {min: 5, max: 9}}}\n  replicas", `${WEB}:6:28: spec.autoscale.thresholds.steal EK-NOT-YET`, "not measured by this release, which knows cpu", "  autoscale: {thresholds: {cpu: {min: 5, max: 9}}}\n  replicas"],
@@ -136,22 +140,13 @@ describe("a manifest", () => {
   });
 });
 
-/** Fields that this release refuses anyhow: what is wrong inside of them is told all the same. */
-// biome-ignore format: one case a line
-const INSIDE: readonly (readonly [rule: string, text: string, problem: string, good: string])[] = [
-  ["both probes", "healthCheck: {httpGet: {}, tcpSocket: {}}", "spec.healthCheck EK-FIELD-INVALID", "healthCheck: {tcpSocket: {}}"],
-  ["timeout", "healthCheck: {httpGet: {}, timeoutSeconds: 3}", "spec.healthCheck.timeoutSeconds EK-FIELD-INVALID", "healthCheck: {httpGet: {}, timeoutSeconds: 2}"],
-  ["port of a probe", "healthCheck: {httpGet: {port: web}}", "spec.healthCheck.httpGet.port EK-REFERENCE", "healthCheck: {httpGet: {port: http}}"],
-];
-
-const inside = async (text: string): Promise<readonly string[]> => {
-  const problems = await problemsOf(edited(WEB, "  replicas", `  ${text}\n  replicas`));
-  return problems.filter(({ code }) => code !== "EK-NOT-YET").map(({ path, code }) => `${path} ${code}`);
-};
-
-test.each(INSIDE)("within what is not acted on yet: %s", async (_rule, bad, problem, good) => {
-  expect(await inside(bad)).toEqual([problem]);
-  expect(await inside(good)).toEqual([]);
+test("a check must have a TCP port to ask", async () => {
+  const good = second({ more: "  healthCheck: {httpGet: {}}\n" });
+  const bad = good.replace("containerPort: 80", "containerPort: 80, protocol: UDP");
+  expect((await problemsOf({ ...VALID, [ZOO]: bad })).map(short)).toEqual([
+    `${ZOO}:8:26: spec.healthCheck.httpGet EK-REFERENCE`,
+  ]);
+  expect(await problemsOf({ ...VALID, [ZOO]: good })).toEqual([]);
 });
 
 describe("two subnets of a tenant", () => {

@@ -316,3 +316,81 @@ describe("counts", () => {
     );
   });
 });
+
+describe("what an operator wants gone", () => {
+  const replicasOf = (on: Scenario): readonly ReplicaMemory[] => on.fleet.tenants[T2]?.replicas ?? [];
+  const places = (on: Scenario): string[] =>
+    replicasOf(on)
+      .map(({ ordinal, hypervisor }) => `${ordinal}@${hypervisor}`)
+      .toSorted();
+  /** One pass in which at any time so many serve, and one more may stand. */
+  const carefully = (on: Scenario, count: number): void => {
+    pass(on, new Set(), (replicas) => {
+      const standing = replicas.filter(({ phase }) => phase !== "leaving").length;
+      expect(standing).toBeLessThanOrEqual(count + 1);
+      expect(replicas.filter(({ phase }) => phase === "serving").length).toBeGreaterThanOrEqual(count);
+    });
+  };
+  const begun = (): Scenario => {
+    const on = scenario({ subnets: [subnet("web", 3, { service: serving() })] });
+    pass(on);
+    return on;
+  };
+  const drained = (on: Scenario, ...names: string[]): void => {
+    on.fleet = { ...on.fleet, drained: names.map((name) => trusted(name)) };
+  };
+
+  test("a hypervisor's replicas move, make before break, and its gateways stay", () => {
+    const on = begun();
+    drained(on, "hv1");
+    carefully(on, 3);
+    expect(places(on)).toEqual(["1@hv2", "2@hv2", "3@hv2"]);
+    expect(on.observed.filter(({ kind }) => kind === "nat").map(({ hypervisor }) => hypervisor)).toEqual([
+      "hv1",
+    ]);
+    const before = replicasOf(on);
+    drained(on);
+    pass(on);
+    expect(replicasOf(on)).toEqual(before);
+  });
+
+  test("those that can go nowhere stay, and it is said why", () => {
+    const on = begun();
+    drained(on, "hv1", "hv2");
+    carefully(on, 3);
+    expect(places(on)).toEqual(["1@hv1", "2@hv1", "3@hv1"]);
+    expect(on.notes).toHaveLength(3);
+    for (const { reason, message } of on.notes)
+      expect([reason, message]).toEqual([
+        "NowhereToPlace",
+        "hv1: it is being drained; hv2: it is being drained",
+      ]);
+  });
+
+  test("what is on a drained hypervisor that is not seen stays where it is", () => {
+    const on = scenario({ subnets: [subnet("web", 2)], unseen: [] });
+    pass(on);
+    drained(on, "hv1");
+    on.unseen = ["hv1"];
+    const before = replicasOf(on).map(({ incarnation }) => incarnation);
+    pass(on);
+    const standing = replicasOf(on).map(({ incarnation }) => incarnation);
+    for (const incarnation of before) expect(standing).toContain(incarnation);
+  });
+
+  test("a replica is replaced where it stands, make before break, and the others are not touched", () => {
+    const on = begun();
+    const [first, second, third] = replicasOf(on);
+    const memory = on.fleet.tenants[T2];
+    if (!memory || !second) throw new Error("three replicas were expected");
+    const marked = memory.replicas.map((one) =>
+      one === second ? { ...one, replace: "an operator wants another" } : one,
+    );
+    on.fleet = withTenant(on.fleet, T2, { ...memory, replicas: marked }, on.now);
+    carefully(on, 3);
+    expect(places(on)).toEqual(["1@hv1", "2@hv1", "3@hv1"]);
+    const after = replicasOf(on).map(({ incarnation }) => incarnation);
+    expect(after).toEqual(expect.arrayContaining([first?.incarnation, third?.incarnation]));
+    expect(after).not.toContain(second.incarnation);
+  });
+});

@@ -65,9 +65,15 @@ export const PORT_RULES = [
   ),
   subnetRule(["spec.healthCheck", "spec.workload.ports"], ({ spec }) =>
     (["httpGet", "tcpSocket"] as const).flatMap((probe) => {
-      const port = spec.healthCheck?.[probe]?.port;
-      if (port === undefined) return [];
-      const path = ["spec", "healthCheck", probe, "port"];
+      const check = spec.healthCheck?.[probe];
+      if (check === undefined) return [];
+      const { port } = check;
+      const path = ["spec", "healthCheck", probe, ...(port === undefined ? [] : ["port"])];
+      const hasDefault = spec.workload.ports.some(({ protocol }) => protocol === "TCP");
+      if (port === undefined)
+        return hasDefault
+          ? []
+          : [{ code: "EK-REFERENCE", path, message: "must ask a TCP port, and the workload has none" }];
       return unresolved(spec, { port: 0, targetPort: port, protocol: "TCP" }, path);
     }),
   ),
