@@ -20,6 +20,7 @@ import type { DaemonOptions } from "./cli/daemon.ts";
 import type { DescribeOptions } from "./cli/describe.ts";
 import type { DiffOptions } from "./cli/diff.ts";
 import type { DownOptions } from "./cli/down.ts";
+import type { DrainOptions } from "./cli/drain.ts";
 import type { EventsOptions } from "./cli/events.ts";
 import type { GetOptions } from "./cli/get.ts";
 import type { OnceOptions } from "./cli/once.ts";
@@ -165,6 +166,17 @@ program
     process.exitCode = await why(word, options);
   });
 
+changing(program.command("drain"))
+  .description("move every replica off a hypervisor, or replace one; make before break")
+  .argument("<object>", "hypervisor/NAME, or replica/NAME with -n")
+  .addArgument(directory())
+  .addOption(tenant())
+  .option("-v, --verbose", "tell every change")
+  .action(async (word: string, path: string, options: DrainOptions) => {
+    const { drain } = await import("./cli/drain.ts");
+    process.exitCode = await drain(word, path, options);
+  });
+
 changing(program.command("down"))
   .description("take a tenant or subnet off the hypervisors, and hold it down")
   .argument("<object>", "tenant/NAME, or subnet/NAME with -n")
@@ -178,8 +190,8 @@ changing(program.command("down"))
   });
 
 onHypervisors(program.command("up"))
-  .description("lift the hold of down")
-  .argument("<object>", "tenant/NAME, or subnet/NAME with -n")
+  .description("lift the hold of down or drain")
+  .argument("<object>", "tenant/NAME, subnet/NAME with -n, or hypervisor/NAME")
   .addArgument(directory())
   .addOption(tenant())
   .action(async (word: string, path: string, options: UpOptions) => {

@@ -1,34 +1,34 @@
-import { asError, EvenkeelError } from "../api/errors.ts";
+import { asError } from "../api/errors.ts";
 import type { TenantName } from "../api/names.ts";
 import type { Clock } from "../clock/clock.ts";
-import { type AutoscaleResult, settledOf, type World } from "../controllers/controller.ts";
+import type { AutoscaleResult, World } from "../controllers/controller.ts";
 import { letGo } from "../controllers/hypervisor.ts";
-import { type PassResult, passOver } from "../controllers/pass.ts";
-import { type Settled, WorkQueue } from "../engine/queue.ts";
+import type { PassResult } from "../controllers/pass.ts";
+import { WorkQueue } from "../engine/queue.ts";
 import { run } from "../engine/run.ts";
+import type { History } from "../history/write.ts";
 import type { Connections } from "../hosts/connections.ts";
 import type { Revision } from "../manifests/revision.ts";
 import { watchTree } from "../manifests/watch.ts";
 import type { PlanEntry } from "../plan/plan.ts";
-import { listenToAll } from "./listening.ts";
-import type { History } from "../history/write.ts";
-import { exposition } from "../server/metrics.ts";
+import { withInstruction } from "../replicas/instruction.ts";
+import { serveControl } from "../server/control.ts";
 import { health, readiness } from "../server/health.ts";
 import type { Listen } from "../server/listen.ts";
-import { serveControl } from "../server/control.ts";
-import { withInstruction } from "../replicas/instruction.ts";
+import { exposition } from "../server/metrics.ts";
 import { serve } from "../server/server.ts";
 import type { Metrics } from "../telemetry/metrics.ts";
+import { beat } from "./beat.ts";
+import { callsOf } from "./calls.ts";
+import { listenToAll } from "./listening.ts";
 import { Live } from "./live.ts";
-import { measureDecisions, measurePass } from "./measure.ts";
-import { Recorder } from "./record.ts";
-import { scale } from "./scaling.ts";
-import { snapshotOf } from "./snapshot.ts";
 import { Manifests } from "./manifests.ts";
+import { Recorder } from "./record.ts";
 import { trySilentOnes } from "./silent.ts";
+import { snapshotOf } from "./snapshot.ts";
 
 /** The daemon's controllers, by the names they are measured under. */
-export const CONTROLLERS = ["hypervisor", "autoscale", "tenant"] as const;
+export const CONTROLLERS = ["hypervisor", "autoscale", "health", "tenant"] as const;
 
 export interface DaemonOptions {
   readonly world: World;
@@ -106,6 +106,8 @@ export async function runDaemon(options: DaemonOptions): Promise<void> {
     await world.ledger.update((state) => withInstruction(state, instruction));
     queue.addEveryone();
   });
+  const calls = callsOf({ ...options, over, manifests, live, record, queue });
+  const paced = { clock, signal: over, trouble: told.trouble, observation: () => live.observation };
   const beside = [
     resync(clock, over, resyncSeconds, async () => {
       await manifests.read();
@@ -113,67 +115,24 @@ export async function runDaemon(options: DaemonOptions): Promise<void> {
     }),
     listenToAll({ world, clock, signal: over, heard: (tenant) => queue.add(tenant, clock.now() + HINT) }),
     trySilentOnes({ world, clock, signal: over, lookSeconds, answered: () => queue.addEveryone() }),
-    scale({
-      world,
-      clock,
-      signal: over,
-      revision: () => manifests.current,
-      observation: () => live.observation,
-      trouble: told.trouble,
-      decided: (result, seconds) => {
-        live.decided(result);
-        record.decisions(result);
-        measureDecisions(metrics, result, seconds);
-        told.decisions(result);
-        for (const tenant of result.changed) queue.add(tenant);
-      },
-    }),
+    beat({ ...paced, idle: SAMPLE, call: calls.scale }),
+    beat({ ...paced, idle: PROBE, call: calls.probe }),
   ];
   queue.addEveryone();
   try {
-    await run({ clock, queue, continuous: true, signal: over, pass: tenants });
+    await run({ clock, queue, continuous: true, signal: over, pass: calls.tenants });
   } finally {
     ending.abort();
     await Promise.all([...beside, watch.close(), server.close(), control.close()]);
     await letGo(world, manifests.current, abort, clock.nonce);
   }
-
-  async function tenants(only: readonly TenantName[] | undefined): Promise<readonly Settled<TenantName>[]> {
-    const revision = manifests.current;
-    const began = clock.now();
-    try {
-      const { changeSeconds } = options;
-      const pass = {
-        revision,
-        clock,
-        signal: abort,
-        stop,
-        only,
-        lookSeconds,
-        changeSeconds,
-        show: told.plan,
-      };
-      const result = await passOver(world, { ...pass, loads: live.loads, dryRun: false });
-      live.passed(result, revision, clock.now());
-      record.pass(result);
-      measurePass(metrics, result, (clock.now() - began) / 1000);
-      told.pass(result);
-      return result.tenants.map(settledOf);
-    } catch (error) {
-      if (!(error instanceof EvenkeelError) || error.code === "EK-HOST-HELD") throw error;
-      if (error.code === "EK-STATE-WRITE") metrics.process.ledgerNotWritten();
-      told.trouble(error);
-      queue.addEveryone(clock.now() + AFTER_TROUBLE);
-      return [];
-    }
-  }
 }
 
+/** With no subnet to decide on, hypervisors are sampled this often all the same; with none to probe, whether there is. */
+const SAMPLE = 5_000;
+const PROBE = 1_000;
 /** What is heard of a tenant comes in bursts: it is called this long after, in milliseconds. */
 const HINT = 200;
-/** After trouble of its own, such as a full disk, the daemon waits this long, in milliseconds. */
-const AFTER_TROUBLE = 5_000;
-
 /** Calls `again` from time to time, until the signal comes. */
 async function resync(
   clock: Clock,

@@ -156,10 +156,49 @@ describe("the daemon", () => {
       0,
       expect.stringContaining("The daemon carries it out"),
     ]);
-    await eventually("both are gone", async () => (await ids()).length === 0);
+    // A connection that the cut left half open counts until its drain's time is over.
+    await eventually("both are gone", async () => (await ids()).length === 0, 60);
     fleet.git("reset", "--quiet", "--hard");
     await answers("t1", 4);
     await answers("t2", 4);
+  });
+
+  test("an unhealthy replica is taken out of the balancer and replaced, the others left alone", async () => {
+    const check = "\n  healthCheck: {httpGet: {path: /healthz, port: http}, failureThreshold: 2}\n";
+    fleet.write("tenants/t1/web.yaml", fleet.read("tenants/t1/web.yaml") + check);
+    fleet.commit("Check t1's health");
+    await daemon.says(/Check t1's health/);
+    const before = await lab.containers("t1");
+    const [ill] = before;
+    if (!ill) throw new Error("no container");
+    await lab.sh(ill.hv, `docker exec ${ill.id} touch /tmp/unhealthy`);
+    await eventually("it is replaced", async () => !(await ids("t1")).includes(ill.id), 60);
+    await answers("t1", 4);
+    const after = await ids("t1");
+    expect(before.filter(({ id }) => after.includes(id))).toHaveLength(3);
+  });
+
+  test("drain moves every replica off a hypervisor, make before break, and up lets it be used again", async () => {
+    fleet.edit("provider/hv1.yaml", "cpu: 1400m", 'cpu: "6"');
+    const drained = await lab.reconcile(fleet, "drain", "hypervisor/hv2");
+    expect([drained.code, drained.stdout]).toEqual([0, expect.stringContaining("hv2 has no replicas")]);
+    expect((await lab.containers()).filter(({ hv }) => hv === "hv2")).toEqual([]);
+    await answers("t1", 4);
+    await answers("t2", 4);
+    const up = await lab.reconcile(fleet, "up", "hypervisor/hv2");
+    expect([up.code, up.stdout]).toEqual([0, expect.stringContaining("may be used again")]);
+  });
+
+  test("drain replaces one replica on request", async () => {
+    const before = await lab.containers("t2");
+    const chosen = before.find(({ replica }) => replica === "web-2");
+    const drained = await lab.reconcile(fleet, "drain", "replica/web-2", "-n", "t2");
+    expect([drained.code, drained.stdout]).toEqual([0, expect.stringContaining("web-2 of t2 was replaced")]);
+    const after = await lab.containers("t2");
+    expect(after.map(({ replica }) => replica).toSorted()).toEqual(
+      before.map(({ replica }) => replica).toSorted(),
+    );
+    expect(before.filter(({ id }) => !after.some((one) => one.id === id))).toEqual([chosen]);
   });
 
   test("killed in the middle of a roll, it goes on when it is started again, and does nothing twice", async () => {
