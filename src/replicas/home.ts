@@ -71,8 +71,8 @@ export function homeOf({ primary: former, move, replicas }: TenantMemory, input:
   if (move?.to !== to) return { ...stays, move: { to, withdrawn: false }, notes: [moving] };
   if (!move.withdrawn) {
     const stands = observed.some((one) => isNat(one) && one.hypervisor === to);
-    const serving = replicas.filter(({ phase }) => phase === "serving");
-    const isReady = stands && serving.every((replica) => isBalanced(replica, observed, to));
+    const served = replicas.filter((one) => one.phase === "serving" && isBalanced(one, observed, former));
+    const isReady = stands && served.every((one) => isBalanced(one, observed, to));
     return { ...stays, move: { ...move, withdrawn: isReady, ...cutBy(input) }, notes: [moving] };
   }
   const answers = observed.some(({ kind, hypervisor }) => hypervisor === former && ANNOUNCING.has(kind));

@@ -178,6 +178,21 @@ describe("a network that changes", () => {
 describe("a home that moves", () => {
   const elsewhere = tenant({ primary: "hv2" as never, standby: [{ name: "hv1" as never }] });
 
+  test("waits for no replica that the balancer leaves out: an unhealthy one, or one of a subnet without a service", () => {
+    const back = { cidr: "10.13.14.0/24" as never };
+    const on = scenario({ subnets: [subnet("web", 2, { service: serving() }), subnet("back", 1, back)] });
+    pass(on);
+    const memory = on.fleet.tenants[T2];
+    if (!memory) throw new Error("nothing is remembered");
+    const sick = memory.replicas.map((one) =>
+      one.subnet === "web" && one.ordinal === 2 ? { ...one, unhealthySince: on.now } : one,
+    );
+    on.fleet = { ...on.fleet, tenants: { [T2]: { ...memory, replicas: sick } } };
+    on.tenant = elsewhere;
+    pass(on);
+    expect(on.fleet.tenants[T2]?.primary).toBe("hv2");
+  });
+
   test("makes the new one's rules, then takes the old one's answer away, and only then lets the new one answer", () => {
     const on = scenario();
     pass(on);
