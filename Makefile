@@ -1,10 +1,10 @@
 # evenkeel. `make help` lists what there is.
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help install build check test test-unit test-lab demo bench lab lab-down format clean
+.PHONY: help install build check test test-unit test-lab demo bench soak-daemon lab lab-down format clean
 
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 # Packages are installed anew only when the lock file has changed.
 node_modules/.package-lock.json: package-lock.json
@@ -47,6 +47,12 @@ bench: install ## speed as ratios against floors, in one run (root)
 	hack/preflight
 	hack/lab packages
 	hack/bench
+
+soak-daemon: ## an hour of the daemon with 100 replicas: does its memory grow? (root); MINUTES, REPLICAS
+	hack/preflight
+	hack/lab packages
+	$(MAKE) --no-print-directory build
+	hack/soak-daemon
 
 lab: ## bring the lab up: two hypervisors out of namespaces (root)
 	hack/lab up

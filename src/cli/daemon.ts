@@ -1,4 +1,5 @@
 import { stat } from "node:fs/promises";
+import { setFlagsFromString } from "node:v8";
 import { EvenkeelError } from "../api/errors.ts";
 import { systemClock } from "../clock/clock.ts";
 import { sentence } from "../autoscale/sentence.ts";
@@ -36,6 +37,8 @@ const at = (): string => clockTime(systemClock.now());
 
 /** `reconcile`: keeps a tree in force until a signal comes. */
 export async function daemon(directory: string, options: DaemonOptions, version: string): Promise<number> {
+  // The young generation would grow to 32 MB with each burst of work, and stay so: no use to a process that mostly waits.
+  setFlagsFromString("--semi-space-growth-factor=1");
   const session = await begin(directory, options, { hold: true, stays: true });
   const colours = coloursFor(process.stderr);
   const interrupt = onInterrupt((text) => tell(`${text}\n`));

@@ -5,6 +5,20 @@ import type { TableFact } from "./facts.ts";
  * prints counters. {@link canonicalRule} brings what we write and what it prints to one form.
  */
 export function canonicalRule(rule: string): string {
+  const known = CANONICAL.get(rule);
+  if (known !== undefined) return known;
+  if (CANONICAL.size >= MOST_KNOWN) CANONICAL.clear();
+  const canonical = brought(rule);
+  CANONICAL.set(rule, canonical);
+  return canonical;
+}
+
+/** Each pass reads the same rules as the one before: a third of what a pass with nothing to do would compute. */
+const CANONICAL = new Map<string, string>();
+/** Some hundred bytes each. */
+const MOST_KNOWN = 10_000;
+
+function brought(rule: string): string {
   const clauses = splitClauses(words(rule));
   const jump = clauses.filter((clause) => clause.startsWith("-j"));
   const matches = clauses.filter((clause) => !clause.startsWith("-j") && !isImplied(clause));
