@@ -29,8 +29,8 @@ export function diff(
   const present = byKey(observed);
   const entries = compare(wanted, present, options);
   const lost = new Set(entries.flatMap(losses).filter((key) => present[key]));
-  const kept = Object.fromEntries(Object.entries(present).filter(([key]) => !lost.has(key)));
-  const all = lost.size === 0 ? entries : compare(wanted, kept, options);
+  const kept = (): Resources => Object.fromEntries(Object.entries(present).filter(([key]) => !lost.has(key)));
+  const all = lost.size === 0 ? entries : compare(wanted, kept(), options);
   return withTheirNamespace(withTheirContainer(all, desired, observed));
 }
 

@@ -10,6 +10,7 @@ import { losses, type PlanEntry } from "./plan.ts";
  * `plan(desired, effects(plan, observed))` is empty; `plan` and the loop both go on from here without looking.
  */
 export function effects(entries: readonly PlanEntry[], observed: readonly Resource[]): Resource[] {
+  if (entries.length === 0) return [...observed];
   const after = produce(byKey(observed), (draft: Record<string, Resource>) => {
     for (const key of entries.flatMap(losses)) delete draft[key];
     for (const entry of entries) {

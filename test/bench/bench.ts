@@ -115,7 +115,12 @@ const everywhere = (script: (name: HypervisorName) => string): Promise<unknown> 
       if (code !== 0) throw new Error(`${name}: exit ${code}: ${stderr.slice(0, 500)}`);
     }),
   );
-const bareLook = (): Promise<unknown> => everywhere(() => lookScript({ fleet, nonce: "n", draining: [] }));
+/** What a look asks, the script and Docker's list beside it, with the answers left unread. */
+const bareLook = (): Promise<unknown> =>
+  Promise.all([
+    everywhere(() => lookScript({ fleet, nonce: "n", draining: [] })),
+    ...[...hosts.values()].map((host) => host.containers.list(signal)),
+  ]);
 
 /** Takes the tenant away and waits until the kernel has let go of its VXLAN ids. */
 const clear = (): Promise<unknown> =>
