@@ -23,6 +23,7 @@ function request(by, path, options, read) {
   const began = Date.now();
   open++;
   let isOver = false;
+  let hasBegun = false;
   const done = (result) => {
     if (isOver) return;
     isOver = true;
@@ -30,7 +31,11 @@ function request(by, path, options, read) {
     open--;
     finish();
   };
+  // Cut is what was under way: an answer that had begun, or a connection that had carried others before.
+  const failed = ({ message }) =>
+    done({ status: 0, error: message, cut: hasBegun || asked.reusedSocket });
   const asked = http.get(new URL(path, url), { timeout: 5000, ...options }, (response) => {
+    hasBegun = true;
     const { statusCode: status, headers } = response;
     const port = asked.socket.localPort;
     if (by === "download") console.error(`download from ${headers["x-hostname"]}`);
@@ -39,10 +44,10 @@ function request(by, path, options, read) {
     response.on("end", () =>
       done({ status, port, hostname: headers["x-hostname"], ...read(Buffer.concat(chunks)) }),
     );
-    response.on("error", (error) => done({ status: 0, error: error.message, cut: true }));
+    response.on("error", failed);
   });
   asked.on("timeout", () => asked.destroy(new Error("no answer in 5 s")));
-  asked.on("error", (error) => done({ status: 0, error: error.message, cut: asked.reusedSocket }));
+  asked.on("error", failed);
 }
 
 const kept = Array.from({ length: Number(connections) }, () => ({
