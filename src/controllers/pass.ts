@@ -53,6 +53,7 @@ export async function passOver(world: World, options: PassOptions): Promise<Pass
       members,
       claim: () => world.claim,
       freeFence: () => !dryRun && !world.stays && isAtRest(world.ledger.state),
+      keepsFence: !dryRun && world.stays,
       lookSeconds: options.lookSeconds,
       changeSeconds: options.changeSeconds,
       signal,

@@ -45,7 +45,7 @@ export function snapshotOf({ live, revision, queues, now }: SnapshotOptions): Sn
       drift: live.results.get(name)?.undone.length ?? 0,
       refusals: live.results.get(name)?.refusals.length ?? 0,
     })),
-    subnets: view ? [...tenants.values()].flatMap((tenant) => subnetsOf(tenant, view, live)) : [],
+    subnets: view ? [...tenants.values()].flatMap((tenant) => subnetsOf(tenant, view, live, now)) : [],
     conditions: view ? conditionsOf(view) : [],
   };
 }
@@ -57,6 +57,7 @@ function subnetsOf(
   { name: tenant, tenant: owner, subnets }: TenantManifests,
   view: FleetView,
   live: Live,
+  now: number,
 ): SubnetSnapshot[] {
   return [...subnets.values()].map(({ metadata: { name }, spec }): SubnetSnapshot => {
     const object = view.subnets.find(
@@ -79,7 +80,7 @@ function subnetsOf(
         ? decision.trace.at
         : undefined,
       blocked: wants && decision?.trace.desired === decision?.trace.current ? held?.name : undefined,
-      paused: spec.autoscale?.pause !== undefined,
+      paused: policy?.pause !== undefined && (policy.pause.until === undefined || now < policy.pause.until),
     };
   });
 }

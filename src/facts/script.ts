@@ -12,7 +12,26 @@ export interface LookRequest {
   readonly drainingMacs?: readonly Mac[];
   /** Identity of the ledger whose fence is freed: a controller that may end does so with its look, at no further round trip. */
   readonly freeFenceOf?: string;
+  /** The fence of a controller that stays, which each of its looks renews; a newer one, or another's, is left alone. */
+  readonly keepFence?: KeptFence;
 }
+
+/** A fence as it is written: quoted for a shell. */
+export interface KeptFence {
+  readonly epoch: number;
+  readonly ledger: string;
+  readonly line: string;
+}
+
+/** Renews the fence under the lock that changes take; when a change holds it, that one has renewed it. */
+const renewal = (fleet: FleetName, { epoch, ledger, line }: KeptFence): string => `
+mkdir -p ${fleetDirectory(fleet)} && (
+  flock -n 9 || exit 0
+  epoch=0; [ ! -e "$F" ] || read -r epoch state at ledger rest < "$F"
+  if [ "\${epoch:-0}" -lt ${epoch} ] || { [ "$epoch" -eq ${epoch} ] && [ "$ledger" = ${ledger} ]; }; then
+    echo "${line}" > "$F.$$" && mv "$F.$$" "$F"
+  fi
+) 9>${fleetDirectory(fleet)}/lock`;
 
 /** Directory of a fleet's files on a hypervisor. */
 export const fleetDirectory = (fleet: FleetName): string => `/var/lib/evenkeel/${fleet}`;
@@ -40,6 +59,7 @@ export const lookScript = ({
   draining,
   drainingMacs = [],
   freeFenceOf,
+  keepFence,
 }: LookRequest): string => `
 export LC_ALL=C
 umask 077
@@ -84,7 +104,7 @@ if [ -e "$F" ]; then
   read -r epoch state at ledger holder manifests < "$F"
   ${freeFenceOf === undefined ? ":" : `[ "$ledger" = '${freeFenceOf}' ] && [ "$state" = held ] && printf '%s free %s %s %s %s\\n' "$epoch" "$at" "$ledger" "$holder" "$manifests" > "$F.$$" && mv "$F.$$" "$F" && state=free`}
   echo "$epoch $state $(($(date +%s) - at)) $ledger $holder $manifests"
-fi
+fi${keepFence === undefined ? "" : renewal(fleet, keepFence)}
 h ip; must ip -j -d -batch "$d/own"
 h forwarding; must bridge -j fdb
 h ipv4; must iptables-save

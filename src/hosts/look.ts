@@ -6,6 +6,7 @@ import { parseLook } from "../facts/parse.ts";
 import { lookScript } from "../facts/script.ts";
 import { tenantOf } from "../resources/marks.ts";
 import type { Host } from "./host.ts";
+import { type FenceClaim, fenceLine } from "./render.ts";
 
 export interface LookOptions {
   readonly fleet: FleetName;
@@ -14,6 +15,8 @@ export interface LookOptions {
   /** Replicas whose own sockets are to be counted. */
   readonly drainingMacs?: readonly Mac[];
   readonly freeFence: boolean;
+  /** Renewed by the look of a controller that stays; left out, a look changes nothing. */
+  readonly keepFence?: FenceClaim | undefined;
   /** Identity of this controller's ledger. */
   readonly ledger: string;
   readonly lookSeconds: number;
@@ -27,7 +30,7 @@ export interface LookOptions {
  *   something is not there
  */
 export async function look(host: Host, options: LookOptions): Promise<HostFacts> {
-  const { fleet, draining, drainingMacs = [], freeFence, ledger, lookSeconds, signal } = options;
+  const { fleet, draining, drainingMacs = [], freeFence, keepFence, ledger, lookSeconds, signal } = options;
   const nonce = options.nonce();
   const script = lookScript({
     fleet,
@@ -35,6 +38,7 @@ export async function look(host: Host, options: LookOptions): Promise<HostFacts>
     draining,
     drainingMacs,
     ...(freeFence && ledger !== "" && { freeFenceOf: ledger }),
+    ...(keepFence && keepFence.ledger !== "" && { keepFence: { ...keepFence, line: fenceLine(keepFence) } }),
   });
   const [result, containers] = await Promise.all([
     host.run(script, { deadlineSeconds: lookSeconds, signal }),

@@ -22,6 +22,10 @@ export interface FenceClaim {
 
 /** How long a change waits for another one on the same hypervisor to end. */
 const LOCK_SECONDS = 30;
+/** A fence as a hypervisor keeps it, for a shell to write between double quotes. */
+export const fenceLine = ({ epoch, ledger, holder, manifests }: FenceClaim): string =>
+  [String(epoch), "held", "$(date +%s)", ledger, quoteWord(holder), quoteWord(manifests)].join(" ");
+
 /** Exit status of a script that met a newer fence: it did nothing. */
 export const FENCED = 75;
 
@@ -36,14 +40,6 @@ export function changeScript(
   blocks: readonly Block[],
 ): string {
   const directory = fleetDirectory(fleet);
-  const fence = [
-    String(claim.epoch),
-    "held",
-    "$(date +%s)",
-    claim.ledger,
-    quoteWord(claim.holder),
-    quoteWord(claim.manifests),
-  ].join(" ");
   return `
 export LC_ALL=C
 umask 077
@@ -55,7 +51,7 @@ if [ -e "$F" ]; then
   read -r epoch state at ledger rest < "$F"
   [ "\${epoch:-0}" -lt ${claim.epoch} ] || { [ "$epoch" -eq ${claim.epoch} ] && [ "$ledger" = ${claim.ledger} ]; } || { echo "epoch $epoch: $rest" >&2; exit ${FENCED}; }
 fi
-echo "${fence}" > "$F.new" && mv "$F.new" "$F" || exit 1
+echo "${fenceLine(claim)}" > "$F.new" && mv "$F.new" "$F" || exit 1
 e=$(mktemp) || exit 1
 trap 'rm -f "$e"' EXIT
 ${PROGRAMS}

@@ -69,6 +69,8 @@ export interface RoundTripOptions {
   readonly claim: () => FenceClaim;
   /** Whether the next look may free the fence: for a controller that may end after it. */
   readonly freeFence: () => boolean;
+  /** Whether each look renews it: for a controller that stays. */
+  readonly keepsFence: boolean;
   readonly lookSeconds: number;
   readonly changeSeconds: number;
   readonly signal: AbortSignal;
@@ -154,6 +156,7 @@ export class RoundTrips {
           draining,
           drainingMacs,
           freeFence: this.#options.freeFence(),
+          keepFence: this.#options.keepsFence ? this.#options.claim() : undefined,
           ledger: this.#options.claim().ledger,
         };
         try {

@@ -132,6 +132,15 @@ describe("the daemon", () => {
     ]);
   });
 
+  test("renews its fence with each look, also where nothing is changed", async () => {
+    const fence = "/var/lib/evenkeel/campus/fence";
+    await lab.sh("hv2", `sed -i 's/held [0-9]*/held 1/' ${fence}`);
+    const home = (await lab.containers("t1")).find(({ hv }) => hv === "hv1");
+    await lab.sh("hv1", `docker kill ${home?.id ?? ""}`); // so that it looks
+    await eventually("it is renewed", async () => /held \d{10}/.test(await lab.sh("hv2", `cat ${fence}`)));
+    await answers("t1", 4);
+  });
+
   test("down and up are said to the daemon, which carries them out", async () => {
     const before = await ids("t1");
     const down = await lab.reconcile(fleet, "down", "tenant/t2", "--yes");

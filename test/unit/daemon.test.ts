@@ -8,7 +8,7 @@ import type { History } from "../../src/history/write.ts";
 import { MemoryLedger } from "../../src/ledger/ledger.ts";
 import { observation, result, revisionOf } from "./cli-values.ts";
 import { each, record } from "./decision-values.ts";
-import { pass, type Scenario, scenario, T2 } from "./scenario.ts";
+import { pass, type Scenario, scenario, subnet, T2 } from "./scenario.ts";
 
 const stuck = { reason: "NowhereToPlace", object: "replica/t2/web-3", severity: "stuck" } as const;
 
@@ -94,6 +94,16 @@ describe("what the daemon knows", () => {
     ]);
     expect(subnets).toMatchObject([{ name: "web", desired: 2, replicas: { ready: 2, starting: 0 } }]);
     expect(revision?.appliedAt).toBe(5_000);
+  });
+
+  test("is paused until the pause is over", () => {
+    const paused = (until: string): boolean | undefined => {
+      const autoscale = { mode: "auto", thresholds: { cpu: { min: 1, max: 2 } }, step: 1, sampleSeconds: 5 };
+      const rest = { windowSeconds: 15, cooldownSeconds: 60, pause: { reason: "swap", until } };
+      const web = subnet("web", 2, { autoscale: { ...autoscale, ...rest } as never });
+      return snapshot(live(scenario({ subnets: [web] }))).subnets[0]?.paused;
+    };
+    expect([paused("1970-01-01T00:00:10Z"), paused("1970-01-01T00:00:08Z")]).toEqual([true, false]);
   });
 
   test("of a hypervisor that was not seen is not known", () => {
