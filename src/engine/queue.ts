@@ -123,10 +123,14 @@ export class WorkQueue<Key> {
   async wait(signal: AbortSignal): Promise<void> {
     const { next } = this;
     const milliseconds = next === undefined ? LONG : Math.max(0, next - this.#clock.now());
-    this.#wake = new AbortController();
-    await this.#clock
-      .sleep(Math.min(milliseconds, LONG), AbortSignal.any([signal, this.#wake.signal]))
-      .catch(() => {});
+    const wake = new AbortController();
+    this.#wake = wake;
+    // Not AbortSignal.any: the signal lives as long as the process, and would keep something of each wait.
+    const stop = (): void => wake.abort();
+    signal.addEventListener("abort", stop, { once: true });
+    if (signal.aborted) stop();
+    await this.#clock.sleep(Math.min(milliseconds, LONG), wake.signal).catch(() => {});
+    signal.removeEventListener("abort", stop);
   }
 }
 
