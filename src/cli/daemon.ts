@@ -16,6 +16,7 @@ import { coloursFor, describeError, describeProblems, printable, wrap } from "./
 import { Progress } from "./progress.ts";
 import { describeCommit, type SessionOptions } from "./session.ts";
 import { tell } from "./streams.ts";
+import { timeOfDay } from "./time-of-day.ts";
 
 export interface DaemonOptions extends SessionOptions {
   /** Seconds. */
@@ -32,8 +33,7 @@ export const isAskedForNothing = async (isTold: boolean): Promise<boolean> =>
     () => false,
   ));
 
-const clockTime = (milliseconds: number): string => new Date(milliseconds).toTimeString().slice(0, 8);
-const at = (): string => clockTime(systemClock.now());
+const at = (): string => timeOfDay(systemClock.now());
 
 /** `reconcile`: keeps a tree in force until a signal comes. */
 export async function daemon(directory: string, options: DaemonOptions, version: string): Promise<number> {
@@ -53,7 +53,7 @@ export async function daemon(directory: string, options: DaemonOptions, version:
     decisions: ({ records }) => {
       for (const record of records)
         if (record.trace.desired !== record.trace.current)
-          tell(`${wrap(`${at()}  ${record.tenant}  ${printable(sentence(record, clockTime))}`)}\n`);
+          tell(`${wrap(`${at()}  ${record.tenant}  ${printable(sentence(record, timeOfDay))}`)}\n`);
     },
     listening: (where) => tell(`metrics  http://${showListen(where)}/metrics\n`),
     trouble: (error) => tell(describeError(error, colours)),

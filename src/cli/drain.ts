@@ -1,18 +1,20 @@
 import { EvenkeelError } from "../api/errors.ts";
 import { entriesOf } from "../api/records.ts";
-import { type HypervisorName, replicaName, trusted } from "../api/names.ts";
+import { type HypervisorName, replicaName, type TenantName, trusted } from "../api/names.ts";
 import { systemClock } from "../clock/clock.ts";
 import { readMemory } from "../ledger/file.ts";
 import type { Instruction } from "../replicas/instruction.ts";
-import type { FleetMemory } from "../replicas/memory.ts";
+import type { FleetMemory, ReplicaMemory } from "../replicas/memory.ts";
+import { isActive } from "../replicas/phase.ts";
 import { begin } from "./begin.ts";
 import { converge } from "./converge.ts";
+import { notFound } from "./get.ts";
 import { type Interrupt, onInterrupt } from "./interrupt.ts";
 import { coloursFor } from "./problems.ts";
 import { Progress, sinceNow } from "./progress.ts";
-import { parseWishes } from "./select.ts";
 import type { Session, SessionOptions } from "./session.ts";
 import { answer, sameDirectory, tell } from "./streams.ts";
+import { oneOf } from "./wish.ts";
 import { plural } from "./words.ts";
 
 export interface DrainOptions extends SessionOptions {
@@ -56,41 +58,31 @@ export async function drain(word: string, directory: string, options: DrainOptio
 }
 
 function taskOf(word: string, namespace: string | undefined, session: Session, directory: string): Task {
-  const [wish] = word.includes("/") ? parseWishes([word]) : [];
+  const wish = oneOf(word);
   const { world, revision } = session;
-  const memory = world.ledger.state;
-  if (wish?.kind === "hypervisors" && wish.name !== undefined) {
+  const { tenants } = world.ledger.state;
+  if (wish.kind === "hypervisors") {
     const name = trusted<HypervisorName>(wish.name);
     if (!revision.hypervisors.has(name)) throw notFound(word, revision.fleet);
-    const homes = entriesOf(memory.tenants).flatMap(([tenant, { primary }]) =>
-      primary === name ? [tenant] : [],
-    );
+    const homes = entriesOf(tenants).flatMap(([tenant, { primary }]) => (primary === name ? [tenant] : []));
     const stays = homes.length === 0 ? "" : ` The gateways of ${homes.join(", ")} stay there.`;
     return {
       instruction: { say: "drain", hypervisor: name },
       title: word,
-      left: ({ tenants }) =>
-        Object.values(tenants)
-          .flatMap(({ replicas }) => replicas)
-          .filter(({ hypervisor }) => hypervisor === name).length,
+      left: (memory) => everyReplica(memory).filter(({ hypervisor }) => hypervisor === name).length,
       done: `${name} has no replicas, and gets none until: reconcile up ${word}${sameDirectory(directory)}${stays}`,
     };
   }
-  if (wish?.kind === "replicas" && wish.name !== undefined && namespace !== undefined) {
-    const [tenant] = entriesOf(memory.tenants).filter(([name]) => name === namespace);
-    const replica = tenant?.[1].replicas.find(
-      ({ subnet, ordinal, phase }) =>
-        replicaName(subnet, ordinal) === wish.name && (phase === "serving" || phase === "starting"),
+  if (wish.kind === "replicas" && namespace !== undefined) {
+    const replica = tenants[trusted<TenantName>(namespace)]?.replicas.find(
+      (one) => replicaName(one.subnet, one.ordinal) === wish.name && isActive(one),
     );
     if (!replica) throw notFound(`${word} -n ${namespace}`, revision.fleet);
     const { incarnation } = replica;
     return {
       instruction: { say: "replace", incarnation },
       title: `${word} -n ${namespace}`,
-      left: ({ tenants }) =>
-        Object.values(tenants)
-          .flatMap(({ replicas }) => replicas)
-          .filter((one) => one.incarnation === incarnation).length,
+      left: (memory) => everyReplica(memory).filter((one) => one.incarnation === incarnation).length,
       done: `${wish.name} of ${namespace} was replaced.`,
     };
   }
@@ -99,10 +91,8 @@ function taskOf(word: string, namespace: string | undefined, session: Session, d
   });
 }
 
-const notFound = (what: string, fleet: string): EvenkeelError =>
-  new EvenkeelError("EK-NOT-FOUND", `fleet ${fleet} has no ${what}`, {
-    fix: "reconcile get hypervisors,replicas",
-  });
+const everyReplica = ({ tenants }: FleetMemory): ReplicaMemory[] =>
+  Object.values(tenants).flatMap(({ replicas }) => replicas);
 
 async function carryOut(
   { world, revision }: Session,

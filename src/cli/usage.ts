@@ -1,7 +1,7 @@
 import { type HypervisorName, replicaName, type TenantName } from "../api/names.ts";
 import { type Band, policyOf, ratioOf } from "../autoscale/policy.ts";
 import type { Sample } from "../autoscale/record.ts";
-import { hypervisorLoad, type Readings, replicaLoad } from "../load/samples.ts";
+import { hypervisorLoad, meanOf, type Readings, replicaLoad } from "../load/samples.ts";
 import type { Revision } from "../manifests/revision.ts";
 import type { FleetMemory, ReplicaMemory } from "../replicas/memory.ts";
 
@@ -79,23 +79,19 @@ function subnetsOf(samples: ReadonlyMap<ReplicaMemory, Sample>, revision: Revisi
     const [first] = entries;
     if (!first) return [];
     const [{ tenant, subnet }] = first;
-    const known = entries.flatMap(([{ nanoCpus }, sample]) =>
-      "ratio" in sample ? [{ ratio: sample.ratio, used: (sample.ratio * nanoCpus) / 1e9 }] : [],
+    const used = entries.flatMap(([{ nanoCpus }, sample]) =>
+      "ratio" in sample ? [(sample.ratio * nanoCpus) / 1e9] : [],
     );
+    const load = meanOf(entries.map(([, sample]) => sample));
     return [
       {
         kind: "subnets",
         tenant,
         name: subnet,
         limit: sum(entries.map(([{ nanoCpus }]) => nanoCpus)) / 1e9,
-        ...(known.length > 0
-          ? {
-              used: sum(known.map(({ used }) => used)),
-              load: sum(known.map(({ ratio }) => ratio)) / known.length,
-            }
-          : { missing: "none of its replicas has a load" }),
+        ...(load === undefined ? { missing: "none of its replicas has a load" } : { used: sum(used), load }),
         ...thresholdsOf(first[0], revision),
-        replicas: `${known.length}/${entries.length}`,
+        replicas: `${used.length}/${entries.length}`,
       },
     ];
   });

@@ -117,7 +117,11 @@ export function subnetLoad(
       const { incarnation, ordinal, hypervisor } = replica;
       return { incarnation, ordinal, hypervisor, sample: replicaLoad(replica, earlier, later, longest) };
     });
-  const ratios = replicas.flatMap(({ sample }) => ("ratio" in sample ? [sample.ratio] : []));
-  const ratio = ratios.length === 0 ? undefined : ratios.reduce((sum, one) => sum + one, 0) / ratios.length;
-  return { ratio, replicas };
+  return { ratio: meanOf(replicas.map(({ sample }) => sample)), replicas };
+}
+
+/** The mean of those that have a ratio; undefined when none has, which is not zero. */
+export function meanOf(samples: readonly Sample[]): number | undefined {
+  const ratios = samples.flatMap((one) => ("ratio" in one ? [one.ratio] : []));
+  return ratios.length === 0 ? undefined : ratios.reduce((sum, one) => sum + one, 0) / ratios.length;
 }
