@@ -1,5 +1,4 @@
 import { systemClock } from "../clock/clock.ts";
-import { look } from "../hosts/look.ts";
 import type { Revision } from "../manifests/revision.ts";
 import { namespaceOf } from "../resources/marks.ts";
 import { readMemory } from "../ledger/file.ts";
@@ -89,7 +88,7 @@ async function countConnections(
   const namespace = namespaceOf(fleet, tenant);
   const { nonce } = systemClock;
   const options = { fleet, freeFence: false, ledger: "", lookSeconds: LOOK_SECONDS, signal, nonce };
-  const facts = await look(host, { ...options, draining: [namespace] }).catch(() => undefined);
+  const facts = await host.look({ ...options, draining: [namespace] }).catch(() => undefined);
   const counted = facts?.namespaces.get(namespace)?.connections;
   if (!counted) return undefined;
   const own = new Set<string>(

@@ -3,8 +3,6 @@ import { macOf } from "../api/addresses.ts";
 import { EvenkeelError } from "../api/errors.ts";
 import type { HypervisorName, TenantName } from "../api/names.ts";
 import type { HostFacts, Observation } from "../facts/facts.ts";
-import { contact } from "../hosts/contact.ts";
-import { look } from "../hosts/look.ts";
 import { namespaceOf } from "../resources/marks.ts";
 import type { Drains, RoundTrips } from "../hosts/round-trips.ts";
 import type { Revision } from "../manifests/revision.ts";
@@ -61,7 +59,7 @@ async function meet(
         const spec = revision.hypervisors.get(name)?.spec;
         if (!host || !spec) return;
         try {
-          const findings = await contact(host, spec.underlay, signal, spec.uplink);
+          const findings = await host.contact(spec.underlay, spec.uplink, signal);
           const failed = findings.filter(({ state }) => state === "failed");
           if (failed.length === 0) return;
           const message = failed.map(({ check, message: what }) => `${check}: ${what}`).join("; ");
@@ -146,5 +144,5 @@ export async function letGo(
   const seen = [...revision.hypervisors.keys()].flatMap((name) =>
     reach.silence(name) ? [] : (hosts.get(name) ?? []),
   );
-  await Promise.allSettled(seen.map((host) => look(host, options)));
+  await Promise.allSettled(seen.map((host) => host.look(options)));
 }

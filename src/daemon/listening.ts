@@ -2,7 +2,6 @@ import type { HypervisorName, TenantName } from "../api/names.ts";
 import type { Clock } from "../clock/clock.ts";
 import type { World } from "../controllers/controller.ts";
 import type { Host } from "../hosts/host.ts";
-import { Listener } from "../hosts/listen.ts";
 
 export interface ListeningOptions {
   readonly world: World;
@@ -21,18 +20,17 @@ export async function listenToAll({ world, clock, signal, heard }: ListeningOpti
   while (!signal.aborted) {
     for (const [name, host] of hosts) {
       if (listeners.get(name)?.host === host || reach.silence(name)) continue;
-      const listener = new Listener(host, { fleet, signal, heard });
-      listeners.set(name, { host, listening: goOn(name, host, listener) });
+      listeners.set(name, { host, listening: goOn(name, host) });
     }
     await clock.sleep(PAUSE, signal).catch(() => {});
   }
   await Promise.all([...listeners.values()].map(({ listening }) => listening));
 
-  async function goOn(name: HypervisorName, host: Host, listener: Listener): Promise<void> {
+  async function goOn(name: HypervisorName, host: Host): Promise<void> {
     while (!signal.aborted && hosts.get(name) === host) {
       try {
         if (reach.silence(name)) await clock.sleep(PAUSE, signal);
-        else await listener.listen();
+        else await host.listen({ fleet, signal, heard });
       } catch (error) {
         log.debug({ hypervisor: name, error: String(error) }, "not listening");
         await clock.sleep(PAUSE, signal).catch(() => {});

@@ -1,6 +1,5 @@
 import type { Clock } from "../clock/clock.ts";
 import type { World } from "../controllers/controller.ts";
-import { look } from "../hosts/look.ts";
 
 export interface SilentOptions {
   readonly world: World;
@@ -26,7 +25,7 @@ export async function trySilentOnes(options: SilentOptions): Promise<void> {
         const host = hosts.get(name);
         if (!host) return reach.answered(name); // its document is gone
         try {
-          await look(host, { fleet, draining: [], freeFence: false, ledger: "", lookSeconds, signal, nonce });
+          await host.look({ fleet, draining: [], freeFence: false, ledger: "", lookSeconds, signal, nonce });
           reach.answered(name);
           answered();
         } catch (error) {

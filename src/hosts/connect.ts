@@ -1,9 +1,9 @@
 import { basename, join } from "node:path";
 import { EvenkeelError } from "../api/errors.ts";
 import type { HypervisorName } from "../api/names.ts";
-import type { Host } from "./host.ts";
-import { LocalHost } from "./local.ts";
-import { SshHost } from "./ssh.ts";
+import { LocalShell } from "./local.ts";
+import type { Shell } from "./shell.ts";
+import { SshShell } from "./ssh.ts";
 
 /** How a hypervisor is reached, as its manifest says. */
 export type Connection =
@@ -28,8 +28,8 @@ export function connect(
   name: HypervisorName,
   connection: Connection,
   { keysDirectory }: { readonly keysDirectory: string },
-): Host {
-  if ("local" in connection) return new LocalHost(name);
+): Shell {
+  if ("local" in connection) return new LocalShell(name);
   const { identityFile, ...target } = connection.ssh;
   const plain =
     identityFile !== "" && basename(identityFile) === identityFile && !identityFile.startsWith(".");
@@ -42,5 +42,5 @@ export function connect(
       },
     );
   }
-  return new SshHost({ ...target, name, identityFile: join(keysDirectory, identityFile) });
+  return new SshShell({ ...target, name, identityFile: join(keysDirectory, identityFile) });
 }

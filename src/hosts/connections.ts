@@ -2,6 +2,7 @@ import type { Hypervisor } from "../api/kinds.gen.ts";
 import type { HypervisorName } from "../api/names.ts";
 import { connect } from "./connect.ts";
 import type { Host } from "./host.ts";
+import { ShellHost } from "./shell-host.ts";
 
 /** One host for each hypervisor, for as long as its manifest says the same about how it is reached. */
 export class Connections {
@@ -30,7 +31,8 @@ export class Connections {
       if (this.#hosts.has(name)) continue;
       const { ssh } = hypervisor.spec.connection;
       const options = { keysDirectory: this.#keysDirectory };
-      this.#hosts.set(name, connect(name, ssh ? { ssh } : { local: {} }, options));
+      const shell = connect(name, ssh ? { ssh } : { local: {} }, options);
+      this.#hosts.set(name, new ShellHost(shell));
       this.#said.set(name, saidOf(hypervisor));
     }
     await Promise.all(closed);

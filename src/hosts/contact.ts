@@ -2,30 +2,30 @@ import { EvenkeelError } from "../api/errors.ts";
 import { READERS } from "./contact-facts.ts";
 import { contactScript, type Underlay, type Uplink } from "./contact-script.ts";
 import type { Finding } from "./finding.ts";
-import type { Host } from "./host.ts";
+import type { Shell } from "./shell.ts";
 
 /** Seconds for the whole check; most of it is for a Docker Engine that does not answer. */
 const CONTACT_SECONDS = 30;
 
 /**
  * Checks what must be there before evenkeel works on a hypervisor: one script there, and one question to Docker from
- * here, by the same way that containers are made. Rejects as {@link Host.run} does.
+ * here, by the same way that containers are made. Rejects as {@link Shell.run} does.
  * @param uplink left out where the hypervisor has none
  */
 export async function contact(
-  host: Host,
+  shell: Shell,
   underlay: Underlay,
   signal: AbortSignal,
   uplink?: Uplink,
 ): Promise<readonly Finding[]> {
-  const { stdout } = await host.run(contactScript(underlay, uplink), {
+  const { stdout } = await shell.run(contactScript(underlay, uplink), {
     deadlineSeconds: CONTACT_SECONDS,
     signal,
   });
   const findings = readContact(stdout);
   const engine = findings.find(({ check }) => check === "docker engine");
   // About an engine that is silent there, silence here says nothing new.
-  return engine?.state === "passed" ? [...findings, await dockerFromHere(host, signal)] : findings;
+  return engine?.state === "passed" ? [...findings, await dockerFromHere(shell, signal)] : findings;
 }
 
 /** What the output of {@link contactScript} means. When its last line is missing, that is a failed finding itself. */
@@ -43,10 +43,10 @@ export function readContact(stdout: string): readonly Finding[] {
 }
 
 /** sshd can refuse to forward a unix socket, and says no more about it than if Docker were down. */
-async function dockerFromHere(host: Host, signal: AbortSignal): Promise<Finding> {
+async function dockerFromHere(shell: Shell, signal: AbortSignal): Promise<Finding> {
   const check = "docker from here";
   try {
-    await host.containers.list(signal);
+    await shell.containers.list(signal);
     return { check, state: "passed", message: "Docker answers evenkeel" };
   } catch (error) {
     if (!(error instanceof EvenkeelError)) throw error;

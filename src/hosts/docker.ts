@@ -6,7 +6,8 @@ import { carries, createOptions, pullError, reference, summary } from "./docker-
 import { property } from "./failure.ts";
 import type { ContainerSummary } from "../facts/facts.ts";
 import type { ContainerRequest } from "../resources/operation.ts";
-import type { ContainerEngine, StartedContainer } from "./host.ts";
+import type { StartedContainer } from "./host.ts";
+import type { ListingEngine } from "./shell.ts";
 import type { SocketAgent } from "./socket-agent.ts";
 
 /** Where Docker listens on a hypervisor. */
@@ -27,7 +28,7 @@ interface Inspected extends StartedContainer {
 }
 
 /** The Docker Engine of one hypervisor, reached by HTTP through an agent of its host. */
-export class DockerEngine implements ContainerEngine {
+export class DockerEngine implements ListingEngine {
   readonly #calls: DockerCalls;
   readonly #pulls = pLimit(PULLS_AT_ONCE);
 

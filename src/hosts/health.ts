@@ -2,6 +2,7 @@ import { type Incarnation, trusted } from "../api/names.ts";
 import { asError } from "../api/errors.ts";
 import { within } from "./deadline.ts";
 import type { Host } from "./host.ts";
+import type { Shell } from "./shell.ts";
 import type { ProbeTarget } from "./probe.ts";
 
 /** What was asked of the gateways of one hypervisor. */
@@ -18,10 +19,20 @@ const CURL_TROUBLE: ReadonlySet<string> = new Set(["2", "27"]);
 /** Exit statuses of `timeout` from here on are its own trouble. */
 const TIMEOUT_TROUBLE = 125;
 
-/**
- * Asks all targets once, side by side, in one exec a hypervisor. Those of which the prober says nothing are left out: that
- * is not the same as not being well.
- */
+/** Asks the gateways of one hypervisor once, side by side, in one exec. */
+export async function checkHealth(
+  shell: Shell,
+  targets: readonly ProbeTarget[],
+  signal: AbortSignal,
+): Promise<Map<Incarnation, boolean>> {
+  const seconds = Math.max(...targets.map(({ check }) => check.timeoutSeconds)) + SLACK_SECONDS;
+  const { stdout } = await within({ seconds, signal }, (stop) =>
+    shell.run(healthScript(targets), { deadlineSeconds: seconds, signal: stop }),
+  );
+  return readAnswers(stdout);
+}
+
+/** Asks all targets once, hypervisors side by side, and tells which of these could not be asked. */
 export async function probeAll(
   rounds: readonly Round[],
   signal: AbortSignal,
@@ -30,12 +41,8 @@ export async function probeAll(
   const failures = new Map<string, Error>();
   await Promise.all(
     rounds.map(async ({ host, targets }) => {
-      const seconds = Math.max(...targets.map(({ check }) => check.timeoutSeconds)) + SLACK_SECONDS;
       try {
-        const { stdout } = await within({ seconds, signal }, (stop) =>
-          host.run(healthScript(targets), { deadlineSeconds: seconds, signal: stop }),
-        );
-        for (const [id, isWell] of readAnswers(stdout)) answers.set(id, isWell);
+        for (const [id, isWell] of await host.checkHealth(targets, signal)) answers.set(id, isWell);
       } catch (error) {
         failures.set(host.name, asError(error));
       }

@@ -1,32 +1,14 @@
-import type { ContainerSummary } from "../facts/facts.ts";
+import type { HypervisorName, Incarnation } from "../api/names.ts";
+import type { HostFacts } from "../facts/facts.ts";
+import type { Reading } from "../load/samples.ts";
 import type { ContainerRequest } from "../resources/operation.ts";
-import type { HypervisorName } from "../api/names.ts";
-
-/** What came of a script that ran, or may have run, on a hypervisor. */
-export interface ScriptResult {
-  /**
-   * `ended`: it ran to its end, `code` is its own. `unknown`: the connection was lost, the deadline passed, the caller
-   * aborted, a signal killed it or it printed too much, so it may have run in whole, in part or not at all, and may
-   * still be running; only another look can tell. The last line of `stderr` then says which.
-   */
-  readonly state: "ended" | "unknown";
-  /** Exit status; undefined when unknown. 124 is `timeout`'s: the deadline passed and the script heeded its signal. */
-  readonly code: number | undefined;
-  readonly stdout: string;
-  readonly stderr: string;
-}
-
-/** How long a script may take, and who may call it off. */
-export interface ScriptOptions {
-  /** Whole seconds, at least 1; holds on the hypervisor, from the start of the script. */
-  readonly deadlineSeconds: number;
-  readonly signal: AbortSignal;
-  /**
-   * Given what the script prints as it comes, in pieces of any length. For scripts that go on for long: they take none of
-   * the places that the others wait for.
-   */
-  readonly heard?: (text: string) => void;
-}
+import type { Batch, BatchResult } from "./change.ts";
+import type { Underlay, Uplink } from "./contact-script.ts";
+import type { Finding } from "./finding.ts";
+import type { ListenOptions } from "./listen.ts";
+import type { LookOptions } from "./look.ts";
+import type { ProbeTarget } from "./probe.ts";
+import type { SampleOptions } from "./sample.ts";
 
 /** What creating and starting a container tells that the list does not. */
 export interface StartedContainer {
@@ -41,8 +23,6 @@ export interface StartedContainer {
  * when there is no way to it.
  */
 export interface ContainerEngine {
-  /** All containers, foreign ones too. */
-  list(signal: AbortSignal): Promise<readonly ContainerSummary[]>;
   /** The image's id (`sha256:…`), or undefined when the engine does not have it. */
   imageId(image: string, signal: AbortSignal): Promise<string | undefined>;
   pull(image: string, signal: AbortSignal): Promise<void>;
@@ -55,16 +35,48 @@ export interface ContainerEngine {
   sandbox(id: string, signal: AbortSignal): Promise<string | undefined>;
 }
 
-/** A hypervisor as the rest of evenkeel reaches it. */
+/**
+ * A hypervisor as the rest of evenkeel reaches it: what can be asked of it, each in one round trip. What it takes to ask is
+ * the business of those who implement it.
+ */
 export interface Host {
   readonly name: HypervisorName;
   /**
-   * Runs a POSIX shell script given on standard input, as one exec. The deadline also holds on the hypervisor
-   * (`timeout -k`), because a lost connection does not stop a remote command.
-   * Rejects with EK-HOST-UNREACHABLE, EK-HOST-KEY or EK-SECRET when no connection can be had, so that nothing ran.
+   * Everything that stands there.
+   * @throws EvenkeelError EK-HOST-UNREACHABLE, EK-HOST-KEY, EK-LOOK-INCOMPLETE: then nothing is known, least of all that
+   *   something is not there
    */
-  run(script: string, options: ScriptOptions): Promise<ScriptResult>;
+  look(options: LookOptions): Promise<HostFacts>;
+  /**
+   * Changes something. What came of it is in the result, also that it is not known.
+   * @throws EvenkeelError EK-HOST-UNREACHABLE, EK-HOST-KEY: then nothing ran
+   */
+  change(batch: Batch): Promise<BatchResult>;
+  /** Asks replicas until each has answered as often as it must, or for a while. Those not heard of are left out. */
+  probe(targets: readonly ProbeTarget[], signal: AbortSignal): Promise<ReadonlyMap<Incarnation, boolean>>;
+  /** Asks replicas once. Those of which the prober says nothing are left out: that is not the same as not being well. */
+  checkHealth(
+    targets: readonly ProbeTarget[],
+    signal: AbortSignal,
+  ): Promise<ReadonlyMap<Incarnation, boolean>>;
+  /**
+   * Reads the counters of the hypervisor and of the fleet's replicas there.
+   * @throws EvenkeelError EK-HOST-UNREACHABLE, EK-HOST-KEY, EK-DOCKER, EK-LOOK-INCOMPLETE: then there is no sample, which
+   *   is not a load of zero
+   */
+  sample(options: SampleOptions): Promise<Reading>;
+  /**
+   * Checks what must be there before evenkeel works on it.
+   * @param uplink left out where the hypervisor has none
+   * @throws EvenkeelError EK-HOST-UNREACHABLE, EK-HOST-KEY
+   */
+  contact(underlay: Underlay, uplink: Uplink | undefined, signal: AbortSignal): Promise<readonly Finding[]>;
+  /**
+   * Tells of changes there, for a while; to be called again. Hints: they may be lost.
+   * @throws EvenkeelError EK-HOST-UNREACHABLE, EK-HOST-KEY
+   */
+  listen(options: ListenOptions): Promise<void>;
   readonly containers: ContainerEngine;
-  /** Ends the connection and leaves no timer behind; scripts still running become `unknown`. May be called twice. */
+  /** Ends the connection and leaves no timer behind. May be called twice. */
   close(): Promise<void>;
 }

@@ -1,7 +1,7 @@
 import { EvenkeelError } from "../api/errors.ts";
 import { type FleetName, isName, type TenantName, trusted } from "../api/names.ts";
 import { LABEL, tenantOf } from "../resources/marks.ts";
-import type { Host } from "./host.ts";
+import type { Shell } from "./shell.ts";
 
 export interface ListenOptions {
   readonly fleet: FleetName;
@@ -14,24 +14,23 @@ export interface ListenOptions {
 const LISTEN_SECONDS = 120;
 
 /**
- * Listens to a hypervisor: links, addresses and routes of the fleet's namespaces, and its containers. What is heard is a
- * hint and no more, and may be lost: the timed look is the truth.
+ * Listens to a hypervisor for a while: links, addresses and routes of the fleet's namespaces, and its containers. What is
+ * heard is a hint and no more, and may be lost: the timed look is the truth.
  */
-export class Listener {
-  readonly #host: Host;
+export const listen = (shell: Shell, options: ListenOptions): Promise<void> =>
+  new Listener(shell, options).listen();
+
+class Listener {
+  readonly #shell: Shell;
   readonly #options: ListenOptions;
   /** Whose namespace has which number; those of strangers have nobody's. */
   readonly #owners = new Map<string, TenantName | undefined>();
 
-  constructor(host: Host, options: ListenOptions) {
-    this.#host = host;
+  constructor(shell: Shell, options: ListenOptions) {
+    this.#shell = shell;
     this.#options = options;
   }
 
-  /**
-   * Listens for a while; to be called again.
-   * @throws EvenkeelError EK-HOST-UNREACHABLE, EK-HOST-KEY
-   */
   async listen(): Promise<void> {
     const { fleet, signal } = this.#options;
     let rest = "";
@@ -41,9 +40,9 @@ export class Listener {
       for (const line of lines) this.#read(line);
     };
     const options = { deadlineSeconds: LISTEN_SECONDS, signal, heard };
-    const { state, code, stderr } = await this.#host.run(script(fleet), options);
+    const { state, code, stderr } = await this.#shell.run(script(fleet), options);
     if (state === "ended" && code !== 0 && code !== 124)
-      throw new EvenkeelError("EK-LOOK-INCOMPLETE", `${this.#host.name}: no events: ${stderr.trim()}`);
+      throw new EvenkeelError("EK-LOOK-INCOMPLETE", `${this.#shell.name}: no events: ${stderr.trim()}`);
   }
 
   #read(line: string): void {
@@ -68,7 +67,7 @@ export class Listener {
     const { signal, heard } = this.#options;
     this.#owners.set(id, undefined);
     try {
-      const { stdout } = await this.#host.run("ip netns list", { deadlineSeconds: 10, signal });
+      const { stdout } = await this.#shell.run("ip netns list", { deadlineSeconds: 10, signal });
       for (const line of stdout.split("\n")) this.#isName(line);
     } catch (error) {
       if (!(error instanceof EvenkeelError)) throw error;

@@ -5,18 +5,18 @@ import type { HypervisorName } from "../api/names.ts";
 import { within } from "./deadline.ts";
 import { DOCKER_SOCKET, DockerEngine } from "./docker.ts";
 import { message } from "./failure.ts";
-import type { ContainerEngine, Host, ScriptOptions, ScriptResult } from "./host.ts";
 import { interpreter, Output, patience } from "./script.ts";
 import { ScriptQueue } from "./script-queue.ts";
+import type { ListingEngine, ScriptOptions, ScriptResult, Shell } from "./shell.ts";
 import { SocketAgent } from "./socket-agent.ts";
 
 /** What scripts see of the environment: nothing of this process's own, so that they do the same on every hypervisor. */
 const ENVIRONMENT = { PATH: "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", HOME: "/root" };
 
 /** The machine that evenkeel itself runs on, as a hypervisor. */
-export class LocalHost implements Host {
+export class LocalShell implements Shell {
   readonly name: HypervisorName;
-  readonly containers: ContainerEngine;
+  readonly containers: ListingEngine;
   readonly #queue = new ScriptQueue();
   readonly #docker = new SocketAgent(async () => connect(DOCKER_SOCKET));
   readonly #closed = new AbortController();

@@ -5,7 +5,7 @@ import type { HostFacts } from "../facts/facts.ts";
 import { parseLook } from "../facts/parse.ts";
 import { lookScript } from "../facts/script.ts";
 import { tenantOf } from "../resources/marks.ts";
-import type { Host } from "./host.ts";
+import type { Shell } from "./shell.ts";
 import { type FenceClaim, fenceLine } from "./render.ts";
 
 export interface LookOptions {
@@ -29,7 +29,7 @@ export interface LookOptions {
  * @throws EvenkeelError EK-HOST-UNREACHABLE, EK-HOST-KEY, EK-LOOK-INCOMPLETE: then nothing is known, least of all that
  *   something is not there
  */
-export async function look(host: Host, options: LookOptions): Promise<HostFacts> {
+export async function look(shell: Shell, options: LookOptions): Promise<HostFacts> {
   const { fleet, draining, drainingMacs = [], freeFence, keepFence, ledger, lookSeconds, signal } = options;
   const nonce = options.nonce();
   const script = lookScript({
@@ -41,15 +41,15 @@ export async function look(host: Host, options: LookOptions): Promise<HostFacts>
     ...(keepFence && keepFence.ledger !== "" && { keepFence: { ...keepFence, line: fenceLine(keepFence) } }),
   });
   const [result, containers] = await Promise.all([
-    host.run(script, { deadlineSeconds: lookSeconds, signal }),
-    host.containers.list(signal).catch(unanswered),
+    shell.run(script, { deadlineSeconds: lookSeconds, signal }),
+    shell.containers.list(signal).catch(unanswered),
   ]);
   if (result.state === "unknown" || result.code !== 0)
     throw new EvenkeelError(
       "EK-LOOK-INCOMPLETE",
-      `the look at ${host.name} did not end well: ${result.state === "unknown" ? "the connection was lost" : `exit ${result.code}`}${result.stderr ? `: ${result.stderr.trim().slice(0, 300)}` : ""}`,
+      `the look at ${shell.name} did not end well: ${result.state === "unknown" ? "the connection was lost" : `exit ${result.code}`}${result.stderr ? `: ${result.stderr.trim().slice(0, 300)}` : ""}`,
     );
-  return parseLook(host.name, result.stdout, {
+  return parseLook(shell.name, result.stdout, {
     nonce,
     containers,
     ours: (name) => tenantOf(fleet, name) !== undefined,

@@ -1,7 +1,7 @@
 import { type Incarnation, trusted } from "../api/names.ts";
 import type { Ipv4 } from "../api/addresses.ts";
 import type { Check } from "../replicas/spec.ts";
-import type { Host } from "./host.ts";
+import type { Shell } from "./shell.ts";
 
 /** Who is asked, what, and from where: a replica's port, from inside its tenant's gateway. */
 export interface ProbeTarget {
@@ -22,7 +22,7 @@ const SUCCESS_SECONDS = 0.25;
  * exec. Silent ones read as false.
  */
 export async function probe(
-  host: Host,
+  shell: Shell,
   targets: readonly ProbeTarget[],
   signal: AbortSignal,
 ): Promise<Map<Incarnation, boolean>> {
@@ -48,7 +48,7 @@ ${targets.map(lineOf).join("\n")}
 .EVENKEEL
 wait
 `;
-  const { stdout } = await host.run(script, { deadlineSeconds: patience + 6, signal });
+  const { stdout } = await shell.run(script, { deadlineSeconds: patience + 6, signal });
   const answers = new Map<Incarnation, boolean>();
   for (const line of stdout.split("\n")) {
     const [id, answer] = line.split(" ");

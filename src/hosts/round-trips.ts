@@ -3,19 +3,12 @@ import type { FleetName, HypervisorName, Incarnation } from "../api/names.ts";
 import { asError, EvenkeelError } from "../api/errors.ts";
 import type { Observation, Unseen, HostFacts } from "../facts/facts.ts";
 import { Convoy } from "./convoy.ts";
-import { probe, type ProbeTarget } from "./probe.ts";
-import { type Block, changeScript, type FenceClaim, FENCED } from "./render.ts";
+import type { BlockResult } from "./change.ts";
+import type { ProbeTarget } from "./probe.ts";
+import type { Block, FenceClaim } from "./render.ts";
 import type { Host } from "./host.ts";
 import type { Reachability } from "./reachability.ts";
-import { look } from "./look.ts";
 import type { Log } from "../telemetry/log.ts";
-
-/** What came of one tenant's block on one hypervisor. */
-export interface BlockResult {
-  readonly ok: boolean;
-  /** What the tool that failed said; empty when it went well. */
-  readonly message: string;
-}
 
 type Request =
   | {
@@ -160,7 +153,7 @@ export class RoundTrips {
           ledger: this.#options.claim().ledger,
         };
         try {
-          seen.set(hypervisor, await this.#counted(hypervisor, "looks", () => look(host, options)));
+          seen.set(hypervisor, await this.#counted(hypervisor, "looks", () => host.look(options)));
           reach.answered(hypervisor);
         } catch (thrown) {
           const error = asError(thrown);
@@ -191,23 +184,15 @@ export class RoundTrips {
     hypervisor: HypervisorName,
     blocks: readonly Block[],
   ): Promise<ReadonlyMap<string, BlockResult>> {
-    const { fleet, hosts, nonce, claim, changeSeconds, signal } = this.#options;
-    const mark = nonce();
+    const { fleet, hosts, nonce, claim, changeSeconds: deadlineSeconds, signal } = this.#options;
     const all = (message: string): Map<string, BlockResult> =>
       new Map(blocks.map(({ tenant }) => [tenant, { ok: false, message }]));
     const host = hosts.get(hypervisor);
     if (!host) return all("no such hypervisor");
     try {
-      const script = changeScript(fleet, mark, claim(), blocks);
-      const run = () => host.run(script, { deadlineSeconds: changeSeconds, signal });
-      const { state, code, stdout, stderr } = await this.#counted(hypervisor, "changes", run);
-      if (code === FENCED) return all(`another controller has taken ${hypervisor} over (${stderr.trim()})`);
-      const results = readResults(stdout, mark);
-      const rest =
-        state === "unknown" ? "the connection was lost; it may have been carried out" : stderr.trim();
-      return new Map(
-        blocks.map(({ tenant }) => [tenant, results.get(tenant) ?? { ok: false, message: rest }]),
-      );
+      const batch = { fleet, claim: claim(), blocks, deadlineSeconds, signal, nonce };
+      const { blocks: heard, rest } = await this.#counted(hypervisor, "changes", () => host.change(batch));
+      return new Map(blocks.map(({ tenant }) => [tenant, heard.get(tenant) ?? { ok: false, message: rest }]));
     } catch (error) {
       if (error instanceof EvenkeelError) return all(error.message);
       throw error;
@@ -224,7 +209,7 @@ export class RoundTrips {
       [...targets].map(async ([hypervisor, all]) => {
         const host = this.#options.hosts.get(hypervisor);
         // A prober that does not answer says nothing about those it was to ask.
-        const ask = async () => host && (await probe(host, all, this.#options.signal));
+        const ask = async () => host?.probe(all, this.#options.signal);
         const answers = await this.#counted(hypervisor, "probes", ask).catch(() => undefined);
         return [hypervisor, answers ?? new Map<Incarnation, boolean>()] as const;
       }),
@@ -260,15 +245,4 @@ function pick(
 ): ReadonlyMap<HypervisorName, BlockResult> {
   const lost = { ok: false, message: "no answer" };
   return new Map([...blocks].map(([name, { tenant }]) => [name, changed.get(name)?.get(tenant) ?? lost]));
-}
-
-/** Reads `#>NONCE TENANT CODE` and what was printed after it. */
-function readResults(stdout: string, mark: string): Map<string, BlockResult> {
-  const results = new Map<string, BlockResult>();
-  for (const part of `\n${stdout}`.split(`\n#>${mark} `).slice(1)) {
-    const [head = "", ...text] = part.split("\n");
-    const [tenant = "", code] = head.split(" ");
-    if (code !== undefined) results.set(tenant, { ok: code === "0", message: text.join("\n").trim() });
-  }
-  return results;
 }

@@ -4,6 +4,7 @@ import { cpuScript, parseCpu } from "../load/cpu.ts";
 import { type Reading, type Readings, readingOf } from "../load/samples.ts";
 import { GivenUp, within } from "./deadline.ts";
 import type { Host } from "./host.ts";
+import type { Shell } from "./shell.ts";
 
 /** How one hypervisor is sampled. */
 export interface SampleOptions {
@@ -20,24 +21,27 @@ export interface SampleOptions {
  * @throws EvenkeelError EK-HOST-UNREACHABLE, EK-HOST-KEY, EK-DOCKER, EK-LOOK-INCOMPLETE: then there is no sample, which is
  *   not a load of zero
  */
-async function sample(host: Host, { fleet, seconds, signal, nonce }: SampleOptions): Promise<Reading> {
+export async function sample(
+  shell: Shell,
+  { fleet, seconds, signal, nonce }: SampleOptions,
+): Promise<Reading> {
   const mark = nonce();
   try {
     return await within({ seconds, signal }, async (stop) => {
       const [{ state, code, stdout, stderr }, containers] = await Promise.all([
-        host.run(cpuScript(mark), { deadlineSeconds: seconds, signal: stop }),
-        host.containers.list(stop),
+        shell.run(cpuScript(mark), { deadlineSeconds: seconds, signal: stop }),
+        shell.containers.list(stop),
       ]);
       if (state === "unknown" || code !== 0)
         throw new EvenkeelError(
           "EK-LOOK-INCOMPLETE",
-          `the load of ${host.name} could not be read: ${stderr.trim().slice(0, 300) || `exit ${code}`}`,
+          `the load of ${shell.name} could not be read: ${stderr.trim().slice(0, 300) || `exit ${code}`}`,
         );
-      return readingOf(parseCpu(host.name, stdout, mark), containers, fleet);
+      return readingOf(parseCpu(shell.name, stdout, mark), containers, fleet);
     });
   } catch (error) {
     if (!(error instanceof GivenUp)) throw error;
-    const message = `the load of ${host.name} could not be read: ${error.message}`;
+    const message = `the load of ${shell.name} could not be read: ${error.message}`;
     throw new EvenkeelError("EK-HOST-UNREACHABLE", message, { cause: error });
   }
 }
@@ -52,7 +56,7 @@ export async function sampleAll(
   await Promise.all(
     hosts.map(async (host) => {
       try {
-        readings.set(host.name, await sample(host, options));
+        readings.set(host.name, await host.sample(options));
       } catch (error) {
         if (!(error instanceof EvenkeelError)) throw error;
         failures.set(host.name, error);

@@ -1,6 +1,6 @@
 import pLimit from "p-limit";
 import { GivenUp, within } from "./deadline.ts";
-import type { ScriptResult } from "./host.ts";
+import type { ScriptResult } from "./shell.ts";
 import { Output } from "./script.ts";
 
 /** Scripts at once on one hypervisor; the rest wait. sshd allows 10 sessions a connection, and streams need some. */

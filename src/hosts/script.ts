@@ -1,4 +1,4 @@
-import type { ScriptResult } from "./host.ts";
+import type { ScriptResult } from "./shell.ts";
 
 /** Seconds that `timeout` leaves a script between the polite and the final signal. */
 const KILL_AFTER = 5;

@@ -4,7 +4,7 @@ import { NodeSSH } from "node-ssh";
 import { within } from "./deadline.ts";
 import { DOCKER_SOCKET } from "./docker.ts";
 import { message } from "./failure.ts";
-import type { ScriptOptions, ScriptResult } from "./host.ts";
+import type { ScriptOptions, ScriptResult } from "./shell.ts";
 import { HostKeyCheck } from "./host-key.ts";
 import { readIdentity } from "./identity.ts";
 import { interpreter, Output, patience } from "./script.ts";

@@ -1,16 +1,16 @@
 import { EvenkeelError } from "../api/errors.ts";
 import type { HypervisorName } from "../api/names.ts";
 import { DockerEngine } from "./docker.ts";
-import type { ContainerEngine, Host, ScriptOptions, ScriptResult } from "./host.ts";
+import type { ListingEngine, ScriptOptions, ScriptResult, Shell } from "./shell.ts";
 import { ScriptQueue } from "./script-queue.ts";
 import { NotSent, SshSession } from "./ssh-session.ts";
 import type { SshTarget } from "./ssh-target.ts";
 import { unreachable } from "./ssh-trouble.ts";
 
 /** A hypervisor reached over one SSH connection, opened by the first call and again by the next after a loss. */
-export class SshHost implements Host {
+export class SshShell implements Shell {
   readonly name: HypervisorName;
-  readonly containers: ContainerEngine;
+  readonly containers: ListingEngine;
   readonly #target: SshTarget;
   readonly #queue = new ScriptQueue();
   readonly #closed = new AbortController();

@@ -13,7 +13,7 @@ import { Recorder } from "../../src/daemon/record.ts";
 import { lookScript } from "../../src/facts/script.ts";
 import { History } from "../../src/history/write.ts";
 import { connect } from "../../src/hosts/connect.ts";
-import type { Host } from "../../src/hosts/host.ts";
+import { ShellHost } from "../../src/hosts/shell-host.ts";
 import { Images } from "../../src/hosts/images.ts";
 import { Reachability } from "../../src/hosts/reachability.ts";
 import { PROGRAMS, renderSections } from "../../src/hosts/render.ts";
@@ -40,12 +40,13 @@ const [tree = "", keysDirectory = ""] = process.argv.slice(2);
 const signal = new AbortController().signal;
 const revision = await load(tree);
 const fleet: FleetName = revision.fleet;
-const hosts = new Map<HypervisorName, Host>(
+const shells = new Map(
   [...revision.hypervisors].map(([name, { spec }]) => {
     const { ssh } = spec.connection;
-    return [name, connect(name, ssh ? { ssh } : { local: {} }, { keysDirectory })];
+    return [name, connect(name, ssh ? { ssh } : { local: {} }, { keysDirectory })] as const;
   }),
 );
+const hosts = new Map([...shells].map(([name, shell]) => [name, new ShellHost(shell)]));
 const TENANT = trusted<TenantName>("bench");
 
 const known = { ...emptyMemory(fleet), seen: [...hosts.keys()] };
@@ -110,8 +111,8 @@ async function daemonPass(
 
 const everywhere = (script: (name: HypervisorName) => string): Promise<unknown> =>
   Promise.all(
-    [...hosts].map(async ([name, host]) => {
-      const { code, stderr } = await host.run(script(name), { deadlineSeconds: 60, signal });
+    [...shells].map(async ([name, shell]) => {
+      const { code, stderr } = await shell.run(script(name), { deadlineSeconds: 60, signal });
       if (code !== 0) throw new Error(`${name}: exit ${code}: ${stderr.slice(0, 500)}`);
     }),
   );
@@ -119,7 +120,7 @@ const everywhere = (script: (name: HypervisorName) => string): Promise<unknown> 
 const bareLook = (): Promise<unknown> =>
   Promise.all([
     everywhere(() => lookScript({ fleet, nonce: "n", draining: [] })),
-    ...[...hosts.values()].map((host) => host.containers.list(signal)),
+    ...[...shells.values()].map((shell) => shell.containers.list(signal)),
   ]);
 
 /** Takes the tenant away and waits until the kernel has let go of its VXLAN ids. */

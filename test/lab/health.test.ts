@@ -6,7 +6,8 @@ import { type HypervisorName, type Incarnation, trusted } from "../../src/api/na
 import type { World } from "../../src/controllers/controller.ts";
 import { healthController } from "../../src/controllers/health.ts";
 import { probeAll } from "../../src/hosts/health.ts";
-import type { Host } from "../../src/hosts/host.ts";
+import { ShellHost } from "../../src/hosts/shell-host.ts";
+import type { Shell } from "../../src/hosts/shell.ts";
 import { MemoryLedger } from "../../src/ledger/ledger.ts";
 import { load } from "../../src/manifests/load.ts";
 import type { FleetMemory } from "../../src/replicas/memory.ts";
@@ -46,10 +47,10 @@ const fail = (of: Container): Promise<string> => lab.sh(of.hv, `docker exec ${of
 const recover = (of: Container): Promise<string> => lab.sh(of.hv, `docker exec ${of.id} rm /tmp/unhealthy`);
 
 /** A gateway's hypervisor, reached without a controller. */
-const host: Host = {
+const host = new ShellHost({
   name: trusted<HypervisorName>("hv1"),
   run: async (script) => ({ state: "ended", ...(await lab.try("hv1", ["sh", "-s"], script)) }),
-} as Partial<Host> as Host;
+} as Partial<Shell> as Shell);
 
 describe("a starting replica", () => {
   test("is not ready before its page answers as it should, however many there are", async () => {

@@ -2,7 +2,7 @@ import { afterAll, afterEach, beforeAll, describe, expect, jest, test } from "@j
 import { chmodSync, existsSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import type { HypervisorName } from "../../src/api/names.ts";
 import { connect } from "../../src/hosts/connect.ts";
-import type { Host, ScriptResult } from "../../src/hosts/host.ts";
+import type { ScriptResult, Shell } from "../../src/hosts/shell.ts";
 import { command, eventually, kill, Relay, Sshd } from "./hosts-sshd.ts";
 
 // A silent peer takes 10 s to be found silent; nothing here takes longer by itself.
@@ -12,7 +12,7 @@ const { signal } = new AbortController();
 const UNKNOWN = { state: "unknown", code: undefined };
 
 let sshd: Sshd;
-const open: Host[] = [];
+const open: Shell[] = [];
 const relays: Relay[] = [];
 const servers: Sshd[] = [];
 
@@ -43,14 +43,14 @@ function hypervisor({
   port = server.port,
   identityFile = "id",
   hostKeys = [server.hostKey],
-}: Other = {}): Host {
+}: Other = {}): Shell {
   const ssh = { address: "127.0.0.1", port, user: "root", identityFile, hostKeys };
   const host = connect("hv1" as HypervisorName, { ssh }, { keysDirectory: server.folder });
   open.push(host);
   return host;
 }
 
-const run = (host: Host, script: string, deadlineSeconds = 60): Promise<ScriptResult> =>
+const run = (host: Shell, script: string, deadlineSeconds = 60): Promise<ScriptResult> =>
   host.run(script, { deadlineSeconds, signal });
 
 /** A relay in front of a port, stopped when its test ends. */
@@ -218,7 +218,7 @@ describe("a connection that cannot be had", () => {
 });
 
 /** A host whose script is in the midst of it, and its result to come. */
-async function busy(port: number): Promise<{ host: Host; running: Promise<ScriptResult> }> {
+async function busy(port: number): Promise<{ host: Shell; running: Promise<ScriptResult> }> {
   const host = hypervisor({ port });
   const { script, begun } = idler("lost");
   const running = run(host, script);

@@ -9,7 +9,9 @@ import { autoscaleController } from "../../src/controllers/autoscale.ts";
 import type { AutoscalePass, AutoscaleResult, World } from "../../src/controllers/controller.ts";
 import { evaluateOnce } from "../../src/controllers/evaluation.ts";
 import type { ContainerSummary, HostFacts } from "../../src/facts/facts.ts";
-import type { ContainerEngine, Host } from "../../src/hosts/host.ts";
+import type { Host } from "../../src/hosts/host.ts";
+import { ShellHost } from "../../src/hosts/shell-host.ts";
+import type { ListingEngine } from "../../src/hosts/shell.ts";
 import { MemoryLedger } from "../../src/ledger/ledger.ts";
 import type { Revision } from "../../src/manifests/revision.ts";
 import { type TenantMemory, withTenant } from "../../src/replicas/memory.ts";
@@ -165,10 +167,10 @@ class Metered {
           state: "running",
           labels: labelsOf(FLEET, replica),
         }));
-    return {
+    return new ShellHost({
       name,
       close: async () => {},
-      containers: { list } as unknown as ContainerEngine,
+      containers: { list } as unknown as ListingEngine,
       run: async () => {
         this.execs.push(name);
         if (this.silent.has(name)) throw new EvenkeelError("EK-HOST-UNREACHABLE", `${name} does not answer`);
@@ -182,7 +184,7 @@ class Metered {
         const stdout = `${lines.join("\n")}\n`;
         return { state: "ended", code: 0, stderr: "", stdout: this.garble?.(stdout) ?? stdout };
       },
-    };
+    });
   }
 }
 

@@ -10,6 +10,7 @@ import type { World } from "../../src/controllers/controller.ts";
 import { lookScript } from "../../src/facts/script.ts";
 import type { ContainerSummary } from "../../src/facts/facts.ts";
 import type { Host } from "../../src/hosts/host.ts";
+import { ShellHost } from "../../src/hosts/shell-host.ts";
 import { Images } from "../../src/hosts/images.ts";
 import { Reachability } from "../../src/hosts/reachability.ts";
 import { MemoryLedger } from "../../src/ledger/ledger.ts";
@@ -29,7 +30,7 @@ function untouchable(name: string, asked: string[]): Host {
   const refuse = (what: string) => (): never => {
     throw new Error(`a dry command wanted to ${what} on ${name}`);
   };
-  return {
+  return new ShellHost({
     name: trusted<HypervisorName>(name),
     async run(script) {
       const nonce = /^N=(\S+)$/m.exec(script)?.[1] ?? "";
@@ -46,7 +47,7 @@ function untouchable(name: string, asked: string[]): Host {
       sandbox: refuse("ask for a sandbox"),
     },
     close: async () => {},
-  };
+  });
 }
 
 describe("dry commands", () => {

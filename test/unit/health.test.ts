@@ -7,6 +7,8 @@ import { healthController, type HealthPass, type HealthResult } from "../../src/
 import type { HostFacts } from "../../src/facts/facts.ts";
 import { healthScript } from "../../src/hosts/health.ts";
 import type { Host } from "../../src/hosts/host.ts";
+import { ShellHost } from "../../src/hosts/shell-host.ts";
+import type { Shell } from "../../src/hosts/shell.ts";
 import { MemoryLedger } from "../../src/ledger/ledger.ts";
 import type { Revision } from "../../src/manifests/revision.ts";
 import type { ReplicaMemory, TenantMemory } from "../../src/replicas/memory.ts";
@@ -139,7 +141,7 @@ class Hospital {
       const asked = this.memory.replicas.filter(({ incarnation }) => script.includes(incarnation));
       return { state: "ended", code: 0, stderr: "", stdout: asked.map(answer).join("") };
     };
-    return { name, run } as unknown as Host;
+    return new ShellHost({ name, run } as unknown as Shell);
   }
 }
 

@@ -6,8 +6,8 @@ import type { HypervisorName } from "../../src/api/names.ts";
 import { connect } from "../../src/hosts/connect.ts";
 import { algorithm, fingerprint, HostKeyCheck } from "../../src/hosts/host-key.ts";
 import { readIdentity } from "../../src/hosts/identity.ts";
-import { LocalHost } from "../../src/hosts/local.ts";
-import { SshHost } from "../../src/hosts/ssh.ts";
+import { LocalShell } from "../../src/hosts/local.ts";
+import { SshShell } from "../../src/hosts/ssh.ts";
 
 const HV1 = "hv1" as HypervisorName;
 
@@ -19,8 +19,8 @@ describe("a connection", () => {
   const keys = { keysDirectory: "/etc/evenkeel/keys" };
 
   test("is of the kind that its manifest names", () => {
-    expect(connect(HV1, { local: {} }, keys)).toBeInstanceOf(LocalHost);
-    expect(connect(HV1, ssh("id_ed25519"), keys)).toBeInstanceOf(SshHost);
+    expect(connect(HV1, { local: {} }, keys)).toBeInstanceOf(LocalShell);
+    expect(connect(HV1, ssh("id_ed25519"), keys)).toBeInstanceOf(SshShell);
   });
 
   test.each(["../id_ed25519", "/root/.ssh/id_ed25519", "sub/id", "..", ".", "", ".hidden"])(

@@ -4,7 +4,7 @@ import type { InterfaceAddress } from "../../src/api/addresses.ts";
 import { EvenkeelError } from "../../src/api/errors.ts";
 import { contact, readContact } from "../../src/hosts/contact.ts";
 import { contactScript, TOOLS } from "../../src/hosts/contact-script.ts";
-import type { Host, ScriptResult } from "../../src/hosts/host.ts";
+import type { ScriptResult, Shell } from "../../src/hosts/shell.ts";
 
 const UNDERLAY = { device: "eth0", address: "198.18.0.11", mtu: 1500 };
 const UPLINK = { device: "edge", address: "198.18.100.2/24" as InterfaceAddress };
@@ -164,7 +164,7 @@ describe("the first contact's findings", () => {
 /** A hypervisor whose script prints this, and whose containers are listed so. */
 const host = (stdout: string, list: () => Promise<never[]>) => {
   const result: ScriptResult = { state: "ended", code: 0, stdout, stderr: "" };
-  return { run: async () => result, containers: { list } } as unknown as Host;
+  return { run: async () => result, containers: { list } } as unknown as Shell;
 };
 const down = async () => {
   throw new EvenkeelError("EK-DOCKER", "open failed");

@@ -5,7 +5,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as pause } from "node:timers/promises";
 import { GivenUp, within } from "../../src/hosts/deadline.ts";
-import { LocalHost } from "../../src/hosts/local.ts";
+import { LocalShell } from "../../src/hosts/local.ts";
 
 const never = new AbortController().signal;
 
@@ -22,7 +22,7 @@ async function eventually<T>(look: () => Promise<T>): Promise<T> {
 }
 
 describe("the machine itself as a host", () => {
-  const host = new LocalHost("here" as HypervisorName);
+  const host = new LocalShell("here" as HypervisorName);
 
   test("runs a script from standard input and tells how it ended", async () => {
     const result = await host.run("echo out; echo err >&2; exit 3", { deadlineSeconds: 10, signal: never });
@@ -94,7 +94,7 @@ describe("the machine itself as a host", () => {
   });
 
   test("runs nothing more once it is closed", async () => {
-    const closed = new LocalHost("here" as HypervisorName);
+    const closed = new LocalShell("here" as HypervisorName);
     await closed.close();
     await closed.close();
     const refused = expect.objectContaining({ code: "EK-HOST-UNREACHABLE" });

@@ -1,7 +1,9 @@
 import { expect, test } from "@jest/globals";
 import { EvenkeelError } from "../../src/api/errors.ts";
 import { type HypervisorName, trusted } from "../../src/api/names.ts";
-import type { ContainerEngine, Host, ScriptResult } from "../../src/hosts/host.ts";
+import type { Host } from "../../src/hosts/host.ts";
+import { ShellHost } from "../../src/hosts/shell-host.ts";
+import type { ListingEngine, ScriptResult, Shell } from "../../src/hosts/shell.ts";
 import { sampleAll } from "../../src/hosts/sample.ts";
 import { FLEET } from "./scenario.ts";
 
@@ -14,14 +16,15 @@ const GOOD: ScriptResult = {
 
 const host = (
   name: string,
-  run: Host["run"] = async () => GOOD,
-  list: ContainerEngine["list"] = async () => [],
-): Host => ({
-  name: trusted<HypervisorName>(name),
-  run,
-  containers: { list } as unknown as ContainerEngine,
-  close: async () => {},
-});
+  run: Shell["run"] = async () => GOOD,
+  list: ListingEngine["list"] = async () => [],
+): Host =>
+  new ShellHost({
+    name: trusted<HypervisorName>(name),
+    run,
+    containers: { list } as unknown as ListingEngine,
+    close: async () => {},
+  });
 
 const never = (): Promise<never> => new Promise(() => {});
 

@@ -1,0 +1,62 @@
+import type { HypervisorName, Incarnation } from "../api/names.ts";
+import type { HostFacts } from "../facts/facts.ts";
+import type { Reading } from "../load/samples.ts";
+import { type Batch, type BatchResult, change } from "./change.ts";
+import { contact } from "./contact.ts";
+import type { Underlay, Uplink } from "./contact-script.ts";
+import type { Finding } from "./finding.ts";
+import { checkHealth } from "./health.ts";
+import type { ContainerEngine, Host } from "./host.ts";
+import { listen, type ListenOptions } from "./listen.ts";
+import { look, type LookOptions } from "./look.ts";
+import { probe, type ProbeTarget } from "./probe.ts";
+import { sample, type SampleOptions } from "./sample.ts";
+import type { Shell } from "./shell.ts";
+
+/** A hypervisor asked by scripts: what is asked is one file each, beside this one. */
+export class ShellHost implements Host {
+  readonly name: HypervisorName;
+  readonly containers: ContainerEngine;
+  readonly #shell: Shell;
+
+  constructor(shell: Shell) {
+    this.name = shell.name;
+    this.containers = shell.containers;
+    this.#shell = shell;
+  }
+
+  look(options: LookOptions): Promise<HostFacts> {
+    return look(this.#shell, options);
+  }
+
+  change(batch: Batch): Promise<BatchResult> {
+    return change(this.#shell, batch);
+  }
+
+  probe(targets: readonly ProbeTarget[], signal: AbortSignal): Promise<ReadonlyMap<Incarnation, boolean>> {
+    return probe(this.#shell, targets, signal);
+  }
+
+  checkHealth(
+    targets: readonly ProbeTarget[],
+    signal: AbortSignal,
+  ): Promise<ReadonlyMap<Incarnation, boolean>> {
+    return checkHealth(this.#shell, targets, signal);
+  }
+
+  sample(options: SampleOptions): Promise<Reading> {
+    return sample(this.#shell, options);
+  }
+
+  contact(underlay: Underlay, uplink: Uplink | undefined, signal: AbortSignal): Promise<readonly Finding[]> {
+    return contact(this.#shell, underlay, signal, uplink);
+  }
+
+  listen(options: ListenOptions): Promise<void> {
+    return listen(this.#shell, options);
+  }
+
+  close(): Promise<void> {
+    return this.#shell.close();
+  }
+}
