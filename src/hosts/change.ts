@@ -40,10 +40,10 @@ export async function change(shell: Shell, batch: Batch): Promise<BatchResult> {
 }
 
 /** What is known of a batch whose answer was lost. */
-const UNKNOWN = "the connection was lost; it may have been carried out";
+export const UNKNOWN = "the connection was lost; it may have been carried out";
 
 /** A batch that a newer fence turned away. */
-const takenOver = (hypervisor: string, fence: string): BatchResult => ({
+export const takenOver = (hypervisor: string, fence: string): BatchResult => ({
   blocks: new Map(),
   rest: `another controller has taken ${hypervisor} over (${fence})`,
 });

@@ -10,6 +10,7 @@ const ROOMS = [
   "server",
   "controllers",
   "engine",
+  "simulated",
   "hosts",
   "ledger",
   "history",

@@ -1,0 +1,87 @@
+import type { HypervisorName } from "../api/names.ts";
+import { EvenkeelError } from "../api/errors.ts";
+import { carries } from "../hosts/docker-request.ts";
+import type { StartedContainer } from "../hosts/host.ts";
+import type { ContainerRequest } from "../resources/operation.ts";
+import { CpuCounter } from "./cpu.ts";
+import { removeSpace } from "./links.ts";
+import { type Container, emptySpace, loopback, type Machine } from "./machine.ts";
+
+/** What Docker does, without the way to it. */
+
+const refused = (hypervisor: HypervisorName, said: string): EvenkeelError =>
+  new EvenkeelError("EK-CHANGE-FAILED", `${hypervisor}: Docker: ${said}`);
+
+/**
+ * Creates and starts, or only starts what an earlier call has created.
+ * @throws EvenkeelError EK-CHANGE-FAILED where the name is somebody else's, or the image is not there
+ */
+export function startContainer(machine: Machine, request: ContainerRequest): StartedContainer {
+  machine.version++;
+  const known = [...machine.containers.values()].find((one) => one.request.name === request.name);
+  if (known && !carries(known.request.labels, request.labels))
+    throw refused(machine.name, `the name ${request.name} is taken by a container that is not ours`);
+  const container = known ?? createContainer(machine, request);
+  if (container.state !== "running") run(machine, container);
+  return { id: container.id, sandbox: container.sandbox };
+}
+
+function createContainer(machine: Machine, request: ContainerRequest): Container {
+  if (!machine.images.has(request.image)) throw refused(machine.name, `No such image: ${request.image}`);
+  const id = `${machine.nextIndex().toString(16).padStart(12, "0")}${request.name}`;
+  const container: Container = {
+    id,
+    request,
+    state: "exited",
+    pid: 0,
+    sandbox: `/var/run/docker/netns/${id.slice(0, 12)}`,
+    space: undefined,
+    startedAt: 0,
+    endsAt: undefined,
+    cpu: new CpuCounter(machine.now),
+  };
+  machine.containers.set(id, container);
+  return container;
+}
+
+function run(machine: Machine, container: Container): void {
+  const space = emptySpace();
+  loopback(machine, space);
+  container.space = space;
+  container.state = "running";
+  container.pid = machine.nextIndex();
+  container.startedAt = machine.now;
+  container.cpu = new CpuCounter(machine.now);
+  container.endsAt = undefined;
+}
+
+/** Milliseconds that a workload takes to end once it has been told to. */
+const ENDING = 200;
+
+/** Tells a workload to end, which it does after a while. */
+export function endContainer(machine: Machine, id: string): void {
+  const container = machine.containers.get(id);
+  if (container?.state === "running") container.endsAt ??= machine.now + ENDING;
+}
+
+/** Takes the processes of a container away, and with them its namespace and the links in it. */
+function killContainer(machine: Machine, container: Container): void {
+  machine.version++;
+  if (container.space) removeSpace(machine, container.space);
+  container.space = undefined;
+  container.state = "exited";
+  container.endsAt = undefined;
+}
+
+export function removeContainer(machine: Machine, id: string): void {
+  const container = machine.containers.get(id);
+  if (!container) return;
+  killContainer(machine, container);
+  machine.containers.delete(id);
+}
+
+/** Lets happen what time brings: workloads that were told to end do so. */
+export function settle(machine: Machine): void {
+  for (const container of machine.containers.values())
+    if (container.endsAt !== undefined && container.endsAt <= machine.now) killContainer(machine, container);
+}

@@ -1,0 +1,176 @@
+import type { HypervisorName, Incarnation } from "../api/names.ts";
+import type { HostFacts } from "../facts/facts.ts";
+import { type Batch, type BatchResult, type BlockResult, takenOver, UNKNOWN } from "../hosts/change.ts";
+import type { Finding } from "../hosts/finding.ts";
+import type { ContainerEngine, Host } from "../hosts/host.ts";
+import type { ListenOptions } from "../hosts/listen.ts";
+import type { LookOptions } from "../hosts/look.ts";
+import type { ProbeTarget } from "../hosts/probe.ts";
+import type { FenceClaim } from "../hosts/render.ts";
+import type { SampleOptions } from "../hosts/sample.ts";
+import { type Reading, readingOf } from "../load/samples.ts";
+import type { ContainerRequest } from "../resources/operation.ts";
+import { settle, startContainer } from "./docker.ts";
+import { lookAt, summaryOf } from "./look.ts";
+import type { Machine } from "./machine.ts";
+import { type Budget, Cut, runBlock } from "./programs.ts";
+import type { Simulation } from "./simulation.ts";
+
+/** What is asked of a hypervisor in one round trip. */
+export interface Trip {
+  readonly hypervisor: HypervisorName;
+  readonly what:
+    | "look"
+    | "change"
+    | "probe"
+    | "health"
+    | "sample"
+    | "contact"
+    | "image"
+    | "pull"
+    | "start"
+    | "sandbox";
+  /** Ends the wait for the answer. */
+  readonly signal: AbortSignal;
+}
+
+/**
+ * What lies between a question and its answer: a network, with its delays and its faults. `perform` does what is asked, at
+ * once; of a change, no more than so many lines of it.
+ */
+export type Passage = <Answer>(trip: Trip, perform: (lines?: number) => Answer) => Promise<Answer>;
+
+/** A hypervisor that exists in memory alone, for whoever asks. */
+export class SimulatedHost implements Host {
+  readonly name: HypervisorName;
+  readonly containers: ContainerEngine;
+  readonly #machine: Machine;
+  readonly #simulation: Simulation;
+  readonly #passage: Passage;
+
+  constructor(machine: Machine, simulation: Simulation, passage: Passage) {
+    this.name = machine.name;
+    this.#machine = machine;
+    this.#simulation = simulation;
+    this.#passage = passage;
+    this.containers = {
+      imageId: (image, signal) => this.#ask("image", signal, () => machine.images.get(image)),
+      pull: (image, signal) =>
+        this.#ask("pull", signal, () => void machine.images.set(image, `sha256:${image}`)),
+      start: (request: ContainerRequest, signal) =>
+        this.#ask("start", signal, () => startContainer(machine, request)),
+      sandbox: (id, signal) =>
+        this.#ask("sandbox", signal, () => {
+          const container = machine.containers.get(id);
+          return container?.space && container.sandbox;
+        }),
+    };
+  }
+
+  look(options: LookOptions): Promise<HostFacts> {
+    return this.#ask("look", options.signal, () => {
+      const facts = lookAt(this.#machine, this.#simulation.clients, options);
+      const { freeFence, keepFence, ledger } = options;
+      const { fence } = this.#machine;
+      if (freeFence && ledger !== "" && fence?.ledger === ledger)
+        this.#machine.fence = { ...fence, state: "free" };
+      if (keepFence && keepFence.ledger !== "" && this.#isOurs(keepFence)) this.#hold(keepFence);
+      return facts.fence && this.#machine.fence
+        ? { ...facts, fence: { ...facts.fence, state: this.#machine.fence.state } }
+        : facts;
+    });
+  }
+
+  change({ blocks, claim, signal }: Batch): Promise<BatchResult> {
+    return this.#ask("change", signal, (lines = Number.POSITIVE_INFINITY) => {
+      const { fence } = this.#machine;
+      if (fence && !this.#isOurs(claim))
+        return takenOver(this.name, `epoch ${fence.epoch}: held ${fence.holder}`);
+      this.#hold(claim);
+      const budget: Budget = { lines };
+      const results = new Map<string, BlockResult>();
+      try {
+        for (const block of blocks) results.set(block.tenant, runBlock(this.#machine, block, budget));
+      } catch (error) {
+        if (!(error instanceof Cut)) throw error;
+      }
+      return { blocks: results, rest: UNKNOWN };
+    });
+  }
+
+  probe(targets: readonly ProbeTarget[], signal: AbortSignal): Promise<ReadonlyMap<Incarnation, boolean>> {
+    return this.#ask("probe", signal, () => this.#answers(targets));
+  }
+
+  checkHealth(
+    targets: readonly ProbeTarget[],
+    signal: AbortSignal,
+  ): Promise<ReadonlyMap<Incarnation, boolean>> {
+    return this.#ask("health", signal, () => this.#answers(targets));
+  }
+
+  sample({ fleet, signal }: SampleOptions): Promise<Reading> {
+    return this.#ask("sample", signal, () => {
+      const machine = this.#machine;
+      const { now } = machine;
+      const containers = [...machine.containers.values()].filter(({ space }) => space);
+      const used = containers.map(({ id, pid, cpu }) => [id, { used: cpu.read(now), pid }] as const);
+      const reading = {
+        uptime: (now - machine.bootedAt) / 1000,
+        used: machine.cpu.read(now),
+        cpus: machine.options.cpus,
+        source: "cgroup-v2" as const,
+        containers: new Map(used),
+      };
+      return readingOf(reading, containers.map(summaryOf), fleet);
+    });
+  }
+
+  contact(_underlay: unknown, _uplink: unknown, signal: AbortSignal): Promise<readonly Finding[]> {
+    return this.#ask("contact", signal, () => []);
+  }
+
+  /** Nothing is ever heard of it: hints may be lost. */
+  listen({ signal }: ListenOptions): Promise<void> {
+    return new Promise((resolve) => {
+      if (signal.aborted) resolve();
+      signal.addEventListener("abort", () => resolve(), { once: true });
+    });
+  }
+
+  async close(): Promise<void> {}
+
+  #ask<Answer>(
+    what: Trip["what"],
+    signal: AbortSignal,
+    perform: (lines?: number) => Answer,
+  ): Promise<Answer> {
+    return this.#passage({ hypervisor: this.name, what, signal }, (lines) => {
+      settle(this.#machine);
+      this.#simulation.clients.settle();
+      const answer = perform(lines);
+      this.#simulation.clients.settle();
+      return answer;
+    });
+  }
+
+  /** Whether a claim may change what the fence keeps. */
+  #isOurs({ epoch, ledger }: FenceClaim): boolean {
+    const { fence } = this.#machine;
+    return !fence || fence.epoch < epoch || (fence.epoch === epoch && fence.ledger === ledger);
+  }
+
+  #hold({ epoch, ledger, holder, manifests }: FenceClaim): void {
+    this.#machine.fence = { epoch, ledger, holder, manifests, state: "held", at: this.#machine.now };
+  }
+
+  #answers(targets: readonly ProbeTarget[]): Map<Incarnation, boolean> {
+    const answers = new Map<Incarnation, boolean>();
+    for (const { id, namespace, address } of targets) {
+      const space = this.#machine.spaces.get(namespace);
+      const container = space && this.#simulation.fabric.reach(this.#machine, space, address);
+      answers.set(id, container !== undefined && !this.#simulation.sick.has(container.id));
+    }
+    return answers;
+  }
+}

@@ -1,0 +1,99 @@
+import type {
+  ContainerSummary,
+  HostFacts,
+  LinkFact,
+  NamespaceFacts,
+  SandboxFacts,
+  SocketFact,
+} from "../facts/facts.ts";
+import type { LookOptions } from "../hosts/look.ts";
+import type { Clients } from "./clients.ts";
+import type { Container, Link, Machine, Space } from "./machine.ts";
+
+/** What a look at a machine shows. */
+export function lookAt(machine: Machine, clients: Clients, options: LookOptions): HostFacts {
+  const { draining, drainingMacs = [] } = options;
+  const { links, routes, neighbours, forwarding, ipv4, sysctls } = namespaceFacts("", machine.own);
+  const running = [...machine.containers.values()].filter(({ space }) => space !== undefined);
+  return {
+    hypervisor: machine.name,
+    bootId: machine.bootId,
+    own: { links, routes, neighbours, forwarding, ipv4, sysctls },
+    namespaces: new Map(
+      [...machine.spaces].map(([name, space]) => {
+        const facts = namespaceFacts(name, space);
+        return [name, draining.includes(name) ? { ...facts, ...clients.counted(space) } : facts];
+      }),
+    ),
+    containers: [...machine.containers.values()].map(summaryOf),
+    sandboxes: new Map(
+      running.map((container) => {
+        const facts = sandboxFacts(container);
+        const isCounted = drainingMacs.some((mac) => mac === facts.interfaces["eth0"]?.mac);
+        return [container.id, isCounted ? { ...facts, sockets: sockets(container, clients) } : facts];
+      }),
+    ),
+    fence: machine.fence && {
+      ...machine.fence,
+      ageSeconds: Math.floor((machine.now - machine.fence.at) / 1000),
+    },
+  };
+}
+
+const namespaceFacts = (name: string, space: Space): NamespaceFacts => ({
+  name,
+  links: space.links.map(linkFact),
+  routes: space.routes,
+  neighbours: space.neighbours,
+  forwarding: space.forwarding,
+  ipv4: space.ipv4,
+  ipv6: space.ipv6,
+  bridge: space.bridge,
+  sysctls: space.sysctls,
+  connections: undefined,
+});
+
+const linkFact = (link: Link): LinkFact => ({
+  name: link.name,
+  index: link.index,
+  below: link.below?.index,
+  type: link.type,
+  mac: link.mac,
+  mtu: link.mtu,
+  master: link.master?.name,
+  up: link.up,
+  group: link.group,
+  alias: link.alias,
+  vxlan: link.vxlan,
+  flags: { ...link.flags },
+  addresses: [...link.addresses],
+});
+
+export const summaryOf = ({ id, request, state }: Container): ContainerSummary => ({
+  id,
+  name: request.name,
+  image: request.image,
+  imageId: "",
+  state,
+  labels: request.labels,
+});
+
+/** A container's own files show an address only while its link is up, because only then is there a route to its network. */
+function sandboxFacts({ pid, space }: Container): SandboxFacts {
+  const links = (space?.links ?? []).filter(({ name }) => name === "eth0" || name === "eth1");
+  return {
+    pid,
+    interfaces: Object.fromEntries(
+      links.map(({ name, mac, mtu, up, addresses }) => [
+        name,
+        { mac, mtu, address: up ? addresses[0] : undefined },
+      ]),
+    ),
+    gateway: space?.routes.find(({ destination }) => destination === "default")?.gateway,
+  };
+}
+
+const sockets = (container: Container, clients: Clients): ReadonlyMap<number, SocketFact> => {
+  const listens = container.endsAt === undefined;
+  return new Map([...clients.socketsOf(container)].map(([port, live]) => [port, { listens, live }] as const));
+};

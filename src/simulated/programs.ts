@@ -1,0 +1,122 @@
+import { SANDBOX, type ScriptOperation, type Tool } from "../resources/operation.ts";
+import type { Block } from "../hosts/render.ts";
+import type { BlockResult } from "../hosts/change.ts";
+import { endContainer, removeContainer } from "./docker.ts";
+import { bridgeLine, ipLine } from "./ip-lines.ts";
+import { removeSpace } from "./links.ts";
+import { emptySpace, loopback, type Machine, type Space } from "./machine.ts";
+import { Refused } from "./refused.ts";
+import { hostChain, removeHostChain, restore, restoreNoFlush } from "./tables.ts";
+
+/** How many lines may still be carried out before all stops, as if the power went: a batch that is cut in the middle. */
+export interface Budget {
+  lines: number;
+}
+
+/** Everything stopped before the next line. */
+export class Cut extends Error {}
+
+/**
+ * Carries one tenant's block out, line by line, until the first that is refused.
+ * @throws Cut
+ */
+export function runBlock(machine: Machine, { operations, sandboxes }: Block, budget: Budget): BlockResult {
+  machine.version++;
+  try {
+    for (const operation of operations) run(machine, operation, sandboxes, budget);
+    return { ok: true, message: "" };
+  } catch (error) {
+    if (error instanceof Refused) return { ok: false, message: error.message };
+    throw error;
+  }
+}
+
+function run(
+  machine: Machine,
+  { tool, namespace, lines, sandboxOf }: ScriptOperation,
+  sandboxes: ReadonlyMap<string, string>,
+  budget: Budget,
+): void {
+  const sandbox = sandboxOf === undefined ? undefined : sandboxes.get(sandboxOf);
+  const place = tool === "sandbox" ? sandbox : namespace;
+  const space = place === undefined ? machine.own : spaceOf(machine, place);
+  const spend = (): void => {
+    if (budget.lines-- <= 0) throw new Cut();
+  };
+  const whole = WHOLE[tool];
+  if (whole) {
+    spend();
+    return whole(space, lines);
+  }
+  for (const line of lines) {
+    spend();
+    LINES[tool]?.(machine, space, sandbox === undefined ? line : line.replace(SANDBOX, sandbox));
+  }
+}
+
+function spaceOf(machine: Machine, name: string): Space {
+  const sandbox = [...machine.containers.values()].find((one) => one.sandbox === name);
+  const space = machine.spaces.get(name) ?? sandbox?.space;
+  if (!space) throw new Refused(`Cannot open network namespace "${name}": No such file or directory`);
+  return space;
+}
+
+/** Tools that take all their lines at once. */
+const WHOLE: { readonly [tool in Tool]?: (space: Space, lines: readonly string[]) => void } = {
+  iptables: (space, lines) => void (space.ipv4 = restore(space.ipv4, lines)),
+  ip6tables: (space, lines) => void (space.ipv6 = restore(space.ipv6, lines)),
+  ebtables: (space, lines) => void (space.bridge = restore(space.bridge, lines)),
+  "host-iptables": restoreNoFlush,
+  "host-chain": (space, [chain = "", hook = ""]) => hostChain(space, chain, hook),
+};
+
+/** Tools that do one line after the other. */
+const LINES: { readonly [tool in Tool]?: (machine: Machine, space: Space, line: string) => void } = {
+  ip: inSpace(),
+  "ip-inside": inSpace(),
+  sandbox: inSpace(),
+  bridge: (_, space, line) => bridgeLine(space, line),
+  "bridge-inside": (_, space, line) => bridgeLine(space, line),
+  sysctl,
+  "host-chain-remove": (_, space, line) => removeHostChain(space, line),
+  conntrack: () => {}, // no UDP flows are kept here
+  unpause(machine, _, id) {
+    const container = machine.containers.get(id);
+    if (container?.state === "paused") container.state = "running";
+  },
+  signal(machine, _, line) {
+    const [, id = ""] = line.split(" ");
+    endContainer(machine, id);
+  },
+  "remove-container": (machine, _, id) => removeContainer(machine, id),
+  "netns-add"(machine, _, name) {
+    if (machine.spaces.has(name)) return;
+    const space = emptySpace();
+    loopback(machine, space);
+    machine.spaces.set(name, space);
+  },
+  "netns-remove"(machine, _, name) {
+    const space = machine.spaces.get(name);
+    if (!space) return;
+    removeSpace(machine, space);
+    machine.spaces.delete(name);
+  },
+};
+
+function inSpace() {
+  return (machine: Machine, space: Space, line: string): void =>
+    ipLine({ machine, space, spaceOf: (name) => spaceOf(machine, name) }, line);
+}
+
+/** `PATH=VALUE`; a switch of br_netfilter is skipped where that is not loaded. */
+function sysctl(_: Machine, space: Space, line: string): void {
+  const [path = "", value = ""] = line.split("=");
+  if (path.startsWith("bridge/") && space.sysctls[path] === undefined) return;
+  const forwarding = path === "ipv4/ip_forward" && space.sysctls[path] !== value;
+  space.sysctls = {
+    ...space.sysctls,
+    [path]: value,
+    // Turning forwarding on or off turns the taking of redirects off or on.
+    ...(forwarding && { "ipv4/conf/all/accept_redirects": value === "1" ? "0" : "1" }),
+  };
+}

@@ -1,0 +1,68 @@
+import { load } from "../../src/manifests/load.ts";
+import type { Revision } from "../../src/manifests/revision.ts";
+import { write } from "../unit/manifests-tree.ts";
+
+/** A tree's files by path. */
+export type Files = Readonly<Record<string, string>>;
+
+/** A hypervisor; the smaller the room, the sooner replicas go elsewhere. */
+export const hypervisor = (name: string, last: number, replicas = 50): Files => ({
+  [`provider/${name}.yaml`]: `apiVersion: evenkeel.dev/v1alpha1
+kind: Hypervisor
+metadata: {name: ${name}}
+spec:
+  fleet: campus
+  connection:
+    ssh: {address: 198.18.0.${last}, identityFile: id, hostKeys: ["SHA256:${"a".repeat(43)}"]}
+  underlay: {address: 198.18.0.${last}, device: eth0}
+  uplink: {device: edge, address: 198.18.100.${last}/24, gateway: 198.18.100.1}
+  capacity: {replicas: ${replicas}}
+`,
+});
+
+export const tenant = (name: string, service: number, primary = "hv1"): Files => ({
+  [`provider/${name}.yaml`]: `apiVersion: evenkeel.dev/v1alpha1
+kind: Tenant
+metadata: {name: ${name}}
+spec:
+  primary: ${primary}
+  standby: [{name: ${primary === "hv1" ? "hv2" : "hv1"}}]
+  serviceAddresses: [198.18.100.${service}/32]
+`,
+});
+
+/** A subnet that serves, with the count that it is to have. */
+export const subnet = (
+  tenantName: string,
+  service: number,
+  count: number,
+  { cidr = "10.13.13.0/24", greeting = "hello", grace = 10 } = {},
+): Files => ({
+  [`tenants/${tenantName}/web.yaml`]: `apiVersion: evenkeel.dev/v1alpha1
+kind: Subnet
+metadata: {name: web}
+spec:
+  cidr: ${cidr}
+  replicas: {min: ${count}, max: ${Math.max(count, 6)}}
+  workload:
+    image: evenkeel/web:1
+    env: [{name: GREETING, value: ${greeting}}]
+    ports: [{name: http, containerPort: 8080}]
+    resources: {cpu: 500m, memory: 64Mi}
+  service:
+    address: 198.18.100.${service}
+    ports: [{name: http, port: 80, targetPort: http}]
+  drain: {gracePeriodSeconds: ${grace}, signal: SIGTERM, stopSeconds: 2}
+`,
+});
+
+/**
+ * The tree as evenkeel reads it.
+ * @param before what was in force, for a tree that is broken
+ */
+export async function revisionOf(files: Files, before?: Revision): Promise<Revision> {
+  const revision = await load(write(files), before ? { lastGood: before.documents } : {});
+  const [error] = revision.problems.filter(({ severity }) => severity === "error");
+  if (error && !before) throw new Error(`${error.file}:${error.line}: ${error.message}`);
+  return revision;
+}
