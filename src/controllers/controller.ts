@@ -85,16 +85,22 @@ export interface TenantResult {
   readonly receipts: readonly DrainReceipt[];
   /** What the last look showed of it. */
   readonly sighting: Sighting;
-  /** When it wants to be called again, milliseconds since the epoch. */
+  /** Whether a replica of it is on its way from one phase to another. */
+  readonly isMoving: boolean;
+  /** When something of it is due, milliseconds since the epoch. */
   readonly again: number | undefined;
 }
 
 /** A tenant's result as the engine needs it. Failures are the same when the same thing fails, whatever is said about it. */
-export const settledOf = ({ tenant, state, again, failures }: TenantResult): Settled<TenantName> => ({
-  key: tenant,
-  state: state === "converged" ? "done" : state,
-  again,
-  failure: failures.map(({ hypervisor, reason, name = "" }) => `${hypervisor} ${reason} ${name}`).join(),
+export const settledOf = (result: TenantResult): Settled<TenantName> => ({
+  key: result.tenant,
+  state: result.state === "converged" ? "done" : result.state,
+  isMoving: result.isMoving,
+  hasProgress: result.entries.length > 0,
+  again: result.again,
+  failure: result.failures
+    .map(({ hypervisor, reason, name = "" }) => `${hypervisor} ${reason} ${name}`)
+    .join(),
 });
 
 /** Which subnets may be decided on, by `tenant/subnet`; undefined for all. Of these only those are whose time has come. */

@@ -9,11 +9,6 @@ import type { TenantResult } from "./controller.ts";
 import { comingNotes, heldNotes, leftNotes, unseenNotes, waitingNotes } from "./notes.ts";
 import type { Sight } from "./sight.ts";
 
-/** A replica in one of these is on its way; this is how soon it is worth looking again, in milliseconds. */
-const SOON = 300;
-/** A pull takes longer than that. */
-const WHILE_PULLING = 1_000;
-
 /** What happened to one tenant in one pass, as it is told to people. */
 export class Report {
   readonly #tenant: TenantName;
@@ -72,10 +67,10 @@ export class Report {
   }
 
   held(note: Note, sight: Sight): TenantResult {
-    return this.#result("stuck", [note], undefined, sight);
+    return this.#result("stuck", [note], sight);
   }
 
-  result(sight: Sight, memory: TenantMemory | undefined, now: number): TenantResult {
+  result(sight: Sight, memory: TenantMemory | undefined): TenantResult {
     const notes = [
       ...this.#news,
       ...this.#notes,
@@ -90,17 +85,14 @@ export class Report {
     const stuck = notes.some(({ severity }) => severity === "stuck") || this.#refusals.length > 0;
     const waiting = moving || notes.some(({ severity }) => severity === "waiting");
     const state = failed ? "failed" : stuck ? "stuck" : waiting ? "waiting" : "converged";
-    const soon = this.#coming.length > 0 ? WHILE_PULLING : SOON;
-    const again =
-      moving || failed ? Math.min(now + soon, this.#deadline ?? Number.POSITIVE_INFINITY) : this.#deadline;
-    return this.#result(state, notes, again, sight);
+    return this.#result(state, notes, sight, moving);
   }
 
   #result(
     state: TenantResult["state"],
     notes: readonly Note[],
-    again: number | undefined,
     { observed, seen, visible, connections, unclosed, sockets, answers }: Sight,
+    isMoving = false,
   ): TenantResult {
     return {
       tenant: this.#tenant,
@@ -112,7 +104,8 @@ export class Report {
       undone: this.#undone,
       receipts: this.#receipts,
       sighting: { observed, seen, visible, connections, unclosed, sockets, answers },
-      again,
+      isMoving,
+      again: this.#deadline,
     };
   }
 }

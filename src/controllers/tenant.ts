@@ -67,11 +67,12 @@ export const tenantController = (world: World): Controller<TenantName, TenantRes
         pullPolicy: pullPolicies(sight),
       };
       const outcome = pass.dryRun
-        ? { done: plan.entries, failures: [], waiting: [] }
+        ? { done: plan.entries, failures: [], started: [], waiting: [] }
         : await execute(plan.entries, means);
       report.did(outcome, plan.entries);
-      const told = outcome.done.filter(isTellingToEnd).map(({ name }) => name);
-      if (told.length > 0) await ledger.update((state) => withTold(state, tenant, told, pass.now()));
+      const toEnd = outcome.done.filter(isTellingToEnd).map(({ name }) => name);
+      const told = { toEnd, toStart: outcome.started };
+      await ledger.update((state) => withTold(state, tenant, told, pass.now()));
 
       sight = afterwards(sight, effects(outcome.done, sight.observed), pass);
       const answers = await ask(sight, next.memory, pass);
@@ -90,7 +91,7 @@ export const tenantController = (world: World): Controller<TenantName, TenantRes
     }
     if (isOver(sight, memory(), revision))
       await ledger.update((state) => withTenant(state, tenant, undefined, pass.now()));
-    return report.result(sight, memory(), pass.now());
+    return report.result(sight, memory());
   },
 });
 

@@ -5,7 +5,11 @@ export interface Settled<Key> {
   readonly key: Key;
   /** `done` as wished · `waiting` call again · `failed` call again, later each time · `stuck` calling again is no use */
   readonly state: "done" | "waiting" | "failed" | "stuck";
-  /** When to call again, milliseconds since the epoch. */
+  /** Something will change by itself, and nobody will tell: call again from time to time. So it is when `waiting`. */
+  readonly isMoving?: boolean;
+  /** Whether something came of the call: then the next is sooner. */
+  readonly hasProgress?: boolean;
+  /** When to call again at the latest, milliseconds since the epoch. */
   readonly again: number | undefined;
   /** What failed, to tell whether it is always the same. */
   readonly failure: string | undefined;
@@ -19,9 +23,10 @@ export interface QueueWatch {
   waited(seconds: number): void;
 }
 
-/** Waiting for something that changes by itself, in milliseconds: not more often than this, and not more seldom. */
+/** Waiting for something that changes by itself, in milliseconds: so long at first, and ever longer while nothing comes of it. */
 const POLL_MILLISECONDS = 300;
-const POLL_LIMIT_MILLISECONDS = 5_000;
+const POLL_GROWTH = 1.25;
+const POLL_LIMIT_MILLISECONDS = 2_000;
 /** After the first failure, in milliseconds; doubled each time up to the limit. */
 const BACKOFF_MILLISECONDS = 500;
 const BACKOFF_LIMIT_MILLISECONDS = 30_000;
@@ -41,6 +46,8 @@ export class WorkQueue<Key> {
   readonly #watch: QueueWatch | undefined;
   readonly #due = new Map<Key, number>();
   readonly #failing = new Map<Key, Failing>();
+  /** How often in a row each was called in vain. */
+  readonly #polls = new Map<Key, number>();
   #everyone: number | undefined;
   #wake = new AbortController();
 
@@ -89,7 +96,7 @@ export class WorkQueue<Key> {
   }
 
   /** Notes how a key came out, and calls it again when that makes sense. */
-  settle({ key, state, again, failure }: Settled<Key>): void {
+  settle({ key, state, isMoving, hasProgress = false, again, failure }: Settled<Key>): void {
     const now = this.#clock.now();
     if (state === "failed") {
       const before = this.#failing.get(key);
@@ -100,12 +107,12 @@ export class WorkQueue<Key> {
       return;
     }
     this.#failing.delete(key);
-    if (state === "waiting")
-      this.add(
-        key,
-        Math.max(now + POLL_MILLISECONDS, Math.min(again ?? Infinity, now + POLL_LIMIT_MILLISECONDS)),
-      );
-    else if (again !== undefined) this.add(key, Math.max(now + POLL_MILLISECONDS, again));
+    const isPolled = state === "waiting" || isMoving === true;
+    const polls = isPolled && !hasProgress ? (this.#polls.get(key) ?? 0) + 1 : 0;
+    this.#polls.set(key, polls);
+    const poll = Math.min(POLL_MILLISECONDS * POLL_GROWTH ** polls, POLL_LIMIT_MILLISECONDS);
+    const next = isPolled ? Math.min(again ?? Infinity, now + poll) : again;
+    if (next !== undefined) this.add(key, Math.max(now + POLL_MILLISECONDS, next));
   }
 
   /** How often in a row a key failed with the same failure. */
@@ -117,6 +124,7 @@ export class WorkQueue<Key> {
   forget(key: Key): void {
     this.#due.delete(key);
     this.#failing.delete(key);
+    this.#polls.delete(key);
   }
 
   /** Waits until the next is due, something is added, or the signal comes. */

@@ -1,5 +1,6 @@
 import { EvenkeelError } from "../api/errors.ts";
 import type { HypervisorName } from "../api/names.ts";
+import { believed } from "./consistent.ts";
 import type { ContainerSummary, FenceFact, HostFacts, NamespaceFacts } from "./facts.ts";
 import { parseForwarding, parseNetwork } from "./network.ts";
 import { parseTables } from "./rules.ts";
@@ -53,17 +54,18 @@ function readLook(hypervisor: HypervisorName, output: string, options: ParseOpti
     if (!failure) namespaces.set(name, readNamespace(name, parts));
   }
   const { links, routes, neighbours, forwarding, ipv4, sysctls } = readNamespace("", own);
+  const sandboxes = parseSandboxes(
+    textOf(sections, "sandboxes"),
+    textOf(sections, "interfaces"),
+    textOf(sections, "sockets"),
+  );
   return {
     hypervisor,
     bootId: textOf(own, "boot").trim(),
     own: { links, routes, neighbours, forwarding, ipv4, sysctls },
     namespaces,
-    containers: options.containers,
-    sandboxes: parseSandboxes(
-      textOf(sections, "sandboxes"),
-      textOf(sections, "interfaces"),
-      textOf(sections, "sockets"),
-    ),
+    containers: believed(options.containers, sandboxes),
+    sandboxes,
     fence: parseFence(textOf(own, "fence")),
   };
 }

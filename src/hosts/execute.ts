@@ -25,6 +25,8 @@ export interface Failure {
 export interface Outcome {
   readonly done: readonly PlanEntry[];
   readonly failures: readonly Failure[];
+  /** Names of the containers that were told to start, however that came out. */
+  readonly started: readonly string[];
   /** Entries that were left for later, because the image they need is still on its way. */
   readonly waiting: readonly PlanEntry[];
 }
@@ -88,6 +90,13 @@ export async function execute(entries: readonly PlanEntry[], options: ExecuteOpt
   return {
     done: entries.filter((entry) => !undone(entry)),
     failures,
+    started: [...starting].flatMap((name) =>
+      refused.has(name)
+        ? []
+        : ready(name)
+            .filter(startsContainer)
+            .map((entry) => entry.name),
+    ),
     waiting: entries.filter((entry) => isLate(entry) && !failed(entry)),
   };
 }

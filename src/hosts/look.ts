@@ -2,9 +2,10 @@ import { EvenkeelError } from "../api/errors.ts";
 import type { Mac } from "../api/addresses.ts";
 import type { FleetName } from "../api/names.ts";
 import type { HostFacts } from "../facts/facts.ts";
+import { contradiction } from "../facts/consistent.ts";
 import { parseLook } from "../facts/parse.ts";
 import { lookScript } from "../facts/script.ts";
-import { tenantOf } from "../resources/marks.ts";
+import { readMark, tenantOf } from "../resources/marks.ts";
 import type { Shell } from "./shell.ts";
 import { type FenceClaim, fenceLine } from "./render.ts";
 
@@ -49,10 +50,20 @@ export async function look(shell: Shell, options: LookOptions): Promise<HostFact
       "EK-LOOK-INCOMPLETE",
       `the look at ${shell.name} did not end well: ${result.state === "unknown" ? "the connection was lost" : `exit ${result.code}`}${result.stderr ? `: ${result.stderr.trim().slice(0, 300)}` : ""}`,
     );
-  return parseLook(shell.name, result.stdout, {
-    nonce,
-    containers,
-    ours: (name) => tenantOf(fleet, name) !== undefined,
+  const ours = (name: string): boolean => tenantOf(fleet, name) !== undefined;
+  return consistent(parseLook(shell.name, result.stdout, { nonce, containers, ours }), fleet);
+}
+
+/**
+ * The same facts, where nothing in them speaks against their being whole.
+ * @throws EvenkeelError EK-LOOK-INCOMPLETE
+ */
+export function consistent(facts: HostFacts, fleet: FleetName): HostFacts {
+  const ours = (name: string): boolean => tenantOf(fleet, name) !== undefined;
+  const why = contradiction(facts, ours, (container) => readMark(fleet, container) !== undefined);
+  if (why === undefined) return facts;
+  throw new EvenkeelError("EK-LOOK-INCOMPLETE", `the look at ${facts.hypervisor} is incomplete: ${why}`, {
+    fix: `on ${facts.hypervisor}: ls /run/netns; a namespace that lost its name goes on unseen`,
   });
 }
 

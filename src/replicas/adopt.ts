@@ -43,7 +43,14 @@ export function adopt(
       memory: resources ? parseMemory(resources.memory) : 0,
     };
   });
-  const all = [...memory.replicas, ...replicas];
+  // One that was remembered and never came to be gives way to one that stands: another controller gave its address out.
+  const taken = new Set<Ipv4>(
+    replicas.flatMap(({ address, managementAddress }) => [address, managementAddress]),
+  );
+  const kept = memory.replicas.filter(
+    ({ seen, address, managementAddress }) => seen || !(taken.has(address) || taken.has(managementAddress)),
+  );
+  const all = [...kept, ...replicas];
   return {
     ...memory,
     primary: memory.primary ?? observed.filter(isBridge).find(carriesGateway)?.hypervisor,

@@ -45,7 +45,9 @@ export interface ReplicaMemory extends ReplicaMark {
   readonly unhealthySince?: number;
   /** Why another is to come in its place, make before break. */
   readonly replace?: string;
-  /** How often it ended by itself while it was starting. */
+  /** When it was last told to start; undefined again when it was seen how that came out. */
+  readonly startedAt?: number | undefined;
+  /** How often in a row it was told to start and ended by itself. */
   readonly failures: number;
   /** What it takes of its hypervisor: billionths of a CPU, bytes. */
   readonly nanoCpus: number;
@@ -169,27 +171,34 @@ export const isAtRest = ({ tenants }: FleetMemory): boolean =>
 export const samePhases = (before: TenantMemory | undefined, after: TenantMemory): boolean => {
   const phases = (of: TenantMemory | undefined): string =>
     (of?.replicas ?? []).map(({ incarnation, phase }) => `${incarnation} ${phase}`).join();
+  // A ledger is not written for the order of its keys.
+  const names = (of: TenantMemory | undefined): string =>
+    Object.keys(of?.segments ?? {})
+      .toSorted()
+      .join();
   return (
     before?.primary === after.primary &&
     before?.move?.to === after.move?.to &&
     before?.move?.withdrawn === after.move?.withdrawn &&
     phases(before) === phases(after) &&
-    Object.keys(before?.segments ?? {}).join() === Object.keys(after.segments).join()
+    names(before) === names(after)
   );
 };
 
-/** The fleet's memory with the workloads of these containers told to end. */
+/** The fleet's memory with the workloads of some containers told to end, and others to start. */
 export function withTold(
   fleet: FleetMemory,
   tenant: TenantName,
-  containers: readonly string[],
+  { toEnd, toStart }: { readonly toEnd: readonly string[]; readonly toStart: readonly string[] },
   now: number,
 ): FleetMemory {
   const memory = fleet.tenants[tenant];
-  if (!memory) return fleet;
-  const replicas = memory.replicas.map((one) =>
-    containers.includes(containerName(fleet.fleet, one)) ? { ...one, toldAt: now } : one,
-  );
+  if (!memory || toEnd.length + toStart.length === 0) return fleet;
+  const replicas = memory.replicas.map((one) => {
+    const name = containerName(fleet.fleet, one);
+    if (toEnd.includes(name)) return { ...one, toldAt: now };
+    return toStart.includes(name) ? { ...one, startedAt: now } : one;
+  });
   return { ...fleet, tenants: { ...fleet.tenants, [tenant]: { ...memory, replicas } } };
 }
 

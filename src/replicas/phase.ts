@@ -54,9 +54,9 @@ export function advance(
       // Somebody removed it: what comes in its place gets a fresh identity.
       if (container === "absent" && known.seen)
         return { ...enter(known, "leaving", now), because: "it was removed by hand" };
-      if (container === "ended" && replica.seen) return failed(known, now);
+      if (container === "ended") return failed(known, now);
       return container === "running" && evidence.linked && evidence.answers === true
-        ? { ...enter(known, "serving", now), failures: 0 }
+        ? { ...enter(known, "serving", now), startedAt: undefined, failures: 0 }
         : known;
     case "serving":
       if (container === "absent")
@@ -99,7 +99,9 @@ function drained(replica: ReplicaMemory, evidence: Evidence, reason?: DrainReaso
 }
 
 function failed(replica: ReplicaMemory, now: number): ReplicaMemory {
-  return now >= retryAt(replica) ? { ...replica, failures: replica.failures + 1, since: now } : replica;
+  // Once for each time: until it is told to start again there is nothing new in its not running.
+  if (replica.startedAt === undefined) return replica;
+  return { ...replica, startedAt: undefined, failures: replica.failures + 1, since: now };
 }
 
 /** When a replica that ended by itself may be started again: at once twice, then after 10 s, 20 s, 40 s … 5 minutes. */

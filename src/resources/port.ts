@@ -162,9 +162,10 @@ function insideDifference(desired: PortInside, observed: PortInside | undefined)
   const reroute = gateway !== undefined && (readdress || observed?.gateway !== gateway);
   return {
     lines: [
-      ...(observed === undefined && device === "eth0" ? ["link set lo up"] : []),
       ...(remtu ? [`link set ${device} mtu ${mtu}`] : []),
       ...(readdress && observed?.address ? [`addr del ${observed.address} dev ${device}`] : []),
+      // Before the address, which shows that it was done.
+      ...(readdress && device === "eth0" ? ["link set lo up"] : []),
       ...(readdress ? [`addr replace ${address} dev ${device}`, `link set ${device} up`] : []),
       ...(reroute ? [`route replace default via ${gateway}`] : []),
     ],

@@ -124,7 +124,7 @@ export class Clients {
 }
 
 /** Whom a gateway's balancer points at, through the second level where there is one. */
-function backendsOf(space: Space, address: string, port: string): { address: Ipv4; port: number }[] {
+export function backendsOf(space: Space, address: string, port: string): { address: Ipv4; port: number }[] {
   const { rules = [], chains = {} } = space.ipv4["nat"] ?? {};
   const into = (chain: string): { address: Ipv4; port: number }[] =>
     rules

@@ -65,7 +65,7 @@ export function endContainer(machine: Machine, id: string): void {
 }
 
 /** Takes the processes of a container away, and with them its namespace and the links in it. */
-function killContainer(machine: Machine, container: Container): void {
+export function killContainer(machine: Machine, container: Container): void {
   machine.version++;
   if (container.space) removeSpace(machine, container.space);
   container.space = undefined;

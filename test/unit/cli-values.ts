@@ -88,6 +88,7 @@ export const result = (change: Partial<TenantResult>): TenantResult => ({
   undone: [],
   receipts: [],
   sighting: { observed: [], seen: new Set(), visible: new Set(), connections: undefined, answers: new Map() },
+  isMoving: false,
   again: undefined,
   ...change,
 });

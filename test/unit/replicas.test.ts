@@ -2,9 +2,15 @@ import { describe, expect, test } from "@jest/globals";
 import fc from "fast-check";
 import { addressAt, type Cidr } from "../../src/api/addresses.ts";
 import type { Autoscale, Subnet } from "../../src/api/kinds.gen.ts";
-import { type SubnetName, trusted } from "../../src/api/names.ts";
+import { type Incarnation, type SubnetName, trusted } from "../../src/api/names.ts";
 import { nextIndex, nextVxlanId, QUARANTINE_MILLISECONDS } from "../../src/replicas/allocate.ts";
-import { emptyMemory, type ReplicaMemory, withTenant } from "../../src/replicas/memory.ts";
+import {
+  EMPTY_TENANT,
+  emptyMemory,
+  type ReplicaMemory,
+  samePhases,
+  withTenant,
+} from "../../src/replicas/memory.ts";
 import { advance, type Evidence, retryAt } from "../../src/replicas/phase.ts";
 import { type DrainReceipt, receiptsOf } from "../../src/replicas/receipt.ts";
 import { FLEET, pass, type Scenario, scenario, serving, subnet, T2 } from "./scenario.ts";
@@ -163,8 +169,11 @@ describe("a replica's phase", () => {
     const gaps: number[] = [];
     for (let failure = 0; failure < 10; failure++) {
       const now = retryAt(one);
-      one = advance(one, { ...fine, container: "ended" }, GRACE, now) as ReplicaMemory;
+      const ended = { ...fine, container: "ended" } as const;
+      one = advance({ ...one, startedAt: now }, ended, GRACE, now) as ReplicaMemory;
       gaps.push(retryAt(one) - now);
+      // That it still does not run is no news, however often one looks: it was not told to.
+      expect(advance(one, ended, GRACE, now + 600_000)).toBe(one);
     }
     expect(gaps).toEqual([0, 0, 10_000, 20_000, 40_000, 80_000, 160_000, 300_000, 300_000, 300_000]);
   });
@@ -393,4 +402,38 @@ describe("what an operator wants gone", () => {
     expect(after).toEqual(expect.arrayContaining([first?.incarnation, third?.incarnation]));
     expect(after).not.toContain(second.incarnation);
   });
+});
+
+test("a memory that differs in the order of its keys alone is the same to go on from", () => {
+  const segment = { vxlanId: 1001, cidr: "10.13.13.0/24", gateway: "10.13.13.1", lastIndex: 1 } as never;
+  const one = { ...EMPTY_TENANT, segments: { "management.": segment, web: segment } };
+  const other = { ...EMPTY_TENANT, segments: { web: segment, "management.": segment } };
+  expect(samePhases(one, other)).toBe(true);
+  expect(samePhases(one, { ...other, segments: { web: segment } })).toBe(false);
+});
+
+test("what was remembered and never came to be gives way to what stands at its address", () => {
+  const standing = scenario();
+  pass(standing);
+  const [first] = standing.fleet.tenants[T2]?.replicas ?? [];
+  if (!first) throw new Error("nothing stands");
+  // Another controller's ledger gave the same addresses to others, which it has not made yet.
+  const memory = standing.fleet.tenants[T2];
+  const forgotten = memory?.replicas.map((one) => ({
+    ...one,
+    incarnation: trusted<Incarnation>(`x${one.incarnation.slice(1)}`),
+    phase: "starting" as const,
+    seen: false,
+  }));
+  const other = scenario({ observed: standing.observed, now: standing.now });
+  other.fleet = {
+    ...standing.fleet,
+    tenants: { [T2]: { ...memory, replicas: forgotten } },
+  } as typeof other.fleet;
+  pass(other);
+  const addresses = (other.fleet.tenants[T2]?.replicas ?? []).map(({ address }) => address);
+  expect(new Set(addresses).size).toBe(addresses.length);
+  expect(other.fleet.tenants[T2]?.replicas.map(({ incarnation }) => incarnation)).toContain(
+    first.incarnation,
+  );
 });

@@ -192,8 +192,9 @@ export function pass(
     const entries = order(diff(desiredOf(on, leaving), on.observed, { fleet: FLEET, seen, withDocker }));
     all.push(...entries);
     if (entries.length === 0 && samePhases(before, next.memory)) return all;
-    const told = entries.filter(isTellingToEnd).map(({ name }) => name);
-    on.fleet = withTold(on.fleet, T2, told, on.now);
+    const toEnd = entries.filter(isTellingToEnd).map(({ name }) => name);
+    const toStart = entries.filter(({ kind, verb }) => kind === "container" && verb !== "remove");
+    on.fleet = withTold(on.fleet, T2, { toEnd, toStart: toStart.map(({ name }) => name) }, on.now);
     on.observed = effects(entries, on.observed);
   }
   throw new Error(

@@ -1,0 +1,143 @@
+import type { HypervisorName } from "../../src/api/names.ts";
+import type { Revision } from "../../src/manifests/revision.ts";
+import { plantForeign } from "./foreign.ts";
+import type { Stage } from "./stage.ts";
+import { type Files, hypervisor, revisionOf, subnet, tenant } from "./trees.ts";
+
+/** One thing that happens: manifests that come into force, or something that befalls a hypervisor before that. */
+export interface Act {
+  readonly files: Files;
+  readonly befalls?: (stage: Stage) => void;
+  /** What is refused is approved by an operator. */
+  readonly isApproved?: boolean;
+  /** Clients are cut off and turned away for a while: it is said so. */
+  readonly interrupts?: boolean;
+}
+
+/** From a fleet that stands to one that should stand. */
+export interface Scenario {
+  readonly name: string;
+  /** What is in force, and stands, before it begins. */
+  readonly before: Files;
+  readonly acts: readonly Act[];
+}
+
+/** Two hypervisors; the first has room for so many replicas. */
+const site = (room = 50): Files => ({ ...hypervisor("hv1", 11, room), ...hypervisor("hv2", 12) });
+const T1 = tenant("t1", 112);
+const T2 = { ...tenant("t2", 120), ...subnet("t2", 120, 1) };
+const web = (count: number, change: Parameters<typeof subnet>[3] = {}): Files =>
+  subnet("t1", 112, count, change);
+
+const HV1 = "hv1" as HypervisorName;
+const HV2 = "hv2" as HypervisorName;
+
+const lost = ({ simulation, monitor }: Stage, name: HypervisorName): void => {
+  simulation.fabric.off.add(name);
+  monitor.mayFail = true;
+  monitor.check("fault");
+};
+const back = ({ simulation, monitor }: Stage, name: HypervisorName): void => {
+  const machine = simulation.machine(name);
+  machine.boot();
+  plantForeign(machine);
+  simulation.fabric.off.delete(name);
+  monitor.check("fault");
+};
+
+export const SCENARIOS: readonly Scenario[] = [
+  { name: "create", before: site(), acts: [{ files: { ...site(), ...T1, ...web(2) } }] },
+  {
+    name: "scale out",
+    before: { ...site(), ...T1, ...web(1), ...T2 },
+    acts: [{ files: { ...site(), ...T1, ...web(3), ...T2 } }],
+  },
+  {
+    name: "scale in",
+    before: { ...site(), ...T1, ...web(3), ...T2 },
+    acts: [{ files: { ...site(), ...T1, ...web(1), ...T2 } }],
+  },
+  {
+    name: "burst",
+    before: { ...site(2), ...T1, ...web(2) },
+    acts: [{ files: { ...site(2), ...T1, ...web(3) } }],
+  },
+  {
+    name: "come home",
+    before: { ...site(2), ...T1, ...web(4) },
+    acts: [{ files: { ...site(2), ...T1, ...web(2) } }],
+  },
+  {
+    name: "roll an image",
+    before: { ...site(), ...T1, ...web(2) },
+    acts: [{ files: { ...site(), ...T1, ...web(2, { greeting: "bye" }) } }],
+  },
+  {
+    name: "recreate a CIDR",
+    before: { ...site(2), ...T1, ...web(3) },
+    acts: [
+      {
+        files: { ...site(2), ...T1, ...web(3, { cidr: "10.13.14.0/24" }) },
+        isApproved: true,
+        interrupts: true,
+      },
+    ],
+  },
+  {
+    name: "delete a tenant",
+    before: { ...site(2), ...T1, ...web(3), ...T2 },
+    acts: [{ files: { ...site(2), ...T2 } }],
+  },
+  {
+    name: "move home",
+    before: { ...site(), ...T1, ...web(2) },
+    acts: [{ files: { ...site(), ...tenant("t1", 112, "hv2"), ...web(2) }, interrupts: true }],
+  },
+  {
+    name: "standby lost and back",
+    before: { ...site(2), ...T1, ...web(3) },
+    acts: [
+      { files: { ...site(2), ...T1, ...web(3) }, befalls: (stage) => lost(stage, HV2) },
+      { files: { ...site(2), ...T1, ...web(3) }, befalls: (stage) => back(stage, HV2) },
+    ],
+  },
+  {
+    name: "home rebooted",
+    before: { ...site(2), ...T1, ...web(3) },
+    acts: [
+      {
+        files: { ...site(2), ...T1, ...web(3) },
+        befalls: (stage) => {
+          lost(stage, HV1);
+          back(stage, HV1);
+        },
+      },
+    ],
+  },
+  {
+    name: "both rebooted",
+    before: { ...site(2), ...T1, ...web(3) },
+    acts: [
+      {
+        files: { ...site(2), ...T1, ...web(3) },
+        befalls: (stage) => {
+          for (const name of [HV1, HV2]) {
+            lost(stage, name);
+            back(stage, name);
+          }
+        },
+      },
+    ],
+  },
+];
+
+/** The trees of a scenario as evenkeel reads them; the same for every plan. */
+export interface Reading {
+  readonly before: Revision;
+  readonly acts: readonly Revision[];
+}
+
+export const read = async ({ before, acts }: Scenario): Promise<Reading> => ({
+  before: await revisionOf(before),
+  acts: await Promise.all(acts.map(({ files }) => revisionOf(files))),
+});

@@ -1,0 +1,212 @@
+import type { HypervisorName } from "../../src/api/names.ts";
+import { EvenkeelError } from "../../src/api/errors.ts";
+import type { HostFacts } from "../../src/facts/facts.ts";
+import { UNKNOWN } from "../../src/hosts/change.ts";
+import type { Revision } from "../../src/manifests/revision.ts";
+import type { Passage, Trip } from "../../src/simulated/host.ts";
+import { Simulation } from "../../src/simulated/simulation.ts";
+import { VirtualClock } from "./clock.ts";
+import { controller, type Run } from "./controller.ts";
+import { Disk, type Writing } from "./disk.ts";
+import { plantForeign } from "./foreign.ts";
+import { Monitor } from "./monitor.ts";
+
+/** What a process does that something can come in the way of: a round trip, or a write of the ledger. */
+export interface Step {
+  readonly what: Trip["what"] | "ledger";
+  readonly hypervisor: HypervisorName | undefined;
+}
+
+/** What comes in the way of one step: it decides what the process gets to see of it. */
+export type Meddling = (stage: Stage, step: Step, perform: (lines?: number) => unknown) => Promise<unknown>;
+
+/** What a scenario is played on: hypervisors, a disk, a clock, and processes that live and die. */
+export class Stage {
+  readonly clock = new VirtualClock();
+  readonly simulation: Simulation;
+  readonly monitor: Monitor;
+  disk: Disk;
+  /** All steps, in order. */
+  readonly steps: Step[] = [];
+  /** Until when nothing comes back from a hypervisor, and whether what is sent arrives all the same. */
+  readonly partitions = new Map<HypervisorName, { readonly until: number; readonly arrives: boolean }>();
+  /** Hypervisors whose Docker does not answer until then. */
+  readonly dockerless = new Map<HypervisorName, number>();
+  /** What was last seen of each hypervisor, the newest last. */
+  readonly looks = new Map<HypervisorName, HostFacts[]>();
+  /** What is in force instead of what the scenario says, for as many readings. */
+  broken: { revision: Revision; readings: number } | undefined;
+  #revision: Revision;
+  #meddling: { readonly at: number; readonly meddle: Meddling } | undefined;
+  #processes = 0;
+  #crash: (() => void) | undefined;
+
+  constructor(first: Revision) {
+    this.#revision = first;
+    this.simulation = new Simulation([...first.hypervisors.values()], this.clock.now);
+    for (const machine of this.simulation.machines) plantForeign(machine);
+    this.monitor = new Monitor(this.simulation, this.clock);
+    this.disk = new Disk(first.fleet);
+  }
+
+  get revision(): Revision {
+    return this.#revision;
+  }
+
+  /** Something comes in the way of the step of that number, counted from now. */
+  expect(at: number, meddle: Meddling): void {
+    this.#meddling = { at: this.steps.length + at, meddle };
+  }
+
+  /** What was expected did not come, because there were not so many steps. */
+  get isSpared(): boolean {
+    return this.#meddling !== undefined;
+  }
+
+  /** The process that runs ends here; nobody hears of it again. */
+  crash(): Promise<never> {
+    this.#crash?.();
+    return new Promise(() => {});
+  }
+
+  /** Puts manifests in force, and runs processes until one says that all is done, or nothing more comes of it. */
+  async act(revision: Revision, isApproved = false): Promise<Run> {
+    this.#revision = revision;
+    this.monitor.grace(revision);
+    let last: Run | undefined;
+    for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
+      const approvals = isApproved ? (last?.waiting ?? []) : [];
+      const run = await this.process({ takeOver: last?.ending === "fenced", approvals });
+      if (run?.ending === "done") return run;
+      if (run?.ending === "stuck" && !isApproved && attempt > 1 && run.waiting.length > 0) return run;
+      last = run ?? last;
+      await this.clock.until(this.clock.sleep(PAUSE, new AbortController().signal));
+    }
+    return last ?? { ending: "aborted", results: new Map(), waiting: [] };
+  }
+
+  /** One process from its start to its end; undefined when it crashed. */
+  async process({
+    takeOver = false,
+    approvals = [] as readonly string[],
+    disk = this.disk,
+    holder = `here:${++this.#processes}`,
+    isHindered = true,
+  } = {}): Promise<Run | undefined> {
+    let isAlive = true;
+    const crashed = new Promise<undefined>((resolve) => {
+      if (isHindered)
+        this.#crash = () => {
+          isAlive = false;
+          resolve(undefined);
+        };
+    });
+    const passage: Passage = (trip, perform) => {
+      if (!isAlive) return new Promise(() => {});
+      return isHindered ? this.#pass(trip, perform) : this.#undergo(trip, perform);
+    };
+    const writing: Writing = async (write) => {
+      if (!isAlive) return await new Promise<never>(() => {});
+      return await (isHindered ? this.#meddled({ what: "ledger", hypervisor: undefined }, write) : write());
+    };
+    const { clock, simulation } = this;
+    const fleet = this.#revision.fleet;
+    const running = controller(
+      {
+        fleet,
+        clock,
+        disk,
+        writing,
+        holder,
+        takeOver,
+        hosts: simulation.hosts(passage),
+        revision: () => this.#read(),
+      },
+      approvals.map((id) => ({ say: "approve", id })),
+    );
+    const run = await (isHindered ? clock.until(Promise.race([running, crashed])) : running);
+    isAlive = false;
+    return run;
+  }
+
+  #read(): Revision {
+    if (!this.broken || this.broken.readings-- <= 0) return this.#revision;
+    return this.broken.revision;
+  }
+
+  #pass<Answer>(trip: Trip, perform: (lines?: number) => Answer): Promise<Answer> {
+    return this.#meddled(trip, perform, () => this.#undergo(trip, perform));
+  }
+
+  async #meddled<Answer>(
+    step: Step,
+    perform: (lines?: number) => Answer,
+    undergo: () => Answer | Promise<Answer> = () => perform(),
+  ): Promise<Answer> {
+    const { what, hypervisor } = step;
+    const number = this.steps.push({ what, hypervisor }) - 1;
+    if (this.#meddling?.at !== number) return await undergo();
+    const { meddle } = this.#meddling;
+    this.#meddling = undefined;
+    return (await meddle(this, step, (lines) => this.perform(step, () => perform(lines)))) as Answer;
+  }
+
+  /** A round trip as the world is: through partitions, to a Docker that may be away. */
+  async #undergo<Answer>(trip: Trip, perform: (lines?: number) => Answer): Promise<Answer> {
+    const { hypervisor, what } = trip;
+    const partition = this.partitions.get(hypervisor);
+    const isOff = this.simulation.fabric.off.has(hypervisor);
+    if (isOff || (partition && partition.until > this.clock.now())) {
+      if (partition?.arrives) this.perform(trip, perform);
+      return isOff || !partition?.arrives ? unreachable(trip) : lost<Answer>(trip);
+    }
+    const isDockerless = (this.dockerless.get(hypervisor) ?? 0) > this.clock.now();
+    if (isDockerless && ["image", "pull", "start", "sandbox", "sample"].includes(what))
+      return lost<Answer>(trip);
+    const answer = this.perform(trip, perform);
+    if (what !== "look") return answer;
+    const facts = answer as HostFacts;
+    this.looks.set(hypervisor, [...(this.looks.get(hypervisor) ?? []), facts].slice(-8));
+    return isDockerless ? ({ ...facts, containers: undefined } as Answer) : answer;
+  }
+
+  /** Does what was asked, and sees what has become of everything. */
+  perform<Answer>(step: Step, perform: () => Answer): Answer {
+    const answer = perform();
+    if (step.what !== "ledger") this.monitor.check("controller");
+    return answer;
+  }
+}
+
+/** Processes that are run, one after the other, before it is said that nothing comes of it. */
+const ATTEMPTS = 12;
+/** Between two of them, in milliseconds: longer than a silent hypervisor is left alone. */
+const PAUSE = 15_000;
+
+/** What is known of a step when nothing ran. */
+export function unreachable({ hypervisor }: Pick<Step, "hypervisor">): never {
+  throw new EvenkeelError("EK-HOST-UNREACHABLE", `${hypervisor} does not answer`);
+}
+
+/** What is known of a step whose answer never came: nothing, as those who ask over a connection tell it. */
+export function lost<Answer>({ what, hypervisor }: Step): Answer {
+  switch (what) {
+    case "change":
+      return { blocks: new Map(), rest: UNKNOWN } as Answer;
+    case "probe":
+    case "health":
+      return new Map() as Answer;
+    case "contact":
+      return [{ check: "complete", state: "failed", message: "cut off" }] as Answer;
+    case "look":
+    case "sample":
+      throw new EvenkeelError("EK-LOOK-INCOMPLETE", `${hypervisor}: the connection was lost`);
+    case "image":
+    case "pull":
+    case "start":
+    case "sandbox":
+      throw new EvenkeelError("EK-DOCKER", `${hypervisor}: Docker does not answer`);
+    case "ledger":
+      throw new EvenkeelError("EK-STATE-WRITE", "the ledger cannot be written");
+  }
+}

@@ -1,0 +1,95 @@
+import { canonicalRule } from "../../src/facts/rules.ts";
+import { macOf } from "../../src/api/addresses.ts";
+import { type Ipv4 } from "../../src/api/addresses.ts";
+import { trusted } from "../../src/api/names.ts";
+import type { Machine, Space } from "../../src/simulated/machine.ts";
+import type { Simulation } from "../../src/simulated/simulation.ts";
+import { isForeign } from "./foreign.ts";
+
+/**
+ * All that stands on the hypervisors, in a form in which two runs can be compared: what is fresh in each run (incarnations,
+ * addresses, VXLAN ids) is written as whose it is.
+ */
+export function standing(simulation: Simulation, fleet: string): string {
+  const masks = masksOf(simulation);
+  const masked = (text: string): string => masks.reduce((all, [from, to]) => all.replaceAll(from, to), text);
+  return simulation.machines
+    .flatMap((machine) => linesOf(machine, fleet).map((line) => `${machine.name} ${masked(line)}`))
+    .toSorted()
+    .join("\n");
+}
+
+function masksOf({ machines }: Simulation): (readonly [string, string])[] {
+  const masks: [string, string][] = [];
+  for (const { containers, spaces } of machines) {
+    for (const { request } of containers.values()) {
+      const label = (key: string): string => request.labels[`dev.evenkeel.${key}`] ?? "";
+      const name = `<${label("tenant")}/${request.hostname}>`;
+      masks.push([label("incarnation"), name]);
+      for (const key of ["address", "management-address"]) {
+        const address = trusted<Ipv4>(label(key));
+        if (address === "") continue;
+        masks.push([macOf(address), `${name} ${key} mac`], [address, `${name} ${key}`]);
+      }
+    }
+    for (const [space, { links }] of spaces)
+      for (const { vxlan, name } of links)
+        if (vxlan)
+          masks.push(
+            [`vxlan ${vxlan.id}`, `vxlan ${space} ${name}`],
+            [`=0x${vxlan.id.toString(16)} `, `=${space} ${name} `],
+          );
+  }
+  // The longest first, so that no address is taken for the head of another.
+  return masks.filter(([from]) => from !== "").toSorted(([a], [b]) => b.length - a.length);
+}
+
+function linesOf(machine: Machine, fleet: string): string[] {
+  const containers = [...machine.containers.values()].filter(({ id }) => !isForeign(id));
+  const spaces = [...machine.spaces].filter(([name]) => name.startsWith(`${fleet}.`));
+  return [
+    ...containers.map(
+      ({ request, state, space }) =>
+        `container ${request.name} ${state} ${space?.links.flatMap(({ name, mac, mtu, up, addresses }) => [name, mac, mtu, up, ...addresses]).join(" ")} ${JSON.stringify(request.env)}`,
+    ),
+    ...(machine.own.ipv4["filter"]?.printed ?? [])
+      .filter((rule) => rule.includes("EVENKEEL"))
+      .map((rule) => `own ${canonicalRule(rule)} `),
+    ...spaces.flatMap(([name, space]) => spaceLines(space).map((line) => `${name} ${line}`)),
+  ];
+}
+
+const spaceLines = (space: Space): string[] => [
+  ...space.links.map((link) =>
+    [
+      "link",
+      link.name,
+      link.type,
+      link.type === "vxlan" || link.peer ? "" : link.mac,
+      link.mtu,
+      link.up,
+      link.group,
+      link.alias,
+      link.master?.name,
+      JSON.stringify(link.flags),
+      ...link.addresses.toSorted(),
+      link.vxlan && `vxlan ${link.vxlan.id}`,
+    ].join(" "),
+  ),
+  ...space.routes.map((route) => `route ${JSON.stringify(route)}`),
+  ...space.neighbours.map(({ device, address, mac }) => `neighbour ${device} ${address} ${mac}`),
+  ...space.forwarding.map(
+    ({ device, mac, destination, table }) => `fdb ${device} ${mac} ${destination} ${table}`,
+  ),
+  // The order of the balancer's rules follows from addresses, which are fresh: how many there are is what counts.
+  ...tableLines("ipv4", space.ipv4),
+  ...tableLines("ipv6", space.ipv6),
+  ...tableLines("bridge", space.bridge),
+  ...Object.entries(space.sysctls).map(([path, value]) => `sysctl ${path}=${value}`),
+];
+
+const tableLines = (family: string, tables: Space["ipv4"]): string[] =>
+  Object.entries(tables).flatMap(([name, { chains, rules }]) => [
+    ...Object.entries(chains).map((chain) => `${family} ${name} chain ${chain.join(" ")}`),
+    ...rules.map((rule) => `${family} ${name} ${rule.replace(/ -m statistic .*? -j/, " -j")}`),
+  ]);
