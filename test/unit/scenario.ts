@@ -204,7 +204,7 @@ export function pass(
   );
 }
 
-function desiredOf(on: Scenario, leaving: ReadonlySet<SubnetName> | "everything"): Resource[] {
+function desiredOf(on: Scenario, leaving: ReadonlySet<SubnetName> | "everything"): readonly Resource[] {
   const memory = on.fleet.tenants[T2];
   if (!memory || !on.tenant || (leaving === "everything" && memory.replicas.length === 0)) return [];
   return compile({
