@@ -284,7 +284,10 @@ withoutEmptyVariables(process.env);
 try {
   await program.parseAsync();
 } catch (error) {
+  const { Interrupted } = await import("./cli/interrupt.ts");
   const { coloursFor, describeError } = await import("./cli/problems.ts");
-  process.stderr.write(describeError(error, coloursFor(process.stderr)));
-  process.exitCode = exitOnError;
+  const isInterrupted = error instanceof Interrupted;
+  const text = isInterrupted ? `${error.message}\n` : describeError(error, coloursFor(process.stderr));
+  process.stderr.write(text);
+  process.exitCode = isInterrupted ? error.exitCode : exitOnError;
 }

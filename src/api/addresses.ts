@@ -72,8 +72,11 @@ export const host = (address: Ipv4): Cidr => trusted(`${address}/32`);
 export const addressOf = (address: InterfaceAddress): Ipv4 => trusted(address.replace(/\/.*/, ""));
 
 /** The network that an interface's address lies in: `198.18.100.0/24` of `198.18.100.2/24`. */
-export const networkOf = (address: InterfaceAddress): Cidr =>
-  trusted(`${new Address4(address).startAddress().correctForm()}/${prefixLength(address)}`);
+export function networkOf(address: InterfaceAddress): Cidr {
+  const prefix = prefixLength(address);
+  const own = number(address);
+  return trusted(`${fromNumber(own - (own % 2 ** (32 - prefix)))}/${prefix}`);
+}
 
 /** Numeric order, for sorting. */
 export const compareAddresses = (a: Ipv4, b: Ipv4): number => number(a) - number(b);

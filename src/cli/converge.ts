@@ -7,6 +7,7 @@ import { WorkQueue } from "../engine/queue.ts";
 import { type Ending, run } from "../engine/run.ts";
 import type { Revision } from "../manifests/revision.ts";
 import type { PlanEntry } from "../plan/plan.ts";
+import type { DrainReceipt } from "../replicas/receipt.ts";
 import type { Interrupt } from "./interrupt.ts";
 
 /** Deadlines on a hypervisor: of a look, and of a batch of changes. */
@@ -29,6 +30,8 @@ export interface TenantRun {
   readonly last: TenantResult;
   /** Everything that was changed, in all passes. */
   readonly entries: readonly PlanEntry[];
+  /** Of all drains that ended, in all passes. */
+  readonly receipts: readonly DrainReceipt[];
   /** Milliseconds from the beginning of the run to the end of the last pass over it. */
   readonly milliseconds: number;
 }
@@ -74,8 +77,10 @@ export async function converge(world: World, revision: Revision, options: Conver
         });
         const milliseconds = systemClock.now() - began;
         for (const result of last.tenants) {
-          const entries = [...(tenants.get(result.tenant)?.entries ?? []), ...result.entries];
-          tenants.set(result.tenant, { last: result, entries, milliseconds });
+          const before = tenants.get(result.tenant);
+          const entries = [...(before?.entries ?? []), ...result.entries];
+          const receipts = [...(before?.receipts ?? []), ...result.receipts];
+          tenants.set(result.tenant, { last: result, entries, receipts, milliseconds });
         }
         passed(last.tenants);
         return last.tenants.map(settledOf);

@@ -1,4 +1,5 @@
 import { constants } from "node:os";
+import { within } from "../hosts/deadline.ts";
 
 /** What the first and the second signal to end do to a run. */
 export interface Interrupt {
@@ -42,6 +43,35 @@ export function onInterrupt(tell: (text: string) => void): Interrupt {
     },
     release,
   };
+}
+
+/** A command that has nothing to carry out was told to end, and did. */
+export class Interrupted extends Error {
+  override readonly name = "Interrupted";
+  /** 130 or 143. */
+  readonly exitCode: number;
+
+  constructor(exitCode: number) {
+    const signal = exitCode === 128 + constants.signals.SIGINT ? "SIGINT" : "SIGTERM";
+    super(`${signal}: ended without an answer; nothing was changed`);
+    this.exitCode = exitCode;
+  }
+}
+
+/**
+ * Does what changes nothing, and so need not be brought to an end: a signal ends it at once, whether or not the work heeds
+ * what it is given.
+ * @throws Interrupted when a signal came
+ */
+export async function interruptible<T>(work: (signal: AbortSignal) => Promise<T>): Promise<T> {
+  const interrupt = onInterrupt(() => {});
+  try {
+    return await within({ signal: interrupt.stop }, () => work(interrupt.stop));
+  } catch (error) {
+    throw interrupt.exitCode === undefined ? error : new Interrupted(interrupt.exitCode);
+  } finally {
+    interrupt.release();
+  }
 }
 
 /** Whether something ended because it was told to. */

@@ -5,6 +5,7 @@ import { isAllSeen } from "../controllers/hypervisor-view.ts";
 import { isNothing, type Totals } from "./lines.ts";
 import { adviceOn, isAbout } from "./notes.ts";
 import type { Outcome, PartOutcome, TenantOutcome } from "./outcome.ts";
+import type { DrainTotals } from "../replicas/receipt.ts";
 import { type Colours, margin, printable, wrap } from "./problems.ts";
 import { plural } from "./words.ts";
 
@@ -33,7 +34,7 @@ export function describeOutcome(outcome: Outcome, directory: string, colours: Co
     ...worthSaying
       .toSorted((a, b) => STATES.indexOf(a.state) - STATES.indexOf(b.state))
       .flatMap(({ state, tenant, part }) => describePart(state, tenant, part, colours)),
-    ...conclusion(outcome, directory, colours).map((line) => wrap(line, "")),
+    ...closing(outcome, directory, colours).map((line) => wrap(line, "")),
   ]
     .map((line) => `${line}\n`)
     .join("");
@@ -103,7 +104,22 @@ function nextStep({ refusals: [first], hypervisors }: Outcome, directory: string
   return `Next: reconcile get all${directory === "" ? "" : ` -f${directory}`}`;
 }
 
-function conclusion(outcome: Outcome, directory: string, colours: Colours): string[] {
+/** How it ended, what that meant for who was connected, and what to do next. */
+function closing(outcome: Outcome, directory: string, colours: Colours): string[] {
+  const [ending, ...next] = conclusion(outcome, directory, colours);
+  return [ending, ...(outcome.drains ? [describeDrains(outcome.drains)] : []), ...next];
+}
+
+/** `Drained 3 replicas: 2 connections ended, 1 cut.` */
+function describeDrains({ replicas: drained, connectionsEnded, connectionsCut }: DrainTotals): string {
+  const what =
+    connectionsEnded + connectionsCut === 0
+      ? "no connection was open"
+      : `${plural(connectionsEnded, "connection")} ended, ${connectionsCut === 0 ? "none" : connectionsCut} cut`;
+  return `Drained ${plural(drained, "replica")}: ${what}.`;
+}
+
+function conclusion(outcome: Outcome, directory: string, colours: Colours): [string, ...string[]] {
   const { ending, tenants, hypervisors, objects, documents, milliseconds } = outcome;
   const open = tenants.filter(({ state }) => state !== "converged").map(({ tenant }) => tenant);
   const whose = open.length === 0 ? "" : `: ${open.join(", ")}`;

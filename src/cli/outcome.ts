@@ -7,6 +7,7 @@ import type { TripCounts } from "../hosts/round-trips.ts";
 import type { Commit, Problem, Revision } from "../manifests/revision.ts";
 import { collapse } from "../plan/collapse.ts";
 import type { PlanEntry } from "../plan/plan.ts";
+import { type DrainTotals, totalsOfDrains } from "../replicas/receipt.ts";
 import type { Run, TenantRun } from "./converge.ts";
 import { exitOfOnce } from "./exit.ts";
 import { type HypervisorView, isAllSeen, viewHypervisors } from "../controllers/hypervisor-view.ts";
@@ -28,6 +29,8 @@ export interface Outcome {
   readonly hypervisors: readonly HypervisorView[];
   readonly tenants: readonly TenantOutcome[];
   readonly refusals: readonly Refusal[];
+  /** What the drains of this run came to; undefined where nothing was drained. */
+  readonly drains: DrainTotals | undefined;
   readonly problems: readonly Problem[];
   /** What was decided on the counts of subnets, where that was asked for. */
   readonly decisions?: readonly DecisionRecord[];
@@ -94,6 +97,7 @@ export function outcomeOf(
     hypervisors,
     tenants: results,
     refusals,
+    drains: totalsOfDrains([...tenants.values()].flatMap(({ receipts }) => receipts)),
     problems: revision.problems,
   };
 }

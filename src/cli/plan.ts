@@ -1,7 +1,7 @@
 import { begin } from "./begin.ts";
 import { exitOfPlan } from "./exit.ts";
 import { foresee } from "./foresee.ts";
-import { onInterrupt } from "./interrupt.ts";
+import { interruptible } from "./interrupt.ts";
 import { describePlan } from "./plan-text.ts";
 import { type Foresight, verdictOf, viewPlan } from "./plan-view.ts";
 import { coloursFor } from "./problems.ts";
@@ -32,13 +32,5 @@ export async function plan(directory: string, options: PlanOptions): Promise<num
 }
 
 /** What a session would come to. A signal ends it at once: there is nothing to be carried out. */
-export async function foreseen({ world, revision }: Session): Promise<Foresight> {
-  const interrupt = onInterrupt(() => {});
-  try {
-    const foresight = await foresee(world, revision, { signal: interrupt.stop });
-    interrupt.stop.throwIfAborted();
-    return foresight;
-  } finally {
-    interrupt.release();
-  }
-}
+export const foreseen = ({ world, revision }: Session): Promise<Foresight> =>
+  interruptible((signal) => foresee(world, revision, { signal }));

@@ -1,9 +1,10 @@
 import { EvenkeelError } from "../api/errors.ts";
 import { systemClock } from "../clock/clock.ts";
+import type { World } from "../controllers/controller.ts";
 import { sampleAll } from "../hosts/sample.ts";
 import { begin } from "./begin.ts";
 import { LOOK_SECONDS } from "./converge.ts";
-import { isAbort, onInterrupt } from "./interrupt.ts";
+import { interruptible } from "./interrupt.ts";
 import { coloursFor, describeError } from "./problems.ts";
 import { parseWishes, type Shown } from "./select.ts";
 import type { SessionOptions } from "./session.ts";
@@ -24,19 +25,9 @@ const BETWEEN = 1_000;
 export async function top(word: string | undefined, options: TopOptions): Promise<number> {
   const kinds = kindsOf(word);
   const session = await begin(options.manifests, options, { hold: false, quiet: true });
-  const interrupt = onInterrupt(() => {});
   const { world, revision } = session;
   try {
-    const sampling = {
-      fleet: world.fleet,
-      seconds: LOOK_SECONDS,
-      signal: interrupt.stop,
-      nonce: systemClock.nonce,
-    };
-    const earlier = await sampleAll([...world.hosts.values()], sampling);
-    await systemClock.sleep(BETWEEN, interrupt.stop);
-    const answering = [...earlier.readings.keys()].flatMap((name) => world.hosts.get(name) ?? []);
-    const later = await sampleAll(answering, sampling);
+    const [earlier, later] = await interruptible((signal) => sampleTwice(world, signal));
     const usages = usageOf({
       revision,
       memory: world.ledger.state,
@@ -49,13 +40,20 @@ export async function top(word: string | undefined, options: TopOptions): Promis
     const manyTenants = options.namespace === undefined;
     answer(options.output === "json" ? json({ items: usages }) : describeUsage(usages, { manyTenants }));
     return failures.length > 0 ? 3 : 0;
-  } catch (error) {
-    if (interrupt.exitCode !== undefined && isAbort(error)) return interrupt.exitCode;
-    throw error;
   } finally {
-    interrupt.release();
     await session.close();
   }
+}
+
+type Samples = Awaited<ReturnType<typeof sampleAll>>;
+
+/** All hypervisors, and after a while those that gave a sample. */
+async function sampleTwice({ fleet, hosts }: World, signal: AbortSignal): Promise<[Samples, Samples]> {
+  const sampling = { fleet, seconds: LOOK_SECONDS, signal, nonce: systemClock.nonce };
+  const earlier = await sampleAll([...hosts.values()], sampling);
+  await systemClock.sleep(BETWEEN, signal);
+  const answering = [...earlier.readings.keys()].flatMap((name) => hosts.get(name) ?? []);
+  return [earlier, await sampleAll(answering, sampling)];
 }
 
 /** Which kinds are meant; all that have a load when none is said. */

@@ -2,9 +2,9 @@ import { EvenkeelError } from "../api/errors.ts";
 import { type Clock, systemClock } from "../clock/clock.ts";
 import { isAllSeen, viewHypervisors } from "../controllers/hypervisor-view.ts";
 import { took } from "./duration.ts";
-import { isAbort, onInterrupt } from "./interrupt.ts";
+import { interruptible } from "./interrupt.ts";
 import { viewForesight } from "./observe-fleet.ts";
-import { foreseen } from "./plan.ts";
+import { foresee } from "./foresee.ts";
 import { printable, wrap } from "./problems.ts";
 import { select, singularOf, type Wish } from "./select.ts";
 import { openSession, type SessionOptions } from "./session.ts";
@@ -24,29 +24,21 @@ export interface WaitOptions extends SessionOptions {
 export async function wait(word: string, options: WaitOptions): Promise<number> {
   const wish = oneOf(word);
   const wanted = parseWanted(options.for);
-  const interrupt = onInterrupt(() => {});
-  try {
-    const why = await waitFor(wanted, {
-      look: () => lookAt(wish, options),
+  const why = await interruptible((signal) =>
+    waitFor(wanted, {
+      look: () => lookAt(wish, options, signal),
       clock: systemClock,
-      signal: interrupt.stop,
+      signal,
       timeoutSeconds: options.timeout,
-    });
-    const name = `${singularOf(wish.kind)}/${wish.name}`;
-    if (why === undefined) {
-      answer(`${name}: ${options.for}\n`);
-      return 0;
-    }
-    tell(
-      `${wrap(printable(`${name} is not as waited for after ${took(options.timeout * 1000)}: ${why}`))}\n`,
-    );
-    return 2;
-  } catch (error) {
-    if (interrupt.exitCode !== undefined && isAbort(error)) return interrupt.exitCode;
-    throw error;
-  } finally {
-    interrupt.release();
+    }),
+  );
+  const name = `${singularOf(wish.kind)}/${wish.name}`;
+  if (why === undefined) {
+    answer(`${name}: ${options.for}\n`);
+    return 0;
   }
+  tell(`${wrap(printable(`${name} is not as waited for after ${took(options.timeout * 1000)}: ${why}`))}\n`);
+  return 2;
 }
 
 export interface WaitingOptions {
@@ -91,10 +83,10 @@ function troubleOf(error: unknown): string {
 }
 
 /** As `get` shows it, with the manifests and the ledger as they are now. */
-async function lookAt(wish: Wish, options: WaitOptions): Promise<Shown> {
+async function lookAt(wish: Wish, options: WaitOptions, signal: AbortSignal): Promise<Shown> {
   const session = await openSession(options.manifests, options, { hold: false });
   try {
-    const foresight = await foreseen(session);
+    const foresight = await foresee(session.world, session.revision, { signal });
     const { found } = select(viewForesight(foresight, systemClock.now()), [wish], options.namespace);
     return {
       objects: found.flatMap(({ objects }) => objects),

@@ -121,8 +121,11 @@ function documentsToKeep(memory: FleetMemory, revision: Revision, now: number): 
     const { namespace, name } = object.metadata;
     return memory.tenants[namespace]?.segments[name] !== undefined;
   });
-  const inForce = [...revision.documents].map(
-    ([key, document]) => [key, { ...document, since: memory.documents[key]?.since ?? now }] as const,
-  );
+  const inForce = [...revision.documents].map(([key, document]) => {
+    const known = memory.documents[key];
+    // The same object where nothing is new, so that it need not be compared.
+    const isSame = known?.object === document.object && known.file === document.file;
+    return [key, isSame ? known : { ...document, since: known?.since ?? now }] as const;
+  });
   return { ...Object.fromEntries(departing), ...Object.fromEntries(inForce) };
 }

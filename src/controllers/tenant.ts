@@ -96,7 +96,7 @@ export const tenantController = (world: World): Controller<TenantName, TenantRes
 });
 
 /** What should stand, as far as memory and documents say. */
-function desired(world: World, sight: Sight, { now, revision }: Pass): Resource[] {
+function desired(world: World, sight: Sight, { now, revision }: Pass): readonly Resource[] {
   const memory = world.ledger.state.tenants[sight.tenant];
   if (!memory || (sight.leaving === "everything" && memory.replicas.length === 0)) return [];
   const document = sight.wanted?.tenant;

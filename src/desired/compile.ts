@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from "node:util";
 import type { FleetName } from "../api/names.ts";
 import type { TenantMemory } from "../replicas/memory.ts";
 import { isContainer } from "../resources/container.ts";
@@ -5,13 +6,30 @@ import { containerName } from "../resources/marks.ts";
 import { isPort } from "../resources/port.ts";
 import type { Resource } from "../resources/resource.ts";
 import { gateway } from "./gateway.ts";
-import { type CompileInput, scope } from "./input.ts";
+import { type CompileInput, scope, type TimelessInput, withoutTime } from "./input.ts";
 import { ending, gone, portRules, replica } from "./replica.ts";
 import { segment } from "./segment.ts";
 import { balancer } from "./service.ts";
 
-/** Everything that one tenant should have, on all its hypervisors: documents and memory in, resources out. Pure. */
-export function compile(input: CompileInput): Resource[] {
+/** What followed last from a memory, and from what else. */
+const compiled = new WeakMap<TenantMemory, { input: TimelessInput; resources: readonly Resource[] }>();
+
+/**
+ * Everything that one tenant should have, on all its hypervisors: documents and memory in, resources out. Pure.
+ *
+ * Documents and memory never change, but are replaced, so that the daemon's passes ask the same again until something
+ * happens: they are given the same value. Parts of the input that are the same object cost the comparison nothing.
+ */
+export function compile(asked: CompileInput): readonly Resource[] {
+  const input = withoutTime(asked);
+  const last = compiled.get(input.memory);
+  if (last && isDeepStrictEqual(last.input, input)) return last.resources;
+  const resources = compileAnew(input);
+  compiled.set(input.memory, { input, resources });
+  return resources;
+}
+
+function compileAnew(input: TimelessInput): Resource[] {
   const whole = scope(input);
   return [
     ...whole.parts.flatMap((part) => [

@@ -2,10 +2,11 @@ import type { Cidr, InterfaceAddress, Ipv4 } from "../api/addresses.ts";
 import { prefixLength } from "../api/addresses.ts";
 import type { Hypervisor, Subnet, Tenant } from "../api/kinds.gen.ts";
 import { trusted } from "../api/names.ts";
-import type { FleetName, HypervisorName, SubnetName, TenantName } from "../api/names.ts";
+import type { FleetName, HypervisorName, Incarnation, SubnetName, TenantName } from "../api/names.ts";
 import type { HostTraits } from "../facts/traits.ts";
 import type { ReplicaMemory, SegmentMemory, TenantMemory } from "../replicas/memory.ts";
 import { MANAGEMENT } from "../replicas/memory.ts";
+import { isStalled, retryAt } from "../replicas/phase.ts";
 
 /** Everything that one tenant's desired resources follow from. */
 export interface CompileInput {
@@ -18,6 +19,17 @@ export interface CompileInput {
   readonly traits: ReadonlyMap<HypervisorName, HostTraits>;
   /** Milliseconds since the epoch. */
   readonly now: number;
+}
+
+/** The same with all that follows from the time, which is another one in each pass. */
+export interface TimelessInput extends Omit<CompileInput, "now"> {
+  /** Replicas that kept ending by themselves and are not started again yet. */
+  readonly waiting: ReadonlySet<Incarnation>;
+}
+
+export function withoutTime({ now, ...input }: CompileInput): TimelessInput {
+  const waiting = input.memory.replicas.filter((of) => isStalled(of) && now < retryAt(of));
+  return { ...input, waiting: new Set(waiting.map(({ incarnation }) => incarnation)) };
 }
 
 /** One of a tenant's networks: a subnet's, or the management network. */
@@ -39,7 +51,7 @@ export interface Part {
 }
 
 /** The input with what every part of the compilation asks of it. */
-export interface Scope extends CompileInput {
+export interface Scope extends TimelessInput {
   readonly name: TenantName;
   readonly parts: readonly Part[];
   readonly segments: readonly Segment[];
@@ -56,7 +68,7 @@ const VXLAN_OVERHEAD = 50;
 
 const PLAIN: HostTraits = { uplinkIsBridge: false, uplinkMtu: 1500, dropsBridged: false };
 
-export function scope(input: CompileInput): Scope {
+export function scope(input: TimelessInput): Scope {
   const { tenant, memory, hypervisors, traits } = input;
   const { standby } = tenant.spec;
   // In the order of names, whether or not one of them is on its way out: an order that changed would rewrite every table.

@@ -2,7 +2,6 @@ import { macOf } from "../api/addresses.ts";
 import type { Subnet } from "../api/kinds.gen.ts";
 import { replicaName } from "../api/names.ts";
 import type { ReplicaMemory } from "../replicas/memory.ts";
-import { isStalled, retryAt } from "../replicas/phase.ts";
 import { needOf, specHashOf } from "../replicas/spec.ts";
 import type { ContainerState } from "../resources/container.ts";
 import { aliasOf, containerName, groupOf, labelsOf, linkNames } from "../resources/marks.ts";
@@ -44,9 +43,9 @@ function containerState(
 ): ContainerState {
   const state = { name, mark: of, running: true };
   if (of.phase === "stopping") return ending(state, of, document?.spec.drain.signal ?? "SIGTERM");
-  const waits = isStalled(of) && scope.now < retryAt(of);
   // Of a former specification nothing is known that a container could be made from.
-  if (!document?.spec.workload.image || specHashOf(document.spec) !== of.specHash || waits) return state;
+  if (!document?.spec.workload.image || specHashOf(document.spec) !== of.specHash) return state;
+  if (scope.waiting.has(of.incarnation)) return state;
   const { image, command, env } = document.spec.workload;
   return {
     ...state,

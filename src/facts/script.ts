@@ -23,15 +23,20 @@ export interface KeptFence {
   readonly line: string;
 }
 
-/** Renews the fence under the lock that changes take; when a change holds it, that one has renewed it. */
+/**
+ * Renews the fence under the lock that changes take; when a change holds it, that one has renewed it. It goes on beside the
+ * reading, and the script waits for it with the namespaces.
+ */
 const renewal = (fleet: FleetName, { epoch, ledger, line }: KeptFence): string => `
-mkdir -p ${fleetDirectory(fleet)} && (
+(
+  [ -d ${fleetDirectory(fleet)} ] || mkdir -p ${fleetDirectory(fleet)} || exit
+  exec 9>${fleetDirectory(fleet)}/lock
   flock -n 9 || exit 0
   epoch=0; [ ! -e "$F" ] || read -r epoch state at ledger rest < "$F"
   if [ "\${epoch:-0}" -lt ${epoch} ] || { [ "$epoch" -eq ${epoch} ] && [ "$ledger" = ${ledger} ]; }; then
     echo "${line}" > "$F.$$" && mv "$F.$$" "$F"
   fi
-) 9>${fleetDirectory(fleet)}/lock`;
+) &`;
 
 /** Directory of a fleet's files on a hypervisor. */
 export const fleetDirectory = (fleet: FleetName): string => `/var/lib/evenkeel/${fleet}`;

@@ -28,8 +28,8 @@ export function diff(
   const wanted = byKey(desired);
   const present = byKey(observed);
   const entries = compare(wanted, present, options);
-  const lost = new Set(entries.flatMap(losses).filter((key) => present[key]));
-  const kept = (): Resources => Object.fromEntries(Object.entries(present).filter(([key]) => !lost.has(key)));
+  const lost = new Set(entries.flatMap(losses).filter((key) => present.has(key)));
+  const kept = (): Resources => new Map([...present].filter(([key]) => !lost.has(key)));
   const all = lost.size === 0 ? entries : compare(wanted, kept(), options);
   return withTheirNamespace(withTheirContainer(all, desired, observed));
 }
@@ -40,20 +40,20 @@ function compare(
   { fleet, seen, withDocker }: DiffOptions,
 ): PlanEntry[] {
   const entries: PlanEntry[] = [];
-  for (const key of new Set([...Object.keys(wanted), ...Object.keys(present)])) {
-    const resource = wanted[key] ?? present[key];
-    if (!resource || !seen.has(resource.hypervisor)) continue;
+  const unwanted = [...present].filter(([key]) => !wanted.has(key));
+  for (const [key, resource] of [...wanted, ...unwanted]) {
+    if (!seen.has(resource.hypervisor)) continue;
     if (NEEDS_DOCKER.has(resource.kind) && !withDocker.has(resource.hypervisor)) continue;
     const change = kindOf(resource.kind).change({
       place: resource,
       name: resource.name,
-      desired: wanted[key]?.state,
-      observed: present[key]?.state,
+      desired: wanted.get(key)?.state,
+      observed: present.get(key)?.state,
       fleet,
     });
     if (!change) continue;
     const { kind, name, hypervisor, tenant, subnet } = resource;
-    const [before, after] = [present[key], change.verb === "remove" ? undefined : wanted[key]];
+    const [before, after] = [present.get(key), change.verb === "remove" ? undefined : wanted.get(key)];
     entries.push({ ...change, key, kind, name, hypervisor, tenant, subnet, before, after });
   }
   return entries;

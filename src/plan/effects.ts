@@ -1,6 +1,6 @@
 import { produce } from "immer";
 import { type ContainerState, isContainer } from "../resources/container.ts";
-import { byKey, type Resources } from "../resources/index.ts";
+import { byKey } from "../resources/index.ts";
 import { isPort } from "../resources/port.ts";
 import type { Resource } from "../resources/resource.ts";
 import { losses, type PlanEntry } from "./plan.ts";
@@ -11,7 +11,8 @@ import { losses, type PlanEntry } from "./plan.ts";
  */
 export function effects(entries: readonly PlanEntry[], observed: readonly Resource[]): Resource[] {
   if (entries.length === 0) return [...observed];
-  const after = produce(byKey(observed), (draft: Record<string, Resource>) => {
+  const before = Object.fromEntries(byKey(observed));
+  const after = produce(before, (draft) => {
     for (const key of entries.flatMap(losses)) delete draft[key];
     for (const entry of entries) {
       if (entry.after) draft[entry.key] = seen(entry.after, draft[entry.key]);
@@ -19,7 +20,7 @@ export function effects(entries: readonly PlanEntry[], observed: readonly Resour
       takeAlong(entry, draft);
     }
   });
-  return Object.values(after satisfies Resources);
+  return Object.values(after);
 }
 
 /** A container that was told to end is taken to have ended. */

@@ -56,7 +56,7 @@ export function adopt(
     primary: memory.primary ?? observed.filter(isBridge).find(carriesGateway)?.hypervisor,
     replicas: all,
     desired: { ...standingCounts(wanted, replicas), ...memory.desired },
-    segments: { ...adoptSegments(wanted, observed, all), ...memory.segments },
+    segments: { ...memory.segments, ...adoptSegments(memory.segments, wanted, observed, all) },
   };
 }
 
@@ -71,8 +71,9 @@ function standingCounts(
   return counts;
 }
 
-/** Segments by their VXLAN's mark; the network is what the gateway's bridge carries, else what the manifest says. */
+/** Segments not known yet, by their VXLAN's mark; the network is what the gateway's bridge carries, else what the manifest says. */
 function adoptSegments(
+  known: TenantMemory["segments"],
   wanted: TenantManifests | undefined,
   observed: readonly Resource[],
   replicas: readonly ReplicaMemory[],
@@ -80,6 +81,7 @@ function adoptSegments(
   const segments: Record<string, SegmentMemory> = {};
   const gateways = observed.filter(isBridge).filter(carriesGateway);
   for (const { name, subnet, state } of observed.filter(isVxlan)) {
+    if (known[subnet ?? MANAGEMENT]) continue;
     if (name !== linkNames.vxlan(subnet)) continue; // half made: its alias does not say yet whose it is
     const gateway = gateways.find((bridge) => bridge.name === linkNames.bridge(subnet));
     const written = subnet

@@ -24,6 +24,22 @@ export interface DrainReceipt {
   readonly connectionsCut: number;
 }
 
+/** What several drains came to. */
+export interface DrainTotals {
+  readonly replicas: number;
+  /** Connections that were seen open and were over before their replica was removed, at the least. */
+  readonly connectionsEnded: number;
+  readonly connectionsCut: number;
+}
+
+/** The sum of receipts; undefined where nothing was drained. */
+export function totalsOfDrains(receipts: readonly DrainReceipt[]): DrainTotals | undefined {
+  if (receipts.length === 0) return undefined;
+  const seen = receipts.reduce((sum, { connectionsSeen }) => sum + connectionsSeen, 0);
+  const cut = receipts.reduce((sum, { connectionsCut }) => sum + connectionsCut, 0);
+  return { replicas: receipts.length, connectionsEnded: seen - cut, connectionsCut: cut };
+}
+
 /** The receipt of a replica that is gone; none where nothing was drained. */
 export function receiptsOf(replica: ReplicaMemory, ended: number): DrainReceipt[] {
   const { tenant, subnet, ordinal, incarnation, hypervisor, drain } = replica;

@@ -9,10 +9,24 @@ import type { TenantMemory } from "./memory.ts";
  * `1:HEX`: of everything that a container is made from, so that a difference means a roll. The number is the version of
  * this recipe; thresholds, bounds, services and drains are not in it, for changing them touches no replica.
  */
-export const specHashOf = ({ workload }: SubnetSpec): string => {
-  const { image, command, env, resources } = workload;
-  return `1:${digestOf({ image, command: command ?? null, env, cpu: parseCpu(resources.cpu), memory: parseMemory(resources.memory) }).slice(0, 12)}`;
-};
+export function specHashOf(spec: SubnetSpec): string {
+  const known = hashes.get(spec);
+  if (known !== undefined) return known;
+  const { image, command, env, resources } = spec.workload;
+  const digest = digestOf({
+    image,
+    command: command ?? null,
+    env,
+    cpu: parseCpu(resources.cpu),
+    memory: parseMemory(resources.memory),
+  });
+  const hash = `1:${digest.slice(0, 12)}`;
+  hashes.set(spec, hash);
+  return hash;
+}
+
+/** Asked for each subnet in each pass; a specification never changes, but is replaced. */
+const hashes = new WeakMap<SubnetSpec, string>();
 
 /** What one replica of the subnet takes of its hypervisor. */
 export const needOf = ({ workload }: SubnetSpec): Need => ({

@@ -46,8 +46,8 @@ export function kindOf(name: string): Kind<unknown> {
 /** Place of a kind in {@link KINDS}. */
 export const rankOf = (name: string): number => byName.get(name)?.rank ?? KINDS.length;
 
-/** Resources by key. Plain data: a plan's effects are one immer recipe over it. */
-export type Resources = Readonly<Record<ResourceKey, Resource>>;
+/** Resources by key. */
+export type Resources = ReadonlyMap<ResourceKey, Resource>;
 
 /** Everything on a hypervisor that carries the fleet's mark. */
 export const observe = (facts: HostFacts, fleet: FleetName): Resource[] =>
@@ -74,5 +74,5 @@ export function observeByTenant(
   return byTenant;
 }
 
-export const byKey = (resources: Iterable<Resource>): Resources =>
-  Object.fromEntries([...resources].map((resource) => [keyOf(resource), resource]));
+export const byKey = (resources: readonly Resource[]): Resources =>
+  new Map(resources.map((resource) => [keyOf(resource), resource]));

@@ -171,7 +171,15 @@ describe("a roll:", () => {
     expect([ran.code, ran.stdout]).toEqual([0, expect.stringMatching(/./)]);
     const lines = ran.stderr.split("\n").filter((line) => line.startsWith("{"));
     const entries = lines.map((line) => JSON.parse(line) as { receipt?: DrainReceipt });
-    return entries.flatMap(({ receipt }) => (receipt?.tenant === tenant ? [receipt] : []));
+    const receipts = entries.flatMap(({ receipt }) => receipt ?? []);
+    const cut = receipts.reduce((sum, { connectionsCut }) => sum + connectionsCut, 0);
+    expect(ran.stdout).toMatch(
+      new RegExp(
+        `^Drained ${receipts.length} replicas?: \\d+ connections? ended, ${cut || "none"} cut\\.$`,
+        "m",
+      ),
+    );
+    return receipts.filter((receipt) => receipt.tenant === tenant);
   }
 
   /** Three slow downloads, one from each replica, that take about 5 seconds unless they are told otherwise. */

@@ -189,6 +189,7 @@ export function unreachable({ hypervisor }: Pick<Step, "hypervisor">): never {
 }
 
 /** What is known of a step whose answer never came: nothing, as those who ask over a connection tell it. */
+// oxlint-disable-next-line typescript/no-unnecessary-type-parameters -- who asks knows what it gets no answer of
 export function lost<Answer>({ what, hypervisor }: Step): Answer {
   switch (what) {
     case "change":

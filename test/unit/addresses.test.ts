@@ -96,6 +96,11 @@ describe("networks", () => {
   test("are told from an interface's address", () => {
     const address: InterfaceAddress = trusted("198.18.100.2/24");
     expect([addressOf(address), networkOf(address)]).toEqual(["198.18.100.2", "198.18.100.0/24"]);
+    const property = fc.property(anyAddress, fc.integer({ min: 0, max: 32 }), (own, prefix) => {
+      const written = `${own}/${prefix}`;
+      expect(networkOf(trusted(written))).toBe(parseCidr(written, "allowed"));
+    });
+    fc.assert(property);
   });
 });
 

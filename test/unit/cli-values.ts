@@ -123,7 +123,10 @@ export function outcome(
     (looks, index) => [on.hypervisors[index]!.metadata.name, { looks, changes: 0, probes: 1 }] as const,
   );
   const tenants = new Map(
-    results.map((last) => [last.tenant, { last, entries: last.entries, milliseconds: 4100 }]),
+    results.map((last) => [
+      last.tenant,
+      { last, entries: last.entries, receipts: last.receipts, milliseconds: 4100 },
+    ]),
   );
   const last = { tenants: results, refusals: [], observation: observation(on) };
   return outcomeOf(

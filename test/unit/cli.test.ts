@@ -4,16 +4,18 @@ import { age, parseDuration, took } from "../../src/cli/duration.ts";
 import { describeDifference, differencesOf } from "../../src/cli/diff-text.ts";
 import { exitOfDiff, exitOfOnce, exitOfPlan, type Verdict } from "../../src/cli/exit.ts";
 import { describeOutcome } from "../../src/cli/once-text.ts";
-import { outcomeOf } from "../../src/cli/outcome.ts";
+import { type Outcome, outcomeOf } from "../../src/cli/outcome.ts";
 import { describePlan } from "../../src/cli/plan-text.ts";
 import { viewPlan } from "../../src/cli/plan-view.ts";
 import { Progress } from "../../src/cli/progress.ts";
+import { json } from "../../src/cli/streams.ts";
 import { isHeldDown, parseTarget, type Target } from "../../src/cli/target.ts";
 import { withInstruction } from "../../src/replicas/instruction.ts";
 import { EvenkeelError } from "../../src/api/errors.ts";
 import type { TenantResult } from "../../src/controllers/controller.ts";
 import { collapse } from "../../src/plan/collapse.ts";
 import type { PlanEntry } from "../../src/plan/plan.ts";
+import type { DrainReceipt } from "../../src/replicas/receipt.ts";
 import { emptyMemory } from "../../src/replicas/memory.ts";
 import { FLEET, pass, scenario, serving, subnet, T2 } from "./scenario.ts";
 import { foresight, observation, outcome, result, revisionOf } from "./cli-values.ts";
@@ -208,6 +210,31 @@ describe("the answer of --once", () => {
       /^✓ t2 {7}added \d+ {40,}4\.1 s\n✓ t2\/web {3}added \d+ \(2 replicas\) {20,}4\.1 s\n/,
     );
     expect(text).toMatch(/Converged and seen to be so\. 30 objects, 2 hypervisors, 5 \+ 4 round trips\.\n$/);
+  });
+
+  test("says what its drains meant for who was connected, and nothing where nothing was drained", () => {
+    const receipt = (connectionsSeen: number, connectionsCut: number): DrainReceipt =>
+      ({ connectionsSeen, connectionsCut }) as DrainReceipt;
+    const after = (...receipts: DrainReceipt[]): Outcome => outcome([{ ...changed(), receipts }]);
+    const said = (value: Outcome): string | undefined =>
+      /round trips\.\n(.*)\n?$/.exec(describeOutcome(value, "", plain))?.[1];
+    const drained = after(receipt(3, 1), receipt(0, 0), receipt(2, 0));
+    expect(said(drained)).toBe("Drained 3 replicas: 4 connections ended, 1 cut.");
+    expect(JSON.parse(json(drained))).toMatchObject({
+      drains: { replicas: 3, connectionsEnded: 4, connectionsCut: 1 },
+    });
+    expect(said(after(receipt(1, 0)))).toBe("Drained 1 replica: 1 connection ended, none cut.");
+    expect(said(after(receipt(0, 0)))).toBe("Drained 1 replica: no connection was open.");
+    expect(said(after())).toBe("");
+    expect(JSON.parse(json(after()))).not.toHaveProperty("drains");
+  });
+
+  test("says what its drains meant before what is next, however it ended", () => {
+    const receipts = [{ connectionsSeen: 2, connectionsCut: 2 } as DrainReceipt];
+    const late = outcome([result({ state: "waiting", receipts })], { ending: "timeout" });
+    expect(describeOutcome(late, "", plain)).toMatch(
+      /^Not converged.*\nDrained 1 replica: 0 connections ended, 2 cut\.\nNext: reconcile --once\n$/,
+    );
   });
 
   test("of nothing done is one line", () => {

@@ -15,23 +15,14 @@ import type {
 } from "../../src/autoscale/decision.ts";
 import type { Placement } from "../../src/autoscale/place.ts";
 import { type Policy, policyOf } from "../../src/autoscale/policy.ts";
+import { POLICY } from "./decision-values.ts";
 import { subnet, tenant } from "./scenario.ts";
 
 const NOW = 1_000_000;
 const LONG_AGO = NOW - 900_000;
 
-const POLICY: Policy = {
-  mode: "auto",
-  thresholds: { cpu: { min: 0.25, max: 0.6 } },
-  step: 1,
-  samples: 3,
-  window: 15_000,
-  cooldown: 60_000,
-  pause: undefined,
-  min: 2,
-  max: 6,
-  quota: 40,
-};
+/** A wide band, so that loads lie well within it. */
+const WIDE: Policy = { ...POLICY, thresholds: { cpu: { min: 0.25, max: 0.6 } } };
 const somewhere: Placement = {
   hypervisor: trusted("hv2"),
   reasons: ["hv1: load 81 % ≥ its max 80 %"],
@@ -65,7 +56,7 @@ function decided(
   }: Partial<ScalingObservation> & { policy?: Partial<Policy>; last?: DecisionMemory["last"] } = {},
 ): Decision {
   return decide(
-    { ...POLICY, ...policy },
+    { ...WIDE, ...policy },
     observation(current, { ...change, loads: loads.at(-1) ?? {} }),
     { window: loads.slice(0, -1), last },
     NOW,
@@ -228,7 +219,7 @@ test("percent in manifests is a ratio in a policy", () => {
     },
   });
   expect(policyOf(spec, tenant().spec)).toEqual({
-    ...POLICY,
+    ...WIDE,
     max: 2,
     samples: 4,
     pause: { reason: "x", until: 1000 },

@@ -7,7 +7,8 @@ import { T2 } from "./scenario.ts";
 
 export const NOW = Date.UTC(2026, 10, 24, 14, 3, 20);
 export const time = (at: number): string => new Date(at).toISOString().slice(11, 19);
-const POLICY: Policy = {
+/** A narrow band, which is left soon. */
+export const POLICY: Policy = {
   mode: "auto",
   thresholds: { cpu: { min: 0.05, max: 0.1 } },
   step: 1,

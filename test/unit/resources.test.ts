@@ -176,7 +176,7 @@ describe("a link in a tenant's namespace", () => {
     const wanted = byKey(observe(facts, FLEET));
     return observe(edit(facts), FLEET).flatMap((one) => {
       const context = { place: one, name: one.name, fleet: FLEET };
-      const [desired, observed] = [wanted[keyOf(one)]?.state, one.state];
+      const [desired, observed] = [wanted.get(keyOf(one))?.state, one.state];
       const change = kindOf(one.kind).change({ ...context, desired, observed });
       const lines = change?.operations.flatMap((operation) => ("lines" in operation ? operation.lines : []));
       return change ? [{ reason: change.reason, lines: lines ?? [] }] : [];

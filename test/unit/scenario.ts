@@ -21,7 +21,7 @@ import {
   withTenant,
   withTold,
 } from "../../src/replicas/memory.ts";
-import type { Resource } from "../../src/resources/resource.ts";
+import { keyOf, type Resource } from "../../src/resources/resource.ts";
 import { step } from "../../src/replicas/step.ts";
 
 /** The pure core without any hypervisor: documents in, plans out, their effects taken for true. */
@@ -205,7 +205,7 @@ export function pass(
   );
 }
 
-function desiredOf(on: Scenario, leaving: ReadonlySet<SubnetName> | "everything"): Resource[] {
+function desiredOf(on: Scenario, leaving: ReadonlySet<SubnetName> | "everything"): readonly Resource[] {
   const memory = on.fleet.tenants[T2];
   if (!memory || !on.tenant || (leaving === "everything" && memory.replicas.length === 0)) return [];
   return compile({
@@ -224,4 +224,19 @@ export function short({ verb, kind, name, hypervisor: at, subnet: of }: PlanEntr
   const readable =
     /\.([a-z0-9-]+)\.[a-z0-9]{8}$/.exec(name)?.[1] ?? (kind === "port" ? `${name[0]}-port of ${of}` : name);
   return `${{ add: "+", change: "~", replace: "±", remove: "-" }[verb]} ${kind} ${readable}@${at}`;
+}
+
+/** `web-1@hv1`: the replicas that stand. */
+export const replicas = (observed: readonly Resource[]): string[] =>
+  observed
+    .filter(({ kind }) => kind === "container")
+    .map(({ name, hypervisor: at }) => `${name.split(".").at(-2)}@${at}`)
+    .toSorted();
+
+/** Changes one resource as it stands, as somebody did by hand or a former manifest had it. */
+export function alter(on: Scenario, key: string, state: object): void {
+  if (!on.observed.some((one) => keyOf(one) === key)) throw new Error(`${key} does not stand`);
+  on.observed = on.observed.map((one) =>
+    keyOf(one) === key ? { ...one, state: { ...(one.state as object), ...state } } : one,
+  );
 }
