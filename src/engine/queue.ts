@@ -23,7 +23,7 @@ export interface QueueWatch {
   waited(seconds: number): void;
 }
 
-/** Waiting for something that changes by itself, in milliseconds: so long at first, and ever longer while nothing comes of it. */
+/** Waiting for something that changes by itself, in milliseconds: so long after something came of a call, and ever longer while nothing does. */
 const POLL_MILLISECONDS = 300;
 const POLL_GROWTH = 1.25;
 const POLL_LIMIT_MILLISECONDS = 2_000;
@@ -109,7 +109,8 @@ export class WorkQueue<Key> {
     this.#failing.delete(key);
     const isPolled = state === "waiting" || isMoving === true;
     const polls = isPolled && !hasProgress ? (this.#polls.get(key) ?? 0) + 1 : 0;
-    this.#polls.set(key, polls);
+    if (polls > 0) this.#polls.set(key, polls);
+    else this.#polls.delete(key);
     const poll = Math.min(POLL_MILLISECONDS * POLL_GROWTH ** polls, POLL_LIMIT_MILLISECONDS);
     const next = isPolled ? Math.min(again ?? Infinity, now + poll) : again;
     if (next !== undefined) this.add(key, Math.max(now + POLL_MILLISECONDS, next));

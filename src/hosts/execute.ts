@@ -69,10 +69,9 @@ export async function execute(entries: readonly PlanEntry[], options: ExecuteOpt
   const refused = new Set(
     failures.flatMap(({ hypervisor, name }) => (name === undefined ? [hypervisor] : [])),
   );
+  const toStart = [...starting].filter((name) => !refused.has(name));
   const started = await Promise.all(
-    [...starting]
-      .filter((name) => !refused.has(name))
-      .map((name) => startContainers(name, ready(name), options, failures)),
+    toStart.map((name) => startContainers(name, ready(name), options, failures)),
   );
   const sandboxes = new Map([...running, ...started.flatMap((map) => [...map])]);
   const late = blocks(
@@ -90,13 +89,7 @@ export async function execute(entries: readonly PlanEntry[], options: ExecuteOpt
   return {
     done: entries.filter((entry) => !undone(entry)),
     failures,
-    started: [...starting].flatMap((name) =>
-      refused.has(name)
-        ? []
-        : ready(name)
-            .filter(startsContainer)
-            .map((entry) => entry.name),
-    ),
+    started: toStart.flatMap((name) => ready(name).filter(startsContainer)).map(({ name }) => name),
     waiting: entries.filter((entry) => isLate(entry) && !failed(entry)),
   };
 }

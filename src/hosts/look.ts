@@ -50,17 +50,22 @@ export async function look(shell: Shell, options: LookOptions): Promise<HostFact
       "EK-LOOK-INCOMPLETE",
       `the look at ${shell.name} did not end well: ${result.state === "unknown" ? "the connection was lost" : `exit ${result.code}`}${result.stderr ? `: ${result.stderr.trim().slice(0, 300)}` : ""}`,
     );
-  const ours = (name: string): boolean => tenantOf(fleet, name) !== undefined;
-  return consistent(parseLook(shell.name, result.stdout, { nonce, containers, ours }), fleet);
+  const facts = parseLook(shell.name, result.stdout, { nonce, containers, ours: ours(fleet) });
+  return consistent(facts, fleet);
 }
+
+/** Whether a namespace is the fleet's. */
+const ours =
+  (fleet: FleetName) =>
+  (namespace: string): boolean =>
+    tenantOf(fleet, namespace) !== undefined;
 
 /**
  * The same facts, where nothing in them speaks against their being whole.
  * @throws EvenkeelError EK-LOOK-INCOMPLETE
  */
 export function consistent(facts: HostFacts, fleet: FleetName): HostFacts {
-  const ours = (name: string): boolean => tenantOf(fleet, name) !== undefined;
-  const why = contradiction(facts, ours, (container) => readMark(fleet, container) !== undefined);
+  const why = contradiction(facts, ours(fleet), (container) => readMark(fleet, container) !== undefined);
   if (why === undefined) return facts;
   throw new EvenkeelError("EK-LOOK-INCOMPLETE", `the look at ${facts.hypervisor} is incomplete: ${why}`, {
     fix: `on ${facts.hypervisor}: ls /run/netns; a namespace that lost its name goes on unseen`,

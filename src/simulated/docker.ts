@@ -17,7 +17,6 @@ const refused = (hypervisor: HypervisorName, said: string): EvenkeelError =>
  * @throws EvenkeelError EK-CHANGE-FAILED where the name is somebody else's, or the image is not there
  */
 export function startContainer(machine: Machine, request: ContainerRequest): StartedContainer {
-  machine.version++;
   const known = [...machine.containers.values()].find((one) => one.request.name === request.name);
   if (known && !carries(known.request.labels, request.labels))
     throw refused(machine.name, `the name ${request.name} is taken by a container that is not ours`);
@@ -36,7 +35,6 @@ function createContainer(machine: Machine, request: ContainerRequest): Container
     pid: 0,
     sandbox: `/var/run/docker/netns/${id.slice(0, 12)}`,
     space: undefined,
-    startedAt: 0,
     endsAt: undefined,
     cpu: new CpuCounter(machine.now),
   };
@@ -50,7 +48,6 @@ function run(machine: Machine, container: Container): void {
   container.space = space;
   container.state = "running";
   container.pid = machine.nextIndex();
-  container.startedAt = machine.now;
   container.cpu = new CpuCounter(machine.now);
   container.endsAt = undefined;
 }
@@ -66,7 +63,6 @@ export function endContainer(machine: Machine, id: string): void {
 
 /** Takes the processes of a container away, and with them its namespace and the links in it. */
 export function killContainer(machine: Machine, container: Container): void {
-  machine.version++;
   if (container.space) removeSpace(machine, container.space);
   container.space = undefined;
   container.state = "exited";

@@ -169,7 +169,7 @@ export class SimulatedHost implements Host {
     for (const { id, namespace, address } of targets) {
       const space = this.#machine.spaces.get(namespace);
       const container = space && this.#simulation.fabric.reach(this.#machine, space, address);
-      answers.set(id, container !== undefined && !this.#simulation.sick.has(container.id));
+      answers.set(id, container !== undefined);
     }
     return answers;
   }

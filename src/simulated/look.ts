@@ -43,9 +43,10 @@ export function lookAt(machine: Machine, clients: Clients, options: LookOptions)
 const namespaceFacts = (name: string, space: Space): NamespaceFacts => ({
   name,
   links: space.links.map(linkFact),
-  routes: space.routes,
-  neighbours: space.neighbours,
-  forwarding: space.forwarding,
+  // As they are now, whatever becomes of them.
+  routes: [...space.routes],
+  neighbours: [...space.neighbours],
+  forwarding: [...space.forwarding],
   ipv4: space.ipv4,
   ipv6: space.ipv6,
   bridge: space.bridge,

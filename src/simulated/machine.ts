@@ -8,7 +8,7 @@ import { CpuCounter } from "./cpu.ts";
 export interface Link {
   name: string;
   readonly index: number;
-  /** bridge, vxlan, veth, macvlan, loopback; empty for a plain NIC. */
+  /** bridge, vxlan, veth, macvlan; empty for a plain NIC and the loopback. */
   readonly type: string;
   mac: Mac;
   mtu: number;
@@ -51,8 +51,6 @@ export interface Container {
   readonly sandbox: string;
   /** Undefined unless it has processes. */
   space: Space | undefined;
-  /** When it was last started; milliseconds since the epoch. */
-  startedAt: number;
   /** When it ends by itself, having been told to; milliseconds since the epoch. */
   endsAt: number | undefined;
   cpu: CpuCounter;
@@ -90,8 +88,6 @@ export class Machine {
   fence: Fence | undefined;
   /** What everybody's work uses, its containers' too. */
   cpu: CpuCounter;
-  /** Counts up with each change, so that what was read of it can be kept until the next. */
-  version = 0;
   #index = 1;
   #boots = 0;
 
@@ -114,7 +110,6 @@ export class Machine {
   /** Starts anew: all that the kernel kept is gone, what is on its disk is not. */
   boot(): void {
     const { underlay, uplink, now, name } = this.options;
-    this.version++;
     this.bootId = `${name}-${++this.#boots}`;
     this.bootedAt = now();
     this.cpu = new CpuCounter(now());

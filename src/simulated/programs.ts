@@ -21,7 +21,6 @@ export class Cut extends Error {}
  * @throws Cut
  */
 export function runBlock(machine: Machine, { operations, sandboxes }: Block, budget: Budget): BlockResult {
-  machine.version++;
   try {
     for (const operation of operations) run(machine, operation, sandboxes, budget);
     return { ok: true, message: "" };

@@ -10,8 +10,6 @@ export class Simulation {
   readonly machines: readonly Machine[];
   readonly fabric: Fabric;
   readonly clients: Clients;
-  /** Ids of containers that run and do not answer. */
-  readonly sick = new Set<string>();
 
   /**
    * @param hypervisors as their manifests say

@@ -9,7 +9,7 @@ import type { Link } from "../../src/simulated/machine.ts";
 import type { Simulation } from "../../src/simulated/simulation.ts";
 import { Disk } from "./disk.ts";
 import { plantForeign, plantRules } from "./foreign.ts";
-import { lost, type Meddling, type Stage, type Step, unreachable } from "./stage.ts";
+import { lost, type Injection, type Stage, type Step, unreachable } from "./stage.ts";
 
 /** One way in which something can go wrong at a step. */
 export interface Fault {
@@ -17,7 +17,7 @@ export interface Fault {
   readonly name: string;
   /** The steps that it can hit. */
   readonly hits: (step: Step) => boolean;
-  readonly meddle: Meddling;
+  readonly inject: Injection;
   /** Replicas that it may cost: so many more may be made and removed than in a run without it. */
   readonly costs: number;
   /** Whether replicas may stand elsewhere in the end, because a hypervisor was not seen when they were placed. */
@@ -35,34 +35,35 @@ const hypervisorOf = ({ hypervisor }: Step): HypervisorName => {
   return hypervisor;
 };
 
-/** Faults that keep a hypervisor from being seen, or let another controller place replicas. */
-const BLINDING =
-  /acknowledgement|refusal|unreachable|hang|look|partition|Docker|namespaces|containers|reboot|second/;
+/** What a fault may lead to, beside what a run without it leads to. */
+interface Allowed {
+  readonly costs?: number;
+  readonly moves?: boolean;
+}
 
-const fault = (name: string, hits: Fault["hits"], meddle: Meddling, costs = 0): Fault => ({
-  name,
-  hits,
-  meddle,
-  costs,
-  moves: BLINDING.test(name),
-});
+const fault = (
+  name: string,
+  hits: Fault["hits"],
+  inject: Injection,
+  { costs = 0, moves = false }: Allowed = {},
+): Fault => ({ name, hits, inject, costs, moves });
 
 /** Something happens to the world before the step, which then goes on. */
 const meanwhile = (
   name: string,
   hits: Fault["hits"],
   happens: (stage: Stage, step: Step) => void,
-  costs = 0,
+  allowed?: Allowed,
 ): Fault =>
   fault(
     name,
     hits,
-    async (stage, step, perform) => {
+    async (stage, step, _, goOn) => {
       happens(stage, step);
       stage.monitor.check("fault");
-      return perform();
+      return await goOn();
     },
-    costs,
+    allowed,
   );
 
 /** Deletes one of our links, as somebody with a shell would. */
@@ -72,7 +73,6 @@ function removeFirst({ machines }: Simulation, isMeant: (link: Link) => boolean)
       const link = name.startsWith("campus.") ? links.find(isMeant) : undefined;
       if (!link) continue;
       removeLink(machine, link);
-      machine.version++;
       return;
     }
 }
@@ -92,10 +92,15 @@ export const FAULTS: readonly Fault[] = [
       return await stage.crash();
     },
   ),
-  fault("lost acknowledgement", isTrip, async (_, step, perform) => {
-    perform();
-    return lost(step);
-  }),
+  fault(
+    "lost acknowledgement",
+    isTrip,
+    async (_, step, perform) => {
+      perform();
+      return lost(step);
+    },
+    { moves: true },
+  ),
   ...[2, 20].map((seconds) =>
     fault(`late by ${seconds} s`, changesSomething, async (stage, step, perform) => {
       stage.clock.schedule(() => {
@@ -121,38 +126,71 @@ export const FAULTS: readonly Fault[] = [
       return await stage.crash();
     }),
   ),
-  fault("refusal", isTrip, async (_, step) => {
-    if (step.what !== "change") throw new EvenkeelError("EK-CHANGE-FAILED", `${step.hypervisor}: not now`);
-    return lost(step);
-  }),
-  fault("unreachable", isTrip, async (_, step) => unreachable(step)),
-  fault("hang", isTrip, async (stage, step) => {
-    await stage.clock.sleep(60 * SECOND, new AbortController().signal);
-    return lost(step);
-  }),
-  fault("empty list of containers", isLook, async (_, __, perform) => {
-    const facts = perform() as HostFacts;
-    return { ...facts, containers: believed([], facts.sandboxes) };
-  }),
-  fault("no namespaces", isLook, async (stage, _, perform) =>
-    consistent({ ...(perform() as HostFacts), namespaces: new Map() }, stage.disk.fleet),
+  fault(
+    "refusal",
+    isTrip,
+    async (_, step) => {
+      if (step.what === "change") return { blocks: new Map(), rest: "not now" };
+      throw new EvenkeelError("EK-CHANGE-FAILED", `${step.hypervisor}: not now`);
+    },
+    { moves: true },
   ),
-  fault("truncated look", isLook, async (_, step) => lost(step)),
+  fault("unreachable", isTrip, async (_, step) => unreachable(step), { moves: true }),
+  fault(
+    "hang",
+    isTrip,
+    async (stage, step) => {
+      await stage.clock.sleep(60 * SECOND, new AbortController().signal);
+      return lost(step);
+    },
+    { moves: true },
+  ),
+  fault(
+    "empty list of containers",
+    isLook,
+    async (_, __, perform) => {
+      const facts = perform() as HostFacts;
+      return { ...facts, containers: believed([], facts.sandboxes) };
+    },
+    { moves: true },
+  ),
+  fault(
+    "no namespaces",
+    isLook,
+    async (stage, _, perform) =>
+      consistent({ ...(perform() as HostFacts), namespaces: new Map() }, stage.disk.fleet),
+    { moves: true },
+  ),
   ...[1, 3].map((lag) =>
-    fault(`stale look by ${lag}`, isLook, async (stage, step, perform) => {
-      const now = perform();
-      const before = stage.looks.get(hypervisorOf(step)) ?? [];
-      return before.at(-lag) ?? now;
-    }),
+    fault(
+      `stale look by ${lag}`,
+      isLook,
+      async (stage, step, perform) => {
+        const now = perform();
+        const before = stage.looks.get(hypervisorOf(step)) ?? [];
+        return before.at(-lag) ?? now;
+      },
+      { moves: true },
+    ),
   ),
-  meanwhile("partition for 30 s", isTrip, (stage, step) => {
-    stage.partitions.set(hypervisorOf(step), { until: stage.clock.now() + 30 * SECOND, arrives: false });
-  }),
-  fault("one-way partition for 30 s", isTrip, async (stage, step, perform) => {
-    stage.partitions.set(hypervisorOf(step), { until: stage.clock.now() + 30 * SECOND, arrives: true });
-    perform();
-    return lost(step);
-  }),
+  meanwhile(
+    "partition for 30 s",
+    isTrip,
+    (stage, step) => {
+      stage.partitions.set(hypervisorOf(step), { until: stage.clock.now() + 30 * SECOND, arrives: false });
+    },
+    { moves: true },
+  ),
+  fault(
+    "one-way partition for 30 s",
+    isTrip,
+    async (stage, step, perform) => {
+      stage.partitions.set(hypervisorOf(step), { until: stage.clock.now() + 30 * SECOND, arrives: true });
+      perform();
+      return lost(step);
+    },
+    { moves: true },
+  ),
   meanwhile("underlay cut for 30 s", isTrip, ({ simulation, clock, monitor }) => {
     const pairs = simulation.machines.flatMap(({ name }) =>
       simulation.machines.filter((other) => other.name !== name).map((other) => `${name} ${other.name}`),
@@ -173,14 +211,18 @@ export const FAULTS: readonly Fault[] = [
       plantForeign(machine);
       monitor.mayFail = true;
     },
-    4,
+    { costs: 4, moves: true },
   ),
-  meanwhile("Docker away for 20 s", isTrip, (stage, step) => {
-    stage.dockerless.set(hypervisorOf(step), stage.clock.now() + 20 * SECOND);
-  }),
+  meanwhile(
+    "Docker away for 20 s",
+    isTrip,
+    (stage, step) => {
+      stage.dockerless.set(hypervisorOf(step), stage.clock.now() + 20 * SECOND);
+    },
+    { moves: true },
+  ),
   meanwhile("firewall flushed", isTrip, ({ simulation, monitor }, step) => {
     const machine = simulation.machine(hypervisorOf(step));
-    machine.version++;
     for (const [name, space] of machine.spaces)
       if (name.startsWith("campus.")) Object.assign(space, { ipv4: {}, ipv6: {}, bridge: {} });
     plantRules(machine);
@@ -207,7 +249,7 @@ export const FAULTS: readonly Fault[] = [
       });
       return perform();
     },
-    4,
+    { costs: 4, moves: true },
   ),
   meanwhile("a replica's link deleted by hand", isTrip, ({ simulation, monitor }) => {
     removeFirst(simulation, ({ name, peer }) => /^w.{8}$/.test(name) && peer !== undefined);
@@ -226,7 +268,7 @@ export const FAULTS: readonly Fault[] = [
       if (machine && running) killContainer(machine, running);
       monitor.mayFail = true;
     },
-    1,
+    { costs: 1 },
   ),
   fault(
     "disk full",

@@ -45,7 +45,6 @@ export function plantForeign(machine: Machine): void {
       pid: 0,
       sandbox: `/var/run/docker/netns/${name}`,
       space: undefined,
-      startedAt: 0,
       endsAt: undefined,
       cpu: machine.cpu,
     });

@@ -1,4 +1,4 @@
-import { expect, test } from "@jest/globals";
+import { describe, expect, test } from "@jest/globals";
 import { FAULTS } from "./faults.ts";
 import { compare, play } from "./play.ts";
 import { read, SCENARIOS } from "./scenarios.ts";
@@ -9,29 +9,41 @@ import { read, SCENARIOS } from "./scenarios.ts";
  */
 const { EVERY = "16", SEED = "0", PLAN } = process.env;
 
-/** Scenarios with plans that still fail (docs/roadmap.md): played by `EVERY` or `PLAN` only, until they do not. */
-const OPEN = ["come home", "recreate a CIDR", "delete a tenant"];
-const played = SCENARIOS.filter(
-  ({ name }) => !OPEN.includes(name) || PLAN !== undefined || process.env["EVERY"] !== undefined,
-);
+/** Faults that are not mended yet in a scenario (docs/roadmap.md); `PLAN` plays them all the same. */
+const OPEN = [
+  "come home/a bridge deleted by hand",
+  "recreate a CIDR/a bridge deleted by hand",
+  "recreate a CIDR/stale look by 3",
+  "roll an image/stale look by 3",
+  "delete a tenant/second controller",
+];
 
-test.each(played)("$name, whatever goes wrong on the way", async (scenario) => {
-  const reading = await read(scenario);
-  const plain = await play(scenario, reading);
-  expect(plain.wrong).toEqual([]);
-  const all = FAULTS.flatMap((fault) =>
-    [...plain.steps.entries()].flatMap(([at, step]) =>
-      fault.hits(step) ? [{ fault, at, name: `${scenario.name}/${fault.name}/${at}` }] : [],
-    ),
-  );
-  const plans = all.filter(({ name }, index) =>
-    PLAN === undefined ? index % Number(EVERY) === Number(SEED) % Number(EVERY) : name === PLAN,
-  );
-  const found: string[] = [];
-  for (const { fault, at, name } of plans) {
-    const wrong = compare(plain, await play(scenario, reading, { fault, at }), fault);
-    if (wrong.length > 0)
-      found.push(`PLAN="${name}" npm test -- test/simulation/matrix\n  ${wrong.slice(0, 4).join("\n  ")}`);
-  }
-  expect(found).toEqual([]);
+describe("still wrong", () => {
+  for (const name of OPEN) test.todo(name);
 });
+
+test.each(SCENARIOS)(
+  "$name, whatever goes wrong on the way",
+  async (scenario) => {
+    const reading = await read(scenario);
+    const plain = await play(scenario, reading);
+    expect(plain.wrong).toEqual([]);
+    const all = FAULTS.flatMap((fault) =>
+      [...plain.steps.entries()].flatMap(([at, step]) => {
+        const pair = `${scenario.name}/${fault.name}`;
+        return fault.hits(step) ? [{ fault, at, name: `${pair}/${at}`, isOpen: OPEN.includes(pair) }] : [];
+      }),
+    );
+    const plans = all.filter(({ name, isOpen }, index) =>
+      PLAN === undefined ? !isOpen && index % Number(EVERY) === Number(SEED) % Number(EVERY) : name === PLAN,
+    );
+    const found: string[] = [];
+    for (const { fault, at, name } of plans) {
+      const wrong = compare(plain, await play(scenario, reading, { fault, at }), fault);
+      if (wrong.length > 0)
+        found.push(`PLAN="${name}" npm test -- test/simulation/matrix\n  ${wrong.slice(0, 4).join("\n  ")}`);
+    }
+    expect(found).toEqual([]);
+  },
+  300_000,
+);

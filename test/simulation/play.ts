@@ -5,7 +5,7 @@ import { Stage, type Step } from "./stage.ts";
 import { standing } from "./standing.ts";
 
 /** What came of a scenario. */
-export interface Performance {
+export interface Playthrough {
   /** Everything that was done from its first act on, one after the other. */
   readonly steps: readonly Step[];
   /** What stands at its end. */
@@ -14,8 +14,6 @@ export interface Performance {
   readonly removed: ReadonlyMap<string, number>;
   /** What should not have been. */
   readonly wrong: readonly string[];
-  /** The fault did not come: there were not so many steps. */
-  readonly isSpared: boolean;
 }
 
 /** Plays a scenario, with a fault in the way of one of its steps. */
@@ -23,7 +21,7 @@ export async function play(
   { acts }: Scenario,
   reading: Reading,
   plan?: { readonly fault: Fault; readonly at: number },
-): Promise<Performance> {
+): Promise<Playthrough> {
   const stage = new Stage(reading.before);
   const { simulation, monitor, steps } = stage;
   for (const machine of simulation.machines) machine.images.set("evenkeel/web:1", "sha256:web");
@@ -34,7 +32,7 @@ export async function play(
   monitor.populate();
   const begun = steps.length;
   const [created, removed] = [new Map(monitor.created), new Map(monitor.removed)];
-  if (plan) stage.expect(plan.at, plan.fault.meddle);
+  if (plan) stage.expect(plan.at, plan.fault.inject);
   let last = first;
   for (const [index, { befalls, isApproved, interrupts = false }] of acts.entries()) {
     befalls?.(stage);
@@ -44,6 +42,7 @@ export async function play(
     if (revision) last = await stage.act(revision, isApproved);
   }
   if (last.ending !== "done") wrong.push(`it ends ${last.ending}: ${saidOf(last)}`);
+  if (stage.isExpecting) wrong.push("the fault never came");
   const all = steps.slice(begun);
 
   // Whatever a fault has left under way comes to its end; then one more process has nothing to do.
@@ -62,7 +61,6 @@ export async function play(
     created: difference(monitor.created, created),
     removed: difference(monitor.removed, removed),
     wrong: [...wrong, ...monitor.violations],
-    isSpared: plan !== undefined && stage.isSpared,
   };
 }
 
@@ -82,10 +80,10 @@ const difference = (
 ): Map<string, number> => new Map([...after].map(([key, count]) => [key, count - (before.get(key) ?? 0)]));
 
 /** What is worse than in the run without the fault. */
-export function compare(plain: Performance, faulty: Performance, { costs, moves }: Fault): string[] {
+export function compare(plain: Playthrough, faulty: Playthrough, { costs, moves }: Fault): string[] {
   const wrong = [...faulty.wrong];
   // Where a hypervisor was not seen, replicas may have found their place on another one: as many, all the same.
-  const comparable = ({ standing: all }: Performance): string => (moves ? containersOf(all) : all);
+  const comparable = ({ standing: all }: Playthrough): string => (moves ? containersOf(all) : all);
   if (comparable(faulty) !== comparable(plain))
     wrong.push(`something else stands at the end:\n${lineDifference(comparable(plain), comparable(faulty))}`);
   for (const what of ["created", "removed"] as const)

@@ -17,8 +17,16 @@ export interface Step {
   readonly hypervisor: HypervisorName | undefined;
 }
 
-/** What comes in the way of one step: it decides what the process gets to see of it. */
-export type Meddling = (stage: Stage, step: Step, perform: (lines?: number) => unknown) => Promise<unknown>;
+/**
+ * What comes in the way of one step: it decides what the process gets to see of it. `perform` does what the step asks, of a
+ * change no more than so many lines; `goOn` lets it go its way through the world as that is by then.
+ */
+export type Injection = (
+  stage: Stage,
+  step: Step,
+  perform: (lines?: number) => unknown,
+  goOn: () => Promise<unknown>,
+) => Promise<unknown>;
 
 /** What a scenario is played on: hypervisors, a disk, a clock, and processes that live and die. */
 export class Stage {
@@ -34,10 +42,8 @@ export class Stage {
   readonly dockerless = new Map<HypervisorName, number>();
   /** What was last seen of each hypervisor, the newest last. */
   readonly looks = new Map<HypervisorName, HostFacts[]>();
-  /** What is in force instead of what the scenario says, for as many readings. */
-  broken: { revision: Revision; readings: number } | undefined;
   #revision: Revision;
-  #meddling: { readonly at: number; readonly meddle: Meddling } | undefined;
+  #expected: { readonly at: number; readonly inject: Injection } | undefined;
   #processes = 0;
   #crash: (() => void) | undefined;
 
@@ -54,13 +60,13 @@ export class Stage {
   }
 
   /** Something comes in the way of the step of that number, counted from now. */
-  expect(at: number, meddle: Meddling): void {
-    this.#meddling = { at: this.steps.length + at, meddle };
+  expect(at: number, inject: Injection): void {
+    this.#expected = { at: this.steps.length + at, inject };
   }
 
-  /** What was expected did not come, because there were not so many steps. */
-  get isSpared(): boolean {
-    return this.#meddling !== undefined;
+  /** Whether what was expected has not come, because there were not so many steps. */
+  get isExpecting(): boolean {
+    return this.#expected !== undefined;
   }
 
   /** The process that runs ends here; nobody hears of it again. */
@@ -107,7 +113,7 @@ export class Stage {
     };
     const writing: Writing = async (write) => {
       if (!isAlive) return await new Promise<never>(() => {});
-      return await (isHindered ? this.#meddled({ what: "ledger", hypervisor: undefined }, write) : write());
+      return await (isHindered ? this.#injected({ what: "ledger", hypervisor: undefined }, write) : write());
     };
     const { clock, simulation } = this;
     const fleet = this.#revision.fleet;
@@ -120,7 +126,7 @@ export class Stage {
         holder,
         takeOver,
         hosts: simulation.hosts(passage),
-        revision: () => this.#read(),
+        revision: () => this.#revision,
       },
       approvals.map((id) => ({ say: "approve", id })),
     );
@@ -129,26 +135,22 @@ export class Stage {
     return run;
   }
 
-  #read(): Revision {
-    if (!this.broken || this.broken.readings-- <= 0) return this.#revision;
-    return this.broken.revision;
-  }
-
   #pass<Answer>(trip: Trip, perform: (lines?: number) => Answer): Promise<Answer> {
-    return this.#meddled(trip, perform, () => this.#undergo(trip, perform));
+    return this.#injected(trip, perform, () => this.#undergo(trip, perform));
   }
 
-  async #meddled<Answer>(
+  async #injected<Answer>(
     step: Step,
     perform: (lines?: number) => Answer,
-    undergo: () => Answer | Promise<Answer> = () => perform(),
+    goOn: () => Promise<Answer> = async () => perform(),
   ): Promise<Answer> {
     const { what, hypervisor } = step;
     const number = this.steps.push({ what, hypervisor }) - 1;
-    if (this.#meddling?.at !== number) return await undergo();
-    const { meddle } = this.#meddling;
-    this.#meddling = undefined;
-    return (await meddle(this, step, (lines) => this.perform(step, () => perform(lines)))) as Answer;
+    if (this.#expected?.at !== number) return await goOn();
+    const { inject } = this.#expected;
+    this.#expected = undefined;
+    const performed = (lines?: number): Answer => this.perform(step, () => perform(lines));
+    return (await inject(this, step, performed, goOn)) as Answer;
   }
 
   /** A round trip as the world is: through partitions, to a Docker that may be away. */

@@ -56,13 +56,10 @@ spec:
 `,
 });
 
-/**
- * The tree as evenkeel reads it.
- * @param before what was in force, for a tree that is broken
- */
-export async function revisionOf(files: Files, before?: Revision): Promise<Revision> {
-  const revision = await load(write(files), before ? { lastGood: before.documents } : {});
+/** The tree as evenkeel reads it; one that has errors is a mistake. */
+export async function revisionOf(files: Files): Promise<Revision> {
+  const revision = await load(write(files));
   const [error] = revision.problems.filter(({ severity }) => severity === "error");
-  if (error && !before) throw new Error(`${error.file}:${error.line}: ${error.message}`);
+  if (error) throw new Error(`${error.file}:${error.line}: ${error.message}`);
   return revision;
 }

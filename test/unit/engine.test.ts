@@ -93,6 +93,16 @@ describe("the engine", () => {
     expect(attempt).toBeGreaterThan(10);
   });
 
+  test("asks ever more seldom what does not move, and at once more often when it does", async () => {
+    const waits = (hasProgress: boolean) => [{ ...settled("a", "waiting"), hasProgress }];
+    const still = Array.from({ length: 10 }, () => waits(false));
+    const { slept } = await play([...still, waits(true), [settled("a", "done")]], 60_000);
+    expect(slept[0]).toBeLessThan(400);
+    expect(slept.slice(1, 10).every((wait, index) => wait >= (slept[index] ?? 0))).toBe(true);
+    expect(slept[9]).toBe(2_000);
+    expect(slept[10]).toBe(300);
+  });
+
   test("ends in time when something never comes to an end", async () => {
     const { ending, slept } = await play([[settled("a", "waiting")]], 10_000);
     expect(ending).toBe("timeout");
