@@ -27,7 +27,9 @@ beforeAll(async () => {
   fleet.edit(WEB, "min: 3, max: 6", `min: ${LEAST}, max: ${MOST}`);
   fleet.write(WEB, `${fleet.read(WEB)}\n  drain: {gracePeriodSeconds: 3, signal: SIGTERM, stopSeconds: 4}\n`);
   daemon = lab.daemon(fleet);
-  await stands(LEAST);
+  const standing = await stands(LEAST);
+  // One that runs is not asked yet: clients come when the balancer points at all of them.
+  await eventually("all are balanced", async () => (await balanced(standing)).length === LEAST);
 });
 afterAll(async () => {
   await daemon.stop();
