@@ -1,5 +1,6 @@
 import type { FleetName, HypervisorName, TenantName } from "../../src/api/names.ts";
 import { EvenkeelError } from "../../src/api/errors.ts";
+import type { Clock } from "../../src/clock/clock.ts";
 import { settledOf, type TenantResult, type World } from "../../src/controllers/controller.ts";
 import { passOver } from "../../src/controllers/pass.ts";
 import { WorkQueue } from "../../src/engine/queue.ts";
@@ -10,13 +11,12 @@ import { Reachability } from "../../src/hosts/reachability.ts";
 import type { Revision } from "../../src/manifests/revision.ts";
 import { type Instruction, withInstruction } from "../../src/replicas/instruction.ts";
 import { SILENT } from "../../src/telemetry/log.ts";
-import type { VirtualClock } from "./clock.ts";
 import { type Disk, DiskLedger, type Writing } from "./disk.ts";
 
 export interface ControllerOptions {
   readonly fleet: FleetName;
   readonly hosts: ReadonlyMap<HypervisorName, Host>;
-  readonly clock: VirtualClock;
+  readonly clock: Clock;
   readonly disk: Disk;
   readonly writing: Writing;
   /** `machine:pid`. */

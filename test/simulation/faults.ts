@@ -228,13 +228,26 @@ export const FAULTS: readonly Fault[] = [
     plantRules(machine);
     monitor.mayFail = true;
   }),
-  ...[-3600, 3600].map((seconds) =>
+  ...[-3600, 3600].flatMap((seconds) => [
     meanwhile(
       `clock set by ${seconds} s`,
       () => true,
-      ({ clock }) => clock.step(seconds * SECOND),
+      ({ clock, monitor }) => {
+        clock.step(seconds * SECOND);
+        monitor.slack = 1 / 12; // a steady clock's
+      },
     ),
-  ),
+    fault(
+      `crash, clock set by ${seconds} s`,
+      () => true,
+      (stage) => {
+        stage.clock.step(seconds * SECOND);
+        // A clock that jumps ahead looks like an hour in which nothing ran.
+        stage.monitor.mayCut ||= seconds > 0;
+        return stage.crash();
+      },
+    ),
+  ]),
   // Not while it looks: one that looks at a hypervisor just before another takes over, and at the next one just after, would
   // believe both (docs/roadmap.md).
   fault(

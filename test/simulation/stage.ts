@@ -120,7 +120,7 @@ export class Stage {
     const running = controller(
       {
         fleet,
-        clock,
+        clock: clock.ofProcess(),
         disk,
         writing,
         holder,
