@@ -187,13 +187,13 @@ function fitAll(
   return { replicas, book, notes };
 }
 
-/** A replica of a subnet that no document describes any more cannot be drained: it is told to end. */
+/** A replica of a subnet that no document describes any more is drained as the kind's own defaults say. */
 const withoutDocument = (replica: ReplicaMemory, { wanted, leaving, now }: StepInput): ReplicaMemory =>
   wanted?.subnets.has(replica.subnet) ||
   !isActive(replica) ||
   (leaving !== "everything" && !leaving.has(replica.subnet))
     ? replica
-    : { ...replica, phase: "stopping", since: now, because: "its subnet is gone" };
+    : { ...replica, phase: "draining", since: now, because: "its subnet is gone" };
 
 /** Where something of the tenant may stand: where it is wanted, where replicas are, and where it was until seen to be gone. */
 function whereabouts(
