@@ -6,6 +6,7 @@ import { passOver } from "../../src/controllers/pass.ts";
 import { WorkQueue } from "../../src/engine/queue.ts";
 import { run } from "../../src/engine/run.ts";
 import type { Host } from "../../src/hosts/host.ts";
+import { Fences } from "../../src/hosts/fences.ts";
 import { Images } from "../../src/hosts/images.ts";
 import { Reachability } from "../../src/hosts/reachability.ts";
 import type { Revision } from "../../src/manifests/revision.ts";
@@ -56,6 +57,7 @@ export async function controller(
     takeOver,
     images: new Images(clock.now),
     reach: new Reachability(clock.now, REST),
+    fences: new Fences(),
     count: new Map(),
     log: SILENT,
   };

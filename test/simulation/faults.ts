@@ -130,7 +130,7 @@ export const FAULTS: readonly Fault[] = [
     "refusal",
     isTrip,
     async (_, step) => {
-      if (step.what === "change") return { blocks: new Map(), rest: "not now" };
+      if (step.what === "change") return { blocks: new Map(), rest: "not now", ended: false };
       throw new EvenkeelError("EK-CHANGE-FAILED", `${step.hypervisor}: not now`);
     },
     { moves: true },

@@ -195,7 +195,7 @@ export function unreachable({ hypervisor }: Pick<Step, "hypervisor">): never {
 export function lost<Answer>({ what, hypervisor }: Step): Answer {
   switch (what) {
     case "change":
-      return { blocks: new Map(), rest: UNKNOWN } as Answer;
+      return { blocks: new Map(), rest: UNKNOWN, ended: false } as Answer;
     case "probe":
     case "health":
       return new Map() as Answer;

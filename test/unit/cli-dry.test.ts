@@ -11,6 +11,7 @@ import { lookScript } from "../../src/facts/script.ts";
 import type { ContainerSummary } from "../../src/facts/facts.ts";
 import type { Host } from "../../src/hosts/host.ts";
 import { ShellHost } from "../../src/hosts/shell-host.ts";
+import { Fences } from "../../src/hosts/fences.ts";
 import { Images } from "../../src/hosts/images.ts";
 import { Reachability } from "../../src/hosts/reachability.ts";
 import { MemoryLedger } from "../../src/ledger/ledger.ts";
@@ -65,6 +66,7 @@ describe("dry commands", () => {
       images: new Images(Date.now),
       stays: false,
       reach: new Reachability(Date.now, 0),
+      fences: new Fences(),
       count: new Map(),
       log: SILENT,
     };

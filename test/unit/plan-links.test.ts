@@ -51,7 +51,7 @@ describe("what a link takes along", () => {
       { device: "vx-web", mac: "02:00:00:00:00:01", destination: "198.18.0.12", table: "self" },
       { device: "vx-web", mac: "02:00:00:00:00:02", destination: undefined, table: "master" },
     ];
-    alter(on, key, { ...on.observed.find((one) => keyOf(one) === key)?.state, halves });
+    alter(on, key, { ...(on.observed.find((one) => keyOf(one) === key)?.state as object), halves });
     expect(lines(pass(on), "forwarding")).toEqual([
       "fdb del 02:00:00:00:00:01 dev vx-web dst 198.18.0.12 self",
       "fdb del 02:00:00:00:00:02 dev vx-web master",
