@@ -11,6 +11,8 @@ import type { World } from "./controller.ts";
 
 /** A holder that has not been heard of for this long is taken to be gone. */
 const FENCE_LIVES_SECONDS = 90;
+/** How often fences are taken before it is said that somebody else takes them as well. */
+const TURNS = 3;
 
 /**
  * Looks at every hypervisor, and finds out whether this controller may act there. Hypervisors that do not answer, or lack
@@ -28,11 +30,21 @@ export async function lookAtAll(
   const unfit = options.dryRun
     ? new Map<HypervisorName, Error>()
     : await meet(world, revision, names, options.signal);
-  const { seen, unseen } = await trips.look(
-    names.filter((name) => !unfit.has(name)),
-    drainsOf(world.ledger.state),
-  );
-  if (!options.dryRun) await takeHold(world, seen, options.nonce);
+  const look = (): Promise<Observation> =>
+    trips.look(
+      names.filter((name) => !unfit.has(name)),
+      drainsOf(world.ledger.state),
+    );
+  let { seen, unseen } = await look();
+  // Whoever has hold may have changed one hypervisor since another one was looked at: first the fences, then the truth.
+  for (let turn = 1; !options.dryRun && (await takeHold(world, seen, options.nonce)); turn++) {
+    if (turn > TURNS)
+      throw new EvenkeelError("EK-HOST-HELD", "another controller takes over what this one takes over", {
+        fix: "end one of the two",
+      });
+    await trips.takeFences([...seen.keys()]);
+    ({ seen, unseen } = await look());
+  }
   const known = world.ledger.state.seen;
   // Without Docker's list nobody knows which replicas stand there.
   const met = [...seen].flatMap(([name, { containers }]) =>
@@ -87,12 +99,15 @@ export function drainsOf({ fleet, tenants }: FleetMemory, only?: TenantName): Dr
   };
 }
 
-/** Compares the fences with our own claim: a live one of somebody else refuses, a free or forgotten one is taken over. */
+/**
+ * Compares the fences with our own claim: a live one of somebody else refuses, a free or forgotten one is to be taken over.
+ * @returns whether there is such a one
+ */
 async function takeHold(
   world: World,
   seen: ReadonlyMap<HypervisorName, HostFacts>,
   nonce: () => string,
-): Promise<void> {
+): Promise<boolean> {
   const { ledger, takeOver, stays, claim } = world;
   const id = ledger.state.id || nonce();
   const others = [...seen].flatMap(([hypervisor, { fence }]) =>
@@ -115,9 +130,11 @@ async function takeHold(
   const fences = [...seen.values()].flatMap(({ fence }) => (fence ? [fence.epoch] : []));
   const newest = Math.max(ledger.state.epoch, ...fences);
   const isNewest = world.claim.epoch >= newest && others.every(({ epoch }) => epoch < world.claim.epoch);
-  if (world.claim.ledger === id && isNewest) return;
-  world.claim = { ...world.claim, ledger: id, epoch: newest + 1 };
-  await ledger.update((state) => ({ ...state, id, epoch: newest + 1 }));
+  if (world.claim.ledger !== id || !isNewest) {
+    world.claim = { ...world.claim, ledger: id, epoch: newest + 1 };
+    await ledger.update((state) => ({ ...state, id, epoch: newest + 1 }));
+  }
+  return others.length > 0;
 }
 
 /**

@@ -56,10 +56,6 @@ export async function execute(entries: readonly PlanEntry[], options: ExecuteOpt
   const early = blocks(byHost, options.tenant, running, failures, (hypervisor, operation) =>
     starting.has(hypervisor) ? isBeforeStart(operation) : true,
   );
-  // Containers are started past the fence. Where it is another controller's still, it is taken first, if nothing else does.
-  for (const name of starting)
-    if (!early.has(name) && options.trips.mayBeOutdated(name))
-      early.set(name, { tenant: options.tenant, operations: [], sandboxes: running });
   const [imageless] = await Promise.all([
     withoutImage(entries, options, failures),
     runBlocks(early, options, failures),

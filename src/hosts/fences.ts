@@ -5,8 +5,6 @@ import type { HostFacts } from "../facts/facts.ts";
 /** One hypervisor's fence, as it was seen or written last. */
 interface Known {
   readonly bootId: string;
-  /** Identity of the ledger that it names. */
-  readonly ledger: string | undefined;
   readonly serial: number;
 }
 
@@ -30,23 +28,17 @@ export class Fences {
         "EK-LOOK-INCOMPLETE",
         `the look at ${hypervisor} is an old one: it shows change ${serial}, and change ${known.serial} was seen`,
       );
-    this.#known.set(hypervisor, { bootId, serial, ledger: fence?.ledger });
+    this.#known.set(hypervisor, { bootId, serial });
   }
 
   /** Takes note of a batch that was carried out. */
-  changed(hypervisor: HypervisorName, ledger: string): void {
+  changed(hypervisor: HypervisorName): void {
     const known = this.#known.get(hypervisor);
-    if (known) this.#known.set(hypervisor, { ...known, ledger, serial: known.serial + 1 });
+    if (known) this.#known.set(hypervisor, { ...known, serial: known.serial + 1 });
   }
 
   /** The serial that the next batch is decided from. */
   serial(hypervisor: HypervisorName): number {
     return this.#known.get(hypervisor)?.serial ?? 0;
-  }
-
-  /** Whether a fence names another ledger, so that whoever wrote it may have changed something since the look. */
-  isForeign(hypervisor: HypervisorName, ledger: string): boolean {
-    const known = this.#known.get(hypervisor);
-    return known?.ledger !== undefined && known.ledger !== ledger;
   }
 }

@@ -116,10 +116,9 @@ export class RoundTrips {
     );
   }
 
-  /** Whether somebody else may have changed a hypervisor since it was looked at. */
-  mayBeOutdated(hypervisor: HypervisorName): boolean {
-    const { fences, claim } = this.#options;
-    return fences.isForeign(hypervisor, claim().ledger);
+  /** Writes our claim on the fences, where nothing has been changed since they were seen. */
+  async takeFences(hypervisors: readonly HypervisorName[]): Promise<void> {
+    await Promise.all(hypervisors.map((hypervisor) => this.#changeOne(hypervisor, [])));
   }
 
   leave(): void {
@@ -204,7 +203,7 @@ export class RoundTrips {
       const batch = { fleet, claim: claim(), serial, blocks, deadlineSeconds, signal, nonce };
       const result = await this.#counted(hypervisor, "changes", () => host.change(batch));
       const { blocks: heard, rest, ended } = result;
-      if (ended) fences.changed(hypervisor, batch.claim.ledger);
+      if (ended) fences.changed(hypervisor);
       return new Map(blocks.map(({ tenant }) => [tenant, heard.get(tenant) ?? { ok: false, message: rest }]));
     } catch (error) {
       if (error instanceof EvenkeelError) return all(error.message);

@@ -248,11 +248,9 @@ export const FAULTS: readonly Fault[] = [
       },
     ),
   ]),
-  // Not while it looks: one that looks at a hypervisor just before another takes over, and at the next one just after, would
-  // believe both (docs/roadmap.md).
   fault(
     "second controller",
-    (step) => isTrip(step) && !isLook(step),
+    isTrip,
     async (stage, _, perform) => {
       await stage.process({
         takeOver: true,

@@ -10,11 +10,7 @@ import { read, SCENARIOS } from "./scenarios.ts";
 const { EVERY = "16", SEED = "0", PLAN } = process.env;
 
 /** Faults that are not mended yet in a scenario (docs/roadmap.md); `PLAN` plays them all the same. */
-const OPEN = [
-  "recreate a CIDR/stale look by 3",
-  "roll an image/stale look by 3",
-  "delete a tenant/second controller",
-];
+const OPEN: readonly string[] = [];
 
 describe("still wrong", () => {
   for (const name of OPEN) test.todo(name);

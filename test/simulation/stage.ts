@@ -100,6 +100,7 @@ export class Stage {
     isHindered = true,
   } = {}): Promise<Run | undefined> {
     let isAlive = true;
+    if (isHindered) this.looks.clear(); // nobody gets an answer to what another one asked
     const crashed = new Promise<undefined>((resolve) => {
       if (isHindered)
         this.#crash = () => {
