@@ -54,6 +54,18 @@ describe("a replica's phase", () => {
     ["starting, silent", { phase: "starting" }, { answers: false }, "starting"],
     ["starting, not asked", { phase: "starting" }, { answers: undefined }, "starting"],
     ["starting, without its links", { phase: "starting" }, { linked: false }, "starting"],
+    [
+      "starting, found in the balancer",
+      { phase: "starting", seen: false },
+      { answers: undefined, balanced: true },
+      "serving",
+    ],
+    [
+      "starting again, still in the balancer",
+      { phase: "starting" },
+      { answers: undefined, balanced: true },
+      "starting",
+    ],
     ["starting, not there yet", { phase: "starting", seen: false }, { container: "absent" }, "starting"],
     ["starting, removed by hand", { phase: "starting" }, { container: "absent" }, "leaving"],
     ["serving, ended", {}, { container: "ended" }, "starting"],
