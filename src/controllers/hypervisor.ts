@@ -3,7 +3,7 @@ import { macOf } from "../api/addresses.ts";
 import { EvenkeelError } from "../api/errors.ts";
 import type { HypervisorName, TenantName } from "../api/names.ts";
 import type { HostFacts, Observation } from "../facts/facts.ts";
-import { namespaceOf } from "../resources/marks.ts";
+import { containerName, namespaceOf } from "../resources/marks.ts";
 import type { Drains, RoundTrips } from "../hosts/round-trips.ts";
 import type { Revision } from "../manifests/revision.ts";
 import { type FleetMemory, isAtRest } from "../replicas/memory.ts";
@@ -45,6 +45,13 @@ export async function lookAtAll(
     await trips.takeFences([...seen.keys()]);
     ({ seen, unseen } = await look());
   }
+  const doubtful = emptied(seen, world.ledger.state);
+  if (doubtful.length > 0) {
+    const again = await trips.look(doubtful, drainsOf(world.ledger.state));
+    const others = [...seen].filter(([name]) => !doubtful.includes(name));
+    seen = new Map([...others, ...again.seen]);
+    unseen = new Map([...unseen, ...again.unseen]);
+  }
   const known = world.ledger.state.seen;
   // Without Docker's list nobody knows which replicas stand there.
   const met = [...seen].flatMap(([name, { containers }]) =>
@@ -85,6 +92,26 @@ async function meet(
       }),
   );
   return unfit;
+}
+
+/** Hypervisors that show none of the replicas that stood there: that is believed when it is seen a second time. */
+function emptied(seen: Observation["seen"], { fleet, tenants }: FleetMemory): HypervisorName[] {
+  const names = new Map<HypervisorName, ReadonlySet<string>>();
+  for (const [hypervisor, { containers }] of seen)
+    if (containers) names.set(hypervisor, new Set(containers.map(({ name }) => name)));
+  const missed = new Set<HypervisorName>();
+  for (const { replicas } of Object.values(tenants))
+    for (const replica of replicas) {
+      const { hypervisor, phase } = replica;
+      const standing = names.get(hypervisor);
+      if (!standing || !replica.seen || phase === "stopping" || phase === "leaving") continue;
+      if (!standing.has(containerName(fleet, replica))) missed.add(hypervisor);
+      else {
+        missed.delete(hypervisor);
+        names.delete(hypervisor);
+      }
+    }
+  return [...missed];
 }
 
 /** Replicas that wait for their last connections; of one tenant, or of all. */
