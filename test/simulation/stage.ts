@@ -28,6 +28,13 @@ export type Injection = (
   goOn: () => Promise<unknown>,
 ) => Promise<unknown>;
 
+/** What is to come in the way of a step. */
+export interface Expected {
+  readonly at: number;
+  readonly hits: (step: Step) => boolean;
+  readonly inject: Injection;
+}
+
 /** What a scenario is played on: hypervisors, a disk, a clock, and processes that live and die. */
 export class Stage {
   readonly clock = new VirtualClock();
@@ -43,7 +50,7 @@ export class Stage {
   /** What was last seen of each hypervisor, the newest last. */
   readonly looks = new Map<HypervisorName, HostFacts[]>();
   #revision: Revision;
-  #expected: { readonly at: number; readonly inject: Injection } | undefined;
+  #expected: readonly Expected[] = [];
   #processes = 0;
   #crash: (() => void) | undefined;
 
@@ -59,14 +66,14 @@ export class Stage {
     return this.#revision;
   }
 
-  /** Something comes in the way of the step of that number, counted from now. */
-  expect(at: number, inject: Injection): void {
-    this.#expected = { at: this.steps.length + at, inject };
+  /** Something comes in the way of the first step that it can hit, from that number on, counted from now. */
+  expect({ at, ...how }: Expected): void {
+    this.#expected = [...this.#expected, { ...how, at: this.steps.length + at }];
   }
 
-  /** Whether what was expected has not come, because there were not so many steps. */
-  get isExpecting(): boolean {
-    return this.#expected !== undefined;
+  /** How much of what was expected has not come, because there were not so many steps. */
+  get expecting(): number {
+    return this.#expected.length;
   }
 
   /** The process that runs ends here; nobody hears of it again. */
@@ -147,9 +154,10 @@ export class Stage {
   ): Promise<Answer> {
     const { what, hypervisor } = step;
     const number = this.steps.push({ what, hypervisor }) - 1;
-    if (this.#expected?.at !== number) return await goOn();
-    const { inject } = this.#expected;
-    this.#expected = undefined;
+    const due = this.#expected.find(({ at, hits }) => at <= number && hits(step));
+    if (!due) return await goOn();
+    this.#expected = this.#expected.filter((one) => one !== due);
+    const { inject } = due;
     const performed = (lines?: number): Answer => this.perform(step, () => perform(lines));
     return (await inject(this, step, performed, goOn)) as Answer;
   }
