@@ -221,6 +221,25 @@ export const FAULTS: readonly Fault[] = [
     },
     { moves: true },
   ),
+  meanwhile(
+    "Docker restarted, with all that it ran",
+    isTrip,
+    (stage, step) => {
+      const machine = stage.simulation.machine(hypervisorOf(step));
+      for (const container of machine.containers.values())
+        if (container.space) killContainer(machine, container);
+      stage.dockerless.set(hypervisorOf(step), stage.clock.now() + 5 * SECOND);
+      stage.monitor.mayFail = true;
+    },
+    { moves: true },
+  ),
+  meanwhile(
+    "half-written tree for 30 s",
+    () => true,
+    (stage) => {
+      stage.tornUntil = stage.clock.now() + 30 * SECOND;
+    },
+  ),
   meanwhile("firewall flushed", isTrip, ({ simulation, monitor }, step) => {
     const machine = simulation.machine(hypervisorOf(step));
     for (const [name, space] of machine.spaces)

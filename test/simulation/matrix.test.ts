@@ -4,9 +4,10 @@ import { SCENARIOS } from "./scenarios.ts";
 
 /**
  * Each fault in the way of each step of each scenario; of all these plans every EVERY-th is played, from the SEED-th on. All
- * of them, and pairs of faults: `make soak`. `PLAN="scale in/crash after/12"` plays that one alone.
+ * of them, and pairs of faults: `make soak`. `PLAN="scale in/crash after/12"` plays that one alone, `FAULT=reboot` those of
+ * that fault.
  */
-const { EVERY = "2", SEED = "0", PLAN } = process.env;
+const { EVERY = "2", SEED = "0", PLAN, FAULT = "" } = process.env;
 
 const names = PLAN === undefined ? SCENARIOS.map(({ name }) => name) : [planOf(PLAN).scenario];
 
@@ -17,7 +18,9 @@ test.each(names)(
     expect(rehearsal.plain.wrong).toEqual([]);
     const plans =
       PLAN === undefined
-        ? rehearsal.singles.filter((_, index) => index % Number(EVERY) === Number(SEED) % Number(EVERY))
+        ? rehearsal.singles
+            .filter(({ injected }) => injected.some(({ fault }) => fault.name.startsWith(FAULT)))
+            .filter((_, index) => index % Number(EVERY) === Number(SEED) % Number(EVERY))
         : [planOf(PLAN)];
     const found: string[] = [];
     for (const plan of plans) {

@@ -38,8 +38,8 @@ export async function play(
     befalls?.(stage);
     monitor.mayCut = interrupts;
     if (interrupts) monitor.mayFail = true;
-    const revision = reading.acts[index];
-    if (revision) last = await stage.act(revision, isApproved);
+    const tree = reading.acts[index];
+    if (tree) last = await stage.act(tree, isApproved);
   }
   if (last.ending !== "done") wrong.push(`it ends ${last.ending}: ${saidOf(last)}`);
   // A second fault may find nothing left to come in the way of.
@@ -48,7 +48,7 @@ export async function play(
 
   // Whatever a fault has left under way comes to its end; then one more process has nothing to do.
   await stage.clock.until(stage.clock.sleep(120_000, new AbortController().signal));
-  if (last.ending === "done") await stage.act(stage.revision, acts.at(-1)?.isApproved);
+  if (last.ending === "done") await stage.act(stage.tree, acts.at(-1)?.isApproved);
   const before = steps.length;
   await stage.process();
   const changes = steps.slice(before).filter(({ what }) => what === "change" || what === "start");

@@ -2,7 +2,6 @@ import type { HypervisorName } from "../../src/api/names.ts";
 import { EvenkeelError } from "../../src/api/errors.ts";
 import type { HostFacts } from "../../src/facts/facts.ts";
 import { UNKNOWN } from "../../src/hosts/change.ts";
-import type { Revision } from "../../src/manifests/revision.ts";
 import type { Passage, Trip } from "../../src/simulated/host.ts";
 import { Simulation } from "../../src/simulated/simulation.ts";
 import { VirtualClock } from "./clock.ts";
@@ -10,6 +9,7 @@ import { controller, type Run } from "./controller.ts";
 import { Disk, type Writing } from "./disk.ts";
 import { plantForeign } from "./foreign.ts";
 import { Monitor } from "./monitor.ts";
+import type { TreeReading } from "./scenarios.ts";
 
 /** What a process does that something can come in the way of: a round trip, or a write of the ledger. */
 export interface Step {
@@ -49,21 +49,28 @@ export class Stage {
   readonly dockerless = new Map<HypervisorName, number>();
   /** What was last seen of each hypervisor, the newest last. */
   readonly looks = new Map<HypervisorName, HostFacts[]>();
-  #revision: Revision;
+  /** Until when manifests are read that are only half written. */
+  tornUntil = 0;
+  #tree: TreeReading;
   #expected: readonly Expected[] = [];
   #processes = 0;
   #crash: (() => void) | undefined;
 
-  constructor(first: Revision) {
-    this.#revision = first;
-    this.simulation = new Simulation([...first.hypervisors.values()], this.clock.now);
+  constructor(first: TreeReading) {
+    this.#tree = first;
+    const { hypervisors, fleet } = first.whole;
+    this.simulation = new Simulation([...hypervisors.values()], this.clock.now);
     for (const machine of this.simulation.machines) plantForeign(machine);
     this.monitor = new Monitor(this.simulation, this.clock);
-    this.disk = new Disk(first.fleet);
+    this.disk = new Disk(fleet);
   }
 
-  get revision(): Revision {
-    return this.#revision;
+  get tree(): TreeReading {
+    return this.#tree;
+  }
+
+  get #isTorn(): boolean {
+    return this.tornUntil > this.clock.now();
   }
 
   /** Something comes in the way of the first step that it can hit, from that number on, counted from now. */
@@ -83,14 +90,14 @@ export class Stage {
   }
 
   /** Puts manifests in force, and runs processes until one says that all is done, or nothing more comes of it. */
-  async act(revision: Revision, isApproved = false): Promise<Run> {
-    this.#revision = revision;
-    this.monitor.grace(revision);
+  async act(tree: TreeReading, isApproved = false): Promise<Run> {
+    this.#tree = tree;
+    this.monitor.grace(tree.whole);
     let last: Run | undefined;
     for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
       const approvals = isApproved ? (last?.waiting ?? []) : [];
       const run = await this.process({ takeOver: last?.ending === "fenced", approvals });
-      if (run?.ending === "done") return run;
+      if (run?.ending === "done" && !this.#isTorn) return run;
       if (run?.ending === "stuck" && !isApproved && attempt > 1 && run.waiting.length > 0) return run;
       last = run ?? last;
       await this.clock.until(this.clock.sleep(PAUSE, new AbortController().signal));
@@ -124,7 +131,7 @@ export class Stage {
       return await (isHindered ? this.#injected({ what: "ledger", hypervisor: undefined }, write) : write());
     };
     const { clock, simulation } = this;
-    const fleet = this.#revision.fleet;
+    const { fleet } = this.#tree.whole;
     const running = controller(
       {
         fleet,
@@ -134,7 +141,7 @@ export class Stage {
         holder,
         takeOver,
         hosts: simulation.hosts(passage),
-        revision: () => this.#revision,
+        revision: () => (this.#isTorn ? this.#tree.torn : this.#tree.whole),
       },
       approvals.map((id) => ({ say: "approve", id })),
     );
