@@ -105,7 +105,8 @@ const containersOf = (all: string): string =>
     .toSorted()
     .join("\n");
 
-function lineDifference(expected: string, found: string): string {
+/** What stands in one of two, and not in the other. */
+export function lineDifference(expected: string, found: string): string {
   const [a, b] = [expected.split("\n"), found.split("\n")];
   const rest = (one: readonly string[], other: readonly string[]): string[] => {
     const left = [...other];

@@ -143,7 +143,7 @@ export interface Reading {
   readonly acts: readonly TreeReading[];
 }
 
-async function readTree(files: Files): Promise<TreeReading> {
+export async function readTree(files: Files): Promise<TreeReading> {
   const whole = await revisionOf(files);
   return { whole, torn: await halfWritten(files, whole) };
 }

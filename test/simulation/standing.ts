@@ -11,37 +11,50 @@ import { isForeign } from "./foreign.ts";
  * addresses, VXLAN ids) is written as whose it is.
  */
 export function standing(simulation: Simulation, fleet: string): string {
-  const masks = masksOf(simulation);
-  const masked = (text: string): string => masks.reduce((all, [from, to]) => all.replaceAll(from, to), text);
+  const masks = masksOf(simulation, fleet);
+  // Two tenants may have the same addresses.
+  const masked = (text: string): string =>
+    (masks.get(new RegExp(`${fleet}[.:](\\w+)`).exec(text)?.[1] ?? "") ?? []).reduce(
+      (all, [from, to]) => all.replaceAll(from, to),
+      text,
+    );
   return simulation.machines
     .flatMap((machine) => linesOf(machine, fleet).map((line) => `${machine.name} ${masked(line)}`))
     .toSorted()
     .join("\n");
 }
 
-function masksOf({ machines }: Simulation): (readonly [string, string])[] {
-  const masks: [string, string][] = [];
+type Mask = readonly [from: string, to: string];
+
+/** What is fresh, and whose it is, by tenant. */
+function masksOf({ machines }: Simulation, fleet: string): ReadonlyMap<string, readonly Mask[]> {
+  const masks = new Map<string, Mask[]>();
+  const add = (tenant: string, ...more: Mask[]): void =>
+    void masks.set(tenant, [...(masks.get(tenant) ?? []), ...more]);
   for (const { containers, spaces } of machines) {
-    for (const { request } of containers.values()) {
+    for (const { id, request } of containers.values()) {
+      if (isForeign(id)) continue;
       const label = (key: string): string => request.labels[`dev.evenkeel.${key}`] ?? "";
-      const name = `<${label("tenant")}/${request.hostname}>`;
-      masks.push([label("incarnation"), name]);
+      const tenant = label("tenant");
+      const name = `<${tenant}/${request.hostname}>`;
+      add(tenant, [label("incarnation"), name]);
       for (const key of ["address", "management-address"]) {
         const address = trusted<Ipv4>(label(key));
-        if (address === "") continue;
-        masks.push([macOf(address), `${name} ${key} mac`], [address, `${name} ${key}`]);
+        if (address !== "") add(tenant, [macOf(address), `${name} ${key} mac`], [address, `${name} ${key}`]);
       }
     }
     for (const [space, { links }] of spaces)
       for (const { vxlan, name } of links)
         if (vxlan)
-          masks.push(
+          add(
+            space.slice(fleet.length + 1),
             [`vxlan ${vxlan.id}`, `vxlan ${space} ${name}`],
             [`=0x${vxlan.id.toString(16)} `, `=${space} ${name} `],
           );
   }
   // The longest first, so that no address is taken for the head of another.
-  return masks.filter(([from]) => from !== "").toSorted(([a], [b]) => b.length - a.length);
+  for (const own of masks.values()) own.sort(([a], [b]) => b.length - a.length);
+  return masks;
 }
 
 function linesOf(machine: Machine, fleet: string): string[] {
@@ -94,5 +107,5 @@ const tableLines = (family: string, tables: Space["ipv4"]): string[] =>
     ...Object.entries(chains)
       .filter(([, policy]) => policy !== "ACCEPT")
       .map((chain) => `${family} ${name} chain ${chain.join(" ")}`),
-    ...rules.map((rule) => `${family} ${name} ${rule.replace(/ -m statistic .*? -j/, " -j")}`),
+    ...rules.map((rule) => `${family} ${name} ${rule.replace(/ -m statistic( --\S+ \S+)+/, "")}`),
   ]);
