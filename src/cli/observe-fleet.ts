@@ -1,4 +1,4 @@
-import { observeAll } from "../controllers/departures.ts";
+import { observe } from "../resources/index.ts";
 import { fleetView, type TenantSighting } from "../controllers/fleet-view.ts";
 import { refusalNote } from "../controllers/notes.ts";
 import { collapse } from "../plan/collapse.ts";
@@ -12,7 +12,7 @@ export function viewForesight({ revision, before, result }: Foresight, now: numb
   const visible = new Set(
     [...observation.seen].flatMap(([name, { containers }]) => (containers ? [name] : [])),
   );
-  const everything = observeAll(observation.seen, before);
+  const everything = [...observation.seen.values()].flatMap((facts) => observe(facts, before.fleet));
   const tenants = result.tenants.map(
     ({ tenant: name, notes, entries, refusals }): TenantSighting => ({
       name,

@@ -1,13 +1,18 @@
 import { keysOf } from "../api/records.ts";
-import { type HypervisorName, type SubnetName, type TenantName, trusted } from "../api/names.ts";
+import {
+  type FleetName,
+  type HypervisorName,
+  type SubnetName,
+  type TenantName,
+  trusted,
+} from "../api/names.ts";
 import type { Refusal } from "../api/reasons.ts";
 import type { HostFacts } from "../facts/facts.ts";
 import type { TenantManifests } from "../api/documents.ts";
 import type { Revision } from "../manifests/revision.ts";
 import { type Departure, guardDepartures } from "../plan/guard.ts";
 import { EMPTY_TENANT, type FleetMemory, MANAGEMENT, withoutApprovals } from "../replicas/memory.ts";
-import { observe } from "../resources/index.ts";
-import type { Resource } from "../resources/resource.ts";
+import { observeByTenant } from "../resources/index.ts";
 
 /** Whose files are gone, and may go. */
 export interface Departures {
@@ -20,15 +25,11 @@ export interface Departures {
 }
 
 /** Every tenant that manifests, memory or marks know of, in order. */
-export function tenantsOf(
-  revision: Revision,
-  memory: FleetMemory,
-  observed: readonly Resource[],
-): TenantName[] {
+export function tenantsOf(revision: Revision, memory: FleetMemory, marked: Marked): TenantName[] {
   const names = new Set<TenantName>([
     ...revision.tenants.keys(),
     ...keysOf(memory.tenants),
-    ...observed.map(({ tenant }) => tenant),
+    ...marked.keys(),
   ]);
   return [...names].toSorted();
 }
@@ -51,25 +52,42 @@ export function withStanding(revision: Revision, memory: FleetMemory): Revision 
 export const isDescribed = ({ documents }: Revision, name: HypervisorName): boolean =>
   documents.has(`Hypervisor//${name}`);
 
-/** All that carries the fleet's mark on the hypervisors that were seen. */
-export const observeAll = (seen: ReadonlyMap<HypervisorName, HostFacts>, memory: FleetMemory): Resource[] =>
-  [...seen.values()].flatMap((facts) => observe(facts, memory.fleet));
+/** What carries the fleet's mark: of each tenant the subnets of its replicas, one for each. */
+export type Marked = ReadonlyMap<TenantName, readonly string[]>;
+
+/**
+ * All that carries the fleet's mark on the hypervisors that were seen.
+ * @param turn lets everything else have its turn, between one hypervisor and the next
+ */
+export async function markedOn(
+  seen: ReadonlyMap<HypervisorName, HostFacts>,
+  fleet: FleetName,
+  turn: () => Promise<void>,
+): Promise<Marked> {
+  const marked = new Map<TenantName, string[]>();
+  for (const facts of seen.values()) {
+    await turn();
+    for (const [tenant, resources] of observeByTenant(facts, fleet)) {
+      const subnets = resources.flatMap(({ kind, subnet = "" }) => (kind === "container" ? [subnet] : []));
+      marked.set(tenant, [...(marked.get(tenant) ?? []), ...subnets]);
+    }
+  }
+  return marked;
+}
 
 /**
  * What to remove because its files are gone. A tree that could not be read whole removes nothing, and neither does a
  * tenant with a broken document.
  */
-export function departures(
-  revision: Revision,
-  memory: FleetMemory,
-  observed: readonly Resource[],
-): Departures {
+export function departures(revision: Revision, memory: FleetMemory, marked: Marked): Departures {
   const leaving: Departure[] = [];
   const begun: Departure[] = [];
-  for (const tenant of revision.complete ? tenantsOf(revision, memory, observed) : []) {
+  const everyone = tenantsOf(revision, memory, marked);
+  const standingOf = (tenant: TenantName): readonly string[] => replicasOf(tenant, memory, marked);
+  for (const tenant of revision.complete ? everyone : []) {
     const manifests = revision.tenants.get(tenant);
     const remembered = memory.tenants[tenant];
-    const standing = replicasOf(tenant, memory, observed);
+    const standing = standingOf(tenant);
     if (!manifests) {
       const list = remembered?.going === "everything" ? begun : leaving;
       list.push({ tenant, subnets: undefined, replicas: standing.length });
@@ -87,7 +105,7 @@ export function departures(
       }
     }
   }
-  const all = tenantsOf(revision, memory, observed).flatMap((tenant) => replicasOf(tenant, memory, observed));
+  const all = everyone.flatMap(standingOf);
   const { allowed, refusal, spent } = guardDepartures(leaving, all.length, memory.approvals);
   const going = new Map<TenantName, ReadonlySet<SubnetName> | "everything">();
   for (const { tenant, subnets } of [...begun, ...allowed]) {
@@ -103,21 +121,21 @@ export function departures(
 
 /** The fleet's memory of who was let go: it is carried through, and an approval that it took is spent. */
 export function rememberDepartures(memory: FleetMemory, { going, spent }: Departures): FleetMemory {
+  const begun = keysOf(memory.tenants).filter((tenant) => memory.tenants[tenant]?.going !== undefined);
   const tenants = { ...memory.tenants };
-  for (const tenant of new Set([...keysOf(tenants), ...going.keys()])) {
+  for (const tenant of new Set([...begun, ...going.keys()])) {
     const now = going.get(tenant);
     const before = tenants[tenant] ?? EMPTY_TENANT;
-    if (now !== undefined || before.going !== undefined)
-      tenants[tenant] = { ...before, going: now === "everything" ? now : now && [...now] };
+    tenants[tenant] = { ...before, going: now === "everything" ? now : now && [...now] };
   }
   return withoutApprovals({ ...memory, tenants }, spent);
 }
 
 /** The subnets of a tenant's replicas, one for each: from memory, and from marks that memory does not have. */
-function replicasOf(tenant: TenantName, memory: FleetMemory, observed: readonly Resource[]): string[] {
+function replicasOf(tenant: TenantName, memory: FleetMemory, marked: Marked): readonly string[] {
   const remembered = memory.tenants[tenant]?.replicas.map(({ subnet }) => subnet) ?? [];
-  const marked = observed.filter((one) => one.kind === "container" && one.tenant === tenant);
-  return remembered.length >= marked.length ? remembered : marked.map(({ subnet }) => subnet ?? "");
+  const own = marked.get(tenant) ?? [];
+  return remembered.length >= own.length ? remembered : own;
 }
 
 /**
@@ -132,12 +150,12 @@ export function inForce(
   const current = revision.tenants.get(tenant);
   if (current?.held !== undefined) return current;
   const subnets = new Map(current?.subnets);
-  let document = current?.tenant;
-  for (const { object } of Object.values(memory.documents)) {
-    if (object.kind === "Tenant" && object.metadata.name === tenant) document ??= object;
-    const { kind, metadata } = object;
-    if (kind === "Subnet" && metadata.namespace === tenant && !subnets.has(metadata.name))
-      if (memory.tenants[tenant]?.segments[metadata.name]) subnets.set(metadata.name, object);
+  const former = memory.documents[`Tenant//${tenant}`]?.object;
+  const document = current?.tenant ?? (former?.kind === "Tenant" ? former : undefined);
+  for (const name of Object.keys(memory.tenants[tenant]?.segments ?? {})) {
+    const object = memory.documents[`Subnet/${tenant}/${name}`]?.object;
+    if (object?.kind === "Subnet" && !subnets.has(object.metadata.name))
+      subnets.set(object.metadata.name, object);
   }
   return document && { name: tenant, tenant: document, subnets, held: undefined };
 }

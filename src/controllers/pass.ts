@@ -3,13 +3,14 @@ import type { HypervisorName, TenantName } from "../api/names.ts";
 import type { Refusal } from "../api/reasons.ts";
 import type { Clock } from "../clock/clock.ts";
 import type { Observation } from "../facts/facts.ts";
+import { Turns } from "../engine/turns.ts";
 import { RoundTrips } from "../hosts/round-trips.ts";
 import type { Revision } from "../manifests/revision.ts";
 import type { PlanEntry } from "../plan/plan.ts";
 import { type FleetMemory, isAtRest } from "../replicas/memory.ts";
 import type { TenantResult, World } from "./controller.ts";
 import { abandoned, withoutAbandoned } from "./abandoned.ts";
-import { departures, observeAll, rememberDepartures, tenantsOf, withStanding } from "./departures.ts";
+import { departures, markedOn, rememberDepartures, tenantsOf, withStanding } from "./departures.ts";
 import { lookAtAll } from "./hypervisor.ts";
 import { tenantController } from "./tenant.ts";
 
@@ -72,11 +73,14 @@ export async function passOver(world: World, options: PassOptions): Promise<Pass
   });
   const lost = abandoned(revision, world.ledger.state, new Set(observation.unseen.keys()));
   await world.ledger.update((state) => withoutAbandoned(state, lost));
-  const observed = observeAll(observation.seen, world.ledger.state);
-  await world.ledger.update((state) => ({ ...state, documents: documentsToKeep(state, revision, now) }));
-  const leaving = departures(revision, world.ledger.state, observed);
+  const turns = new Turns(clock.now);
+  const marked = await markedOn(observation.seen, world.fleet, () => turns.take());
+  await turns.take();
+  await world.ledger.update((state) => withDocuments(state, documentsToKeep(state, revision, now)));
+  await turns.take();
+  const leaving = departures(revision, world.ledger.state, marked);
   await world.ledger.update((state) => (revision.complete ? rememberDepartures(state, leaving) : state));
-  const everyone = tenantsOf(revision, world.ledger.state, observed);
+  const everyone = tenantsOf(revision, world.ledger.state, marked);
   const names = options.only ? everyone.filter((name) => options.only?.includes(name)) : everyone;
 
   const shared = trips(names.length);
@@ -84,6 +88,7 @@ export async function passOver(world: World, options: PassOptions): Promise<Pass
   const settled = await Promise.allSettled(
     names.map(async (tenant) => {
       try {
+        await turns.take();
         return await reconcile(tenant, {
           revision,
           now: clock.now,
@@ -96,6 +101,7 @@ export async function passOver(world: World, options: PassOptions): Promise<Pass
           departures: leaving,
           trips: shared,
           fresh: clock.incarnation,
+          turn: () => turns.take(),
           show: options.show,
         });
       } finally {
@@ -111,6 +117,14 @@ export async function passOver(world: World, options: PassOptions): Promise<Pass
   log.debug({ tenants: tenants.length, milliseconds: clock.now() - now }, "pass");
   const refusals = [...(leaving.refusal ? [leaving.refusal] : []), ...lost.refusals];
   return { tenants, refusals, observation };
+}
+
+/** The same memory where they are the same documents. */
+function withDocuments(memory: FleetMemory, documents: FleetMemory["documents"]): FleetMemory {
+  const before = entriesOf(memory.documents);
+  const isSame =
+    before.length === Object.keys(documents).length && before.every(([key, one]) => documents[key] === one);
+  return isSame ? memory : { ...memory, documents };
 }
 
 /** Documents in force, and those of what is gone from the tree but not yet from the hypervisors. */

@@ -1,5 +1,5 @@
 import type { Tenant } from "../api/kinds.gen.ts";
-import type { HypervisorName, Incarnation, SubnetName, TenantName } from "../api/names.ts";
+import type { FleetName, HypervisorName, Incarnation, SubnetName, TenantName } from "../api/names.ts";
 import type { Note } from "../api/reasons.ts";
 import type { HostFacts, NamespaceFacts, Observation, Unseen } from "../facts/facts.ts";
 import { type HostTraits, traitsOf } from "../facts/traits.ts";
@@ -72,13 +72,7 @@ export function sightOf(
     unclosed: gateway?.unclosed,
     sockets: socketsOf(facts, observed, wanted),
     answers: new Map<Incarnation, boolean>(),
-    traits: new Map(
-      [...facts].map(([name, one]) => [
-        name,
-        traitsOf(one, revision.hypervisors.get(name)?.spec.uplink?.device),
-      ]),
-    ),
-    foreignVxlanIds: foreignVxlanIds(world, facts),
+    ...aboutAll(facts, revision, fleet),
   };
 }
 
@@ -185,8 +179,33 @@ function socketsOf(
 }
 
 /** VXLAN ids in any namespace that is not our fleet's. */
+/** What one observation shows of the hypervisors themselves; it serves all tenants, and is read once for them all. */
+type AboutAll = Pick<Sight, "traits" | "foreignVxlanIds"> & { readonly revision: Revision };
+const known = new WeakMap<ReadonlyMap<HypervisorName, HostFacts>, AboutAll>();
+
+function aboutAll(
+  facts: ReadonlyMap<HypervisorName, HostFacts>,
+  revision: Revision,
+  fleet: FleetName,
+): Pick<Sight, "traits" | "foreignVxlanIds"> {
+  const before = known.get(facts);
+  const traits = (): Sight["traits"] =>
+    new Map(
+      [...facts].map(([name, one]) => [
+        name,
+        traitsOf(one, revision.hypervisors.get(name)?.spec.uplink?.device),
+      ]),
+    );
+  const about =
+    before?.revision === revision
+      ? before
+      : { traits: traits(), foreignVxlanIds: foreignVxlanIds(fleet, facts), revision };
+  known.set(facts, about);
+  return { traits: about.traits, foreignVxlanIds: about.foreignVxlanIds };
+}
+
 function foreignVxlanIds(
-  { fleet }: World,
+  fleet: FleetName,
   facts: ReadonlyMap<HypervisorName, HostFacts>,
 ): ReadonlySet<number> {
   const ids = [...facts.values()].flatMap(({ own, namespaces }) => [

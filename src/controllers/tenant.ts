@@ -36,6 +36,7 @@ export const tenantController = (world: World): Controller<TenantName, TenantRes
     if (sight.held !== undefined) return report.held(sight.held, sight);
 
     for (let round = 0; round < ROUNDS; round++) {
+      if (round > 0) await pass.turn();
       const before = memory();
       const now = pass.now();
       const next = step({
@@ -86,6 +87,7 @@ export const tenantController = (world: World): Controller<TenantName, TenantRes
     if (!pass.dryRun && !report.didNothing) {
       const places = new Set([...(memory()?.hypervisors ?? []), ...report.hypervisors]);
       const looked = await trips.look([...places], drainsOf(ledger.state, tenant));
+      await pass.turn();
       sight = sightOf(world, pass, tenant, looked);
       report.verified(diff(desired(world, sight, pass), sight.observed, sight));
     }

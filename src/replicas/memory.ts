@@ -216,6 +216,7 @@ export function withTenant(
   memory: TenantMemory | undefined,
   now: number,
 ): FleetMemory {
+  if (memory === fleet.tenants[tenant]) return fleet;
   const { [tenant]: before, ...others } = fleet.tenants;
   const ids = (of: TenantMemory | undefined): number[] =>
     Object.values(of?.segments ?? {}).map((one) => one.vxlanId);

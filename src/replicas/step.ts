@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from "node:util";
 import type { Hypervisor, TenantSpec } from "../api/kinds.gen.ts";
 import {
   type HypervisorName,
@@ -105,10 +106,13 @@ export function step(input: StepInput): StepResult {
     return recreating.has(subnet) ? "its network changes" : undefined;
   };
   const { replicas, book, notes } = fitAll(healed, input, leavesBecause);
-  const after = forget(
+  const next = forget(
     { ...healed, replicas: replicas.map((one) => withoutDocument(one, input)), segments: book.segments },
     input,
   );
+  // The same object where nothing is new, so that nobody need compare it.
+  const former = fleet.tenants[tenant];
+  const after = former && isDeepStrictEqual(former, next) ? former : next;
   return {
     memory: after,
     notes: [
@@ -156,7 +160,7 @@ function fitAll(
   const bastion = spec?.bastion ? [spec.bastion.address] : [];
   const book = new AddressBook(memory, bastion, now);
   const order = spec ? standbys(spec) : [];
-  const others = othersThan(tenant, fleet);
+  let others: readonly ReplicaMemory[] | undefined;
   const notes: Note[] = [];
   let replicas: readonly ReplicaMemory[] = memory.replicas;
   for (const subnet of wanted?.subnets.values() ?? []) {
@@ -174,7 +178,10 @@ function fitAll(
       },
       place: (need, standing, { ordinal, same }) =>
         place(
-          candidates({ order, same }, { ...input, drained: fleet.drained }, [...others, ...standing]),
+          candidates({ order, same }, { ...input, drained: fleet.drained }, [
+            ...(others ??= othersThan(tenant, fleet)),
+            ...standing,
+          ]),
           need,
           input.loads === undefined ? "ignored" : ordinal > min ? "required" : "preferred",
         ),

@@ -34,7 +34,19 @@ if (problem) throw new Error(`${problem.file}:${problem.line}: ${problem.message
 const simulation = new Simulation([...revision.hypervisors.values()], systemClock.now);
 for (const machine of simulation.machines) machine.images.set("evenkeel/web:1", "sha256:web");
 const { signal } = new AbortController();
-const hosts = simulation.hosts(async (_, perform) => perform());
+/** Answers come one by one, as over connections. */
+let arrivals = Promise.resolve();
+const hosts = simulation.hosts((_, perform) => {
+  const answer = arrivals.then(async () => {
+    await new Promise((resolve) => setImmediate(resolve));
+    return perform();
+  });
+  arrivals = answer.then(
+    () => undefined,
+    () => undefined,
+  );
+  return answer;
+});
 const world: World = {
   fleet: revision.fleet,
   hosts,
@@ -86,10 +98,10 @@ process.stdout.write(
 /** How long something took, and the longest time in between in which nothing else could run. */
 async function timed(work: () => Promise<unknown>): Promise<{ milliseconds: number; longest: number }> {
   const began = performance.now();
-  let [last, longest, isOver] = [began, 0, false];
+  let [last, block, isOver] = [began, 0, false];
   const tick = (): void => {
     const now = performance.now();
-    longest = Math.max(longest, now - last);
+    block = Math.max(block, now - last);
     last = now;
     if (!isOver) setImmediate(tick);
   };
@@ -98,7 +110,7 @@ async function timed(work: () => Promise<unknown>): Promise<{ milliseconds: numb
   isOver = true;
   const milliseconds = performance.now() - began;
   await new Promise((resolve) => setImmediate(resolve));
-  return { milliseconds, longest };
+  return { milliseconds, longest: block };
 }
 
 /** Writes a tree of that size. */

@@ -81,5 +81,7 @@ export class VirtualClock implements Clock {
   }
 }
 
-/** Everything that can go on without the clock has. */
-const idle = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
+/** Everything that can go on without the clock has, even what lets everything else have its turn first. */
+async function idle(): Promise<void> {
+  for (let turn = 0; turn < 2; turn++) await new Promise((resolve) => setImmediate(resolve));
+}

@@ -43,7 +43,7 @@ const tree = (tenants: Record<string, string[]>, complete = true): Revision =>
   }) as unknown as Revision;
 
 const goes = (revision: Revision, memory: FleetMemory) => {
-  const { going, refusal } = departures(revision, memory, []);
+  const { going, refusal } = departures(revision, memory, new Map());
   return { going: [...going.keys()], refused: refusal?.id };
 };
 
@@ -77,7 +77,7 @@ describe("what is removed because its files are gone", () => {
 
   test("once begun goes on, whatever else goes meanwhile, and does not count again", () => {
     const memory = remembering({ t1: 2, t2: 2, t3: 2 });
-    const first = departures(tree({ t2: ["web"], t3: ["web"] }), memory, []);
+    const first = departures(tree({ t2: ["web"], t3: ["web"] }), memory, new Map());
     const later = rememberDepartures(memory, first);
     expect(goes(tree({ t3: ["web"] }), later)).toEqual({ going: ["t1", "t2"], refused: undefined });
   });
@@ -87,7 +87,7 @@ describe("what is removed because its files are gone", () => {
     const revision = tree({ t3: ["web"] });
     const { refused = "" } = goes(revision, memory);
     const approved = { ...memory, approvals: [refused] };
-    const allowed = departures(revision, approved, []);
+    const allowed = departures(revision, approved, new Map());
     expect([...allowed.going.keys()]).toEqual(["t1", "t2"]);
     const after = rememberDepartures(approved, allowed);
     expect(after.approvals).toEqual([]);
@@ -98,9 +98,9 @@ describe("what is removed because its files are gone", () => {
 
   test("stays when its files come back", () => {
     const memory = remembering({ t1: 2, t2: 2 });
-    const gone = rememberDepartures(memory, departures(tree({ t2: ["web"] }), memory, []));
+    const gone = rememberDepartures(memory, departures(tree({ t2: ["web"] }), memory, new Map()));
     expect(gone.tenants[name("t1")]?.going).toBe("everything");
-    const back = rememberDepartures(gone, departures(tree({ t1: ["web"], t2: ["web"] }), gone, []));
+    const back = rememberDepartures(gone, departures(tree({ t1: ["web"], t2: ["web"] }), gone, new Map()));
     expect(back.tenants[name("t1")]?.going).toBeUndefined();
   });
 });
