@@ -1,9 +1,13 @@
+import { fileURLToPath } from "node:url";
 import { Argument, Command } from "commander";
 import {
   changing,
   directory,
   last,
   listen,
+  listenAnywhere,
+  load,
+  logLevel,
   manifests,
   mustBeOnce,
   onHypervisors,
@@ -17,6 +21,7 @@ import {
   withoutEmptyVariables,
 } from "./cli/options.ts";
 import type { DaemonOptions } from "./cli/daemon.ts";
+import type { DemoOptions } from "./cli/demo.ts";
 import type { DescribeOptions } from "./cli/describe.ts";
 import type { DiffOptions } from "./cli/diff.ts";
 import type { DownOptions } from "./cli/down.ts";
@@ -68,6 +73,18 @@ showing(changing(program))
       if (await isAskedForNothing(program.args.length > 0)) program.help({ error: true });
       process.exitCode = await daemon(path, options, VERSION);
     }
+  });
+
+program
+  .command("demo")
+  .description("see it work on simulated hypervisors, five times faster than life; write nothing")
+  .option("--stay", "go on after the story, until a signal comes")
+  .addOption(load())
+  .addOption(listenAnywhere())
+  .addOption(logLevel())
+  .action(async (options: DemoOptions) => {
+    const { demo } = await import("./cli/demo.ts");
+    process.exitCode = await demo(fileURLToPath(new URL("scene", import.meta.url)), options, VERSION);
   });
 
 program
