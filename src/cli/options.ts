@@ -93,10 +93,10 @@ export const listenAnywhere = (): Option => listenAt("127.0.0.1:0", "where");
 const listenAt = (fallback: string, where: string): Option =>
   new Option("--listen <address>", `${where} /metrics, /healthz and /readyz are served`)
     .argParser((text) => {
-      const where = parseListen(text);
-      if (where === undefined)
+      const found = parseListen(text);
+      if (found === undefined)
         throw new InvalidArgumentError("it is given as 127.0.0.1:9478 or [::1]:9478, with port 0 for any.");
-      return where;
+      return found;
     })
     .default(parseListen(fallback), fallback);
 

@@ -3,6 +3,7 @@ import { codeOf, EvenkeelError } from "../api/errors.ts";
 import type { Fault } from "../manifests/fault.ts";
 import { didYouMean } from "../manifests/nearest.ts";
 import { parseFile } from "../manifests/parse.ts";
+import { show } from "../manifests/sentences.ts";
 import { child, isMap, type Path, showPath } from "../manifests/path.ts";
 import type { Problem } from "../manifests/revision.ts";
 
@@ -59,27 +60,29 @@ export async function readCurve(
   const [document] = documents;
   if (!document) return { curve: undefined, problems };
   const faults = [...document.faults, ...faultsOf(document.value)];
-  const found = faults.map(
-    ({ code, path: where, message, suggestion, at }): Problem => ({
-      severity: "error",
-      code,
-      file: path,
-      ...document.position(where, at),
-      path: showPath(where),
-      message,
-      ...(suggestion !== undefined && { suggestion }),
-    }),
-  );
+  const found = faults
+    .map(
+      ({ code, path: where, message, suggestion, at }): Problem => ({
+        severity: "error",
+        code,
+        file: path,
+        ...document.position(where, at),
+        path: showPath(where),
+        message,
+        ...(suggestion !== undefined && { suggestion }),
+      }),
+    )
+    .toSorted((a, b) => a.line - b.line || a.column - b.column);
   if (problems.length + found.length > 0) return { curve: undefined, problems: [...problems, ...found] };
   // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- it has just been seen to be so
   return { curve: new LoadCurve((document.value as { load: LoadPoint[] }).load), problems: [] };
 }
 
 function faultsOf(value: unknown): readonly Fault[] {
-  if (!isMap(value)) return [invalid([], "must be a map with a list of points: load")];
+  if (!isMap(value)) return [invalid([], `must be a map with load in it, found ${show(value)}`)];
   const { load } = value;
   if (!Array.isArray(load) || load.length === 0)
-    return [...unknownFields(value, [], ["load"]), invalid(["load"], "must be a list of points: {at, cpus}")];
+    return [...unknownFields(value, [], ["load"]), invalid(["load"], "must be a list of points, {at, cpus}")];
   return [
     ...unknownFields(value, [], ["load"]),
     ...load.flatMap((point: unknown, index) => pointFaults(point, child(load, index - 1), index)),
@@ -88,17 +91,21 @@ function faultsOf(value: unknown): readonly Fault[] {
 
 function pointFaults(point: unknown, before: unknown, index: number): readonly Fault[] {
   const path = ["load", index];
-  if (!isMap(point)) return [invalid(path, "must be a point: {at, cpus}")];
+  if (!isMap(point)) return [invalid(path, `must be a point, {at, cpus}; found ${show(point)}`)];
   const faults = Object.entries(FIELDS).flatMap(([field, most]): readonly Fault[] => {
     const found = point[field];
     if (found === undefined)
       return [{ code: "EK-FIELD-MISSING", path: [...path, field], message: "must be given" }];
     const isFine = typeof found === "number" && found >= 0 && found <= most;
-    return isFine ? [] : [invalid([...path, field], `must be a number from 0 to ${most}`)];
+    return isFine
+      ? []
+      : [invalid([...path, field], `must be a number from 0 to ${most}, found ${show(found)}`)];
   });
   const [earlier, at] = [child(before, "at"), point["at"]];
-  const isLater = typeof earlier !== "number" || typeof at !== "number" || at > earlier;
-  const order = isLater ? [] : [invalid([...path, "at"], `must be later than the point before, ${earlier}`)];
+  const isLater = typeof earlier !== "number" || typeof at !== "number" || at > earlier || at < 0;
+  const order = isLater
+    ? []
+    : [invalid([...path, "at"], `must be more than ${earlier}, the one before; found ${at}`)];
   return [...unknownFields(point, path, Object.keys(FIELDS)), ...faults, ...order];
 }
 

@@ -1,7 +1,7 @@
 import type { HypervisorName, TenantName } from "../api/names.ts";
 import type { PassResult } from "../controllers/pass.ts";
 import type { Line } from "./line.ts";
-import type { Visits } from "./visitors.ts";
+import type { Visits } from "./crowd.ts";
 
 /** Tells what is done, and left alone, while a hypervisor does not answer, and when it answers again. */
 export class Outage {
@@ -35,7 +35,7 @@ export class Outage {
         : `${failed} of ${served + failed} connections to ${this.#tenant} failed`;
     return [
       {
-        mark: this.#removed > 0 || failed > 0 || served === 0 ? "failed" : "warning",
+        mark: this.#removed > 0 || served === 0 ? "failed" : "warning",
         text: `${this.#hypervisor} unplugged: ${deleted}, ${serves}`,
         chapter: "silent",
       },

@@ -41,7 +41,8 @@ export class Scaling {
   /** What is to be said of a load that led to nothing. */
   unchanged(): Line[] {
     if (this.#hasChanged || !this.#last) return [];
-    return [{ mark: "done", text: sentence(this.#last, this.#time) }];
+    const isKnown = this.#last.trace.verdict !== "unknown";
+    return [{ mark: isKnown ? "done" : "warning", text: sentence(this.#last, this.#time) }];
   }
 
   decisions({ records }: AutoscaleResult): Line[] {
@@ -118,7 +119,7 @@ function shrunk(record: DecisionRecord, receipts: readonly DrainReceipt[]): Line
   const cut = receipts.reduce((sum, { connectionsCut }) => sum + connectionsCut, 0);
   return {
     mark: cut > 0 ? "warning" : "done",
-    text: `${causeOf(record)}: ${current} → ${desired}, drained and removed: ${seen} connections, ${cut} cut`,
+    text: `${causeOf(record)}: ${current} → ${desired}, drained, ${cut} connections cut (${seen} seen), removed`,
     aside: names.join(", "),
     chapter: "in",
   };

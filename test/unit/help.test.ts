@@ -9,7 +9,7 @@ const help = (...words: readonly string[]): string =>
   execFileSync("node", [join(build, "reconcile.js"), ...words, "--help"], { encoding: "utf8" });
 
 const COMMANDS =
-  "approve cordon describe diff down drain events get pause plan resume top uncordon up validate version wait why".split(
+  "approve cordon demo describe diff down drain events get pause plan resume top uncordon up validate version wait why".split(
     " ",
   );
 
