@@ -53,7 +53,7 @@ export class Outage {
     }
     if (this.#state !== "told" || result?.state !== "converged") return [];
     this.#state = "back";
-    const what = entries.length === 0 ? "no change needed" : `${entries.length} changes made`;
+    const what = entries.length === 0 ? "no change needed" : `changed ${entries.length}`;
     return [{ mark: "done", text: `${this.#hypervisor} back: looked again, ${what}`, chapter: "back" }];
   }
 }

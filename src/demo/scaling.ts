@@ -119,7 +119,7 @@ function shrunk(record: DecisionRecord, receipts: readonly DrainReceipt[]): Line
   const cut = receipts.reduce((sum, { connectionsCut }) => sum + connectionsCut, 0);
   return {
     mark: cut > 0 ? "warning" : "done",
-    text: `${causeOf(record)}: ${current} → ${desired}, drained, ${cut} connections cut (${seen} seen), removed`,
+    text: `${causeOf(record)}: ${current} → ${desired}, drained, ${cut} of ${seen} connections cut, removed`,
     aside: names.join(", "),
     chapter: "in",
   };
