@@ -1,7 +1,17 @@
 import { execFileSync, spawn } from "node:child_process";
 import { createHash } from "node:crypto";
 import { once } from "node:events";
-import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
+import {
+  appendFileSync,
+  cpSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "@jest/globals";
@@ -12,12 +22,17 @@ const folder = mkdtempSync(join(tmpdir(), "evenkeel-demo-"));
 /** Everywhere that a program might leave something. */
 const places = join(folder, "places");
 
+/** The same program with a standby that takes nothing. */
+const full = `${build}-full`;
+
 beforeAll(() => {
   execFileSync("node", ["hack/build.mjs", build]);
+  cpSync(build, full, { recursive: true });
+  appendFileSync(join(full, "scene", "tree", "provider", "hv2.yaml"), "  unschedulable: true\n");
   mkdirSync(places);
 });
 afterAll(() => {
-  rmSync(build, { recursive: true, force: true });
+  for (const one of [build, full]) rmSync(one, { recursive: true, force: true });
   rmSync(folder, { recursive: true, force: true });
 });
 
@@ -29,9 +44,11 @@ interface Run {
   readonly stderr: string;
 }
 
-const start = (...words: readonly string[]) => {
+const start = (...words: readonly string[]) => startIn(build, ...words);
+
+function startIn(directory: string, ...words: readonly string[]) {
   const env = { PATH: process.env["PATH"], HOME: places, XDG_STATE_HOME: places, TMPDIR: places };
-  const child = spawn("node", [join(build, "reconcile.js"), "demo", ...words], { cwd: places, env });
+  const child = spawn("node", [join(directory, "reconcile.js"), "demo", ...words], { cwd: places, env });
   const said = { stdout: "", stderr: "" };
   child.stdout.setEncoding("utf8").on("data", (text: string) => (said.stdout += text));
   child.stderr.setEncoding("utf8").on("data", (text: string) => (said.stderr += text));
@@ -45,7 +62,7 @@ const start = (...words: readonly string[]) => {
       await Promise.race([once(child.stdout, "data"), ended]);
   };
   return { child, said, ended, hasSaid };
-};
+}
 
 const file = (name: string, text: string): string => {
   const path = join(folder, name);
@@ -71,16 +88,17 @@ const levelLoad = (cpus: number, seconds: number): string =>
 
 describe("reconcile demo", () => {
   let before: string;
-  let runs: Readonly<Record<"own" | "home" | "flat", Run>>;
+  let runs: Readonly<Record<"own" | "home" | "flat" | "full", Run>>;
 
   beforeAll(async () => {
     before = contents(places, build);
-    const [own, home, flat] = await Promise.all([
+    const [own, home, flat, nowhere] = await Promise.all([
       start().ended,
       start("--load", file("home.yaml", levelLoad(0.12, 16))).ended,
       start("--load", file("flat.yaml", levelLoad(0.07, 12))).ended,
+      startIn(full).ended,
     ]);
-    runs = { own, home, flat };
+    runs = { own, home, flat, full: nowhere };
   });
 
   test("tells the whole story of its own load, and ends with 0", () => {
@@ -109,6 +127,13 @@ describe("reconcile demo", () => {
     expect(text).toMatch(/✓ web stays at 2: cpu 7 %, between 5 % and 10 %; nothing to do\./);
     expect(text).not.toMatch(/→/);
     expect(runs.flat.code).toBe(0);
+  });
+
+  test("ends with 1 when something of its own story did not come", () => {
+    const { stdout, code } = runs.full;
+    expect(stdout).toMatch(/! web stays at 3: .*nowhere to place it/);
+    expect(stdout).toMatch(/^ {2}✗ did not come: burst, in$/m);
+    expect(code).toBe(1);
   });
 
   test("keeps within 80 columns, and paints nothing for a pipe", () => {
