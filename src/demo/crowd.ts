@@ -24,7 +24,7 @@ export interface CrowdOptions {
 const BEAT = 500;
 const STAY = 3_000;
 /** CPUs that each hypervisor uses for work of its own. */
-const OWN = 0.06;
+const OWN = 0.05;
 
 /** The clients of a service: they come, stay for a while and go, and ask for as much as the curve says. */
 export class Crowd {
