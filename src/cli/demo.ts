@@ -33,11 +33,7 @@ const SPEED = 5;
  * @param scene directory of the demo's manifests and of its load curve
  * @throws Interrupted when a signal came before the story was over
  */
-export async function demo(
-  scene: string,
-  options: DemoOptions,
-  version: string,
-): Promise<number> {
+export async function demo(scene: string, options: DemoOptions, version: string): Promise<number> {
   const { curve, problems } = await readCurve(options.load ?? join(scene, "load.yaml"));
   if (!curve) {
     tell(describeProblems(problems, "", coloursFor(process.stderr)));

@@ -43,6 +43,15 @@ export const stateDirectory = (): Option =>
     "where the ledger is kept (root: /var/lib/evenkeel/FLEET/state, else below $XDG_STATE_HOME)",
   ).env("EVENKEEL_STATE_DIR");
 
+/** A command that changes nothing anywhere: neither a hypervisor nor the ledger, nor any file. */
+export const dry = (command: Command): Command => command.helpGroup("Commands that change nothing:");
+
+/** A command that changes hypervisors, or tells a daemon to. */
+export const acting = (command: Command): Command => command.helpGroup("Commands that change hypervisors:");
+
+/** A command that edits manifests. */
+export const editing = (command: Command): Command => command.helpGroup("Commands that edit manifests:");
+
 /** What is logged. */
 export const logLevel = (): Option =>
   new Option("--log-level <level>", "structured log on standard error")
