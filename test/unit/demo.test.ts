@@ -1,20 +1,10 @@
 import { execFileSync, spawn } from "node:child_process";
-import { createHash } from "node:crypto";
 import { once } from "node:events";
-import {
-  appendFileSync,
-  cpSync,
-  mkdirSync,
-  mkdtempSync,
-  readdirSync,
-  readFileSync,
-  rmSync,
-  statSync,
-  writeFileSync,
-} from "node:fs";
+import { appendFileSync, cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "@jest/globals";
+import { contentsOf } from "./contents.ts";
 
 /** Below node_modules, so that packages are found. */
 const build = join(process.cwd(), "node_modules", ".cache", "evenkeel", "demo");
@@ -70,19 +60,6 @@ const file = (name: string, text: string): string => {
   return path;
 };
 
-/** All files below some directories, with what is in them. */
-const contents = (...roots: readonly string[]): string =>
-  roots
-    .flatMap((root) =>
-      readdirSync(root, { recursive: true, encoding: "utf8" }).map((name) => join(root, name)),
-    )
-    .toSorted()
-    .map((path) => {
-      const content = statSync(path).isFile() ? readFileSync(path) : "";
-      return `${path} ${createHash("sha256").update(content).digest("hex")}`;
-    })
-    .join("\n");
-
 const levelLoad = (cpus: number, seconds: number): string =>
   `load:\n  - {at: 0, cpus: ${cpus}}\n  - {at: ${seconds}, cpus: ${cpus}}\n`;
 
@@ -91,7 +68,7 @@ describe("reconcile demo", () => {
   let runs: Readonly<Record<"own" | "home" | "flat" | "full", Run>>;
 
   beforeAll(async () => {
-    before = contents(places, build);
+    before = contentsOf(places, build);
     const [own, home, flat, nowhere] = await Promise.all([
       start().ended,
       start("--load", file("home.yaml", levelLoad(0.12, 16))).ended,
@@ -156,7 +133,7 @@ describe("reconcile demo", () => {
   });
 
   test("writes nothing anywhere", () => {
-    expect(contents(places, build)).toBe(before);
+    expect(contentsOf(places, build)).toBe(before);
   });
 });
 
