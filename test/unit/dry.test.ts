@@ -1,6 +1,6 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { cpSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "@jest/globals";
@@ -87,6 +87,11 @@ interface Dry {
   readonly asks?: readonly ("look" | "sample")[];
 }
 
+const named = (one: Dry) => [one.words.join(" ").replace(tree, "DIR").replace(load, "FILE"), one] as const;
+
+const questionsOf = ({ asks = [] }: Dry): string[] =>
+  ["hv1", "hv2"].flatMap((name) => asks.map((what) => `${what} ${name}`)).toSorted();
+
 const ALL: readonly Dry[] = [
   { words: ["validate", tree], says: /Valid: 2 hypervisors/ },
   { words: ["plan", tree], says: /container\s+web-3@hv1/, asks: ["look"] },
@@ -105,14 +110,14 @@ const ALL: readonly Dry[] = [
   { words: ["demo", "--load", load], says: /hv2 back/ },
 ];
 
-async function run(...words: readonly string[]) {
+async function run(words: readonly string[], stateDirectory = state) {
   const env = {
     PATH: process.env["PATH"],
     HOME: places,
     XDG_STATE_HOME: places,
     XDG_CONFIG_HOME: places,
     TMPDIR: places,
-    EVENKEEL_STATE_DIR: state,
+    EVENKEEL_STATE_DIR: stateDirectory,
     DRY_STANDING: standing,
     DRY_ASKED: asked,
   };
@@ -122,36 +127,46 @@ async function run(...words: readonly string[]) {
   child.stdout.setEncoding("utf8").on("data", (text: string) => (stdout += text));
   child.stderr.setEncoding("utf8").on("data", (text: string) => (stderr += text));
   const [code] = (await once(child, "close")) as [number | null];
-  return { code, stdout, stderr, asked: readFileSync(asked, "utf8").trim().split("\n").toSorted() };
+  return { code, stdout, stderr, asked: readFileSync(asked, "utf8").split("\n").filter(Boolean).toSorted() };
 }
 
 describe("a command that changes nothing", () => {
   test("is each tried here, as the program's own list has them", async () => {
-    const { stdout } = await run("--help");
+    const { stdout } = await run(["--help"]);
     const [, list = ""] = /Commands that change nothing:\n((?: .*\n)+)/.exec(stdout) ?? [];
     const names = [...list.matchAll(/^ {2}([a-z]+)/gm)].map(([, name = ""]) => name);
     const tried = new Set(ALL.flatMap(({ words: [name = ""] }) => (name.startsWith("-") ? [] : [name])));
     expect(names.toSorted()).toEqual([...tried].toSorted());
   });
 
-  test.each(ALL.map((one) => [one.words.join(" ").replace(tree, "DIR"), one] as const))(
-    "looks, and no more: %s",
-    async (_, { words, code = 0, says, asks = [] }) => {
-      const before = contentsOf(state, places, tree, standing, build);
-      const done = await run(...words);
-      expect(done.stderr).not.toMatch(/a dry command wanted/);
-      expect({ code: done.code, stderr: done.stderr }).toMatchObject({ code });
-      expect(done.stdout).toMatch(says);
-      const questions = ["hv1", "hv2"].flatMap((name) => asks.map((what) => `${what} ${name}`));
-      expect(done.asked.filter(Boolean)).toEqual(questions.toSorted());
-      expect(contentsOf(state, places, tree, standing, build)).toBe(before);
-    },
-  );
+  test.each(ALL.map(named))("looks, and no more: %s", async (_, one) => {
+    const { words, code = 0, says } = one;
+    const before = contentsOf(state, places, tree, standing, build);
+    const done = await run(words);
+    expect(done.stderr).not.toMatch(/a dry command wanted/);
+    expect({ code: done.code, stderr: done.stderr }).toMatchObject({ code });
+    expect(done.stdout).toMatch(says);
+    expect(done.asked).toEqual(questionsOf(one));
+    expect(contentsOf(state, places, tree, standing, build)).toBe(before);
+  });
 });
+
+test.each(ALL.filter(({ asks }) => asks?.includes("look")).map(named))(
+  "looks, and no more, where nothing is remembered: %s",
+  async (_, one) => {
+    const none = join(folder, "none");
+    const done = await run(one.words, none);
+    // It has never met these hypervisors, and does not try them out.
+    expect(done.stderr).not.toMatch(/a dry command wanted/);
+    expect(done.code).toBe(one.code ?? 0);
+    expect(done.asked).toEqual(questionsOf(one));
+    expect(existsSync(none)).toBe(false);
+  },
+);
 
 describe("the world of these tests", () => {
   test("ends a command that wants more than to look", async () => {
-    const { code, stderr } = await run("--once", tree);
+    const { code, stderr } = await run(["--once", tree]);
     expect(stderr).toMatch(/a dry command wanted to hold the ledger/);
     expect(code).toBe(99);
   });
