@@ -1,7 +1,7 @@
 # evenkeel. `make help` lists what there is.
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help install build check test test-unit test-lab demo bench soak-daemon lab lab-down format clean
+.PHONY: help install build check test test-unit test-lab demo bench soak soak-daemon lab lab-down format clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -47,6 +47,9 @@ bench: install ## speed as ratios against floors, in one run (root)
 	hack/preflight
 	hack/lab packages
 	hack/bench
+
+soak: install ## every fault at every step on simulated hypervisors, then pairs of faults; SEED, MINUTES, PAIRS=1
+	hack/soak
 
 soak-daemon: ## an hour of the daemon with 100 replicas: does its memory grow? (root); MINUTES, REPLICAS
 	hack/preflight

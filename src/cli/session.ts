@@ -6,6 +6,7 @@ import { systemClock } from "../clock/clock.ts";
 import type { World } from "../controllers/controller.ts";
 import { withStanding } from "../controllers/departures.ts";
 import { Connections } from "../hosts/connections.ts";
+import { Fences } from "../hosts/fences.ts";
 import { Images } from "../hosts/images.ts";
 import { Reachability } from "../hosts/reachability.ts";
 import { FileLedger, readMemory } from "../ledger/file.ts";
@@ -112,6 +113,7 @@ export async function openSession(
       takeOver: options.takeOver ?? false,
       images,
       reach: new Reachability(systemClock.now, stays ? Infinity : REST_MILLISECONDS),
+      fences: new Fences(),
       count: new Map(),
       log: await openLog(options.logLevel ?? "silent"),
     },

@@ -1,10 +1,11 @@
 import { randomBytes } from "node:crypto";
 import { setTimeout as delay } from "node:timers/promises";
 import { type Incarnation, trusted } from "../api/names.ts";
+import { steady } from "./steady.ts";
 
-/** The only wall clock, timers and randomness of the program. */
+/** The only clock, timers and randomness of the program. */
 export interface Clock {
-  /** Milliseconds since the epoch. */
+  /** Milliseconds since the epoch; never less than before, however the machine's clock is set. */
   readonly now: () => number;
   /** Waits; rejects with an AbortError when the signal comes first. */
   readonly sleep: (milliseconds: number, signal: AbortSignal) => Promise<void>;
@@ -19,7 +20,7 @@ export interface Clock {
 const ALPHABET = "abcdefghijkmnpqrstuvwxyz23456789";
 
 export const systemClock: Clock = {
-  now: () => Date.now(),
+  now: steady(Date.now, () => performance.now()),
   sleep: async (milliseconds, signal) => {
     await delay(milliseconds, undefined, { signal });
   },

@@ -6,6 +6,7 @@ import type { Observation } from "../facts/facts.ts";
 import type { FenceClaim } from "../hosts/render.ts";
 import type { Failure } from "../hosts/execute.ts";
 import type { Host } from "../hosts/host.ts";
+import type { Fences } from "../hosts/fences.ts";
 import type { Images } from "../hosts/images.ts";
 import type { Reachability } from "../hosts/reachability.ts";
 import type { RoundTrips, Timed, TripCounts } from "../hosts/round-trips.ts";
@@ -38,6 +39,7 @@ export interface World {
   readonly stays: boolean;
   readonly images: Images;
   readonly reach: Reachability;
+  readonly fences: Fences;
   readonly count: TripCounts;
   readonly timed?: Timed;
   readonly log: Log;

@@ -3,7 +3,7 @@ import { macOf } from "../api/addresses.ts";
 import { EvenkeelError } from "../api/errors.ts";
 import type { HypervisorName, TenantName } from "../api/names.ts";
 import type { HostFacts, Observation } from "../facts/facts.ts";
-import { namespaceOf } from "../resources/marks.ts";
+import { containerName, namespaceOf } from "../resources/marks.ts";
 import type { Drains, RoundTrips } from "../hosts/round-trips.ts";
 import type { Revision } from "../manifests/revision.ts";
 import { type FleetMemory, isAtRest } from "../replicas/memory.ts";
@@ -11,6 +11,8 @@ import type { World } from "./controller.ts";
 
 /** A holder that has not been heard of for this long is taken to be gone. */
 const FENCE_LIVES_SECONDS = 90;
+/** How often fences are taken before it is said that somebody else takes them as well. */
+const TURNS = 3;
 
 /**
  * Looks at every hypervisor, and finds out whether this controller may act there. Hypervisors that do not answer, or lack
@@ -28,11 +30,28 @@ export async function lookAtAll(
   const unfit = options.dryRun
     ? new Map<HypervisorName, Error>()
     : await meet(world, revision, names, options.signal);
-  const { seen, unseen } = await trips.look(
-    names.filter((name) => !unfit.has(name)),
-    drainsOf(world.ledger.state),
-  );
-  if (!options.dryRun) await takeHold(world, seen, options.nonce);
+  const look = (): Promise<Observation> =>
+    trips.look(
+      names.filter((name) => !unfit.has(name)),
+      drainsOf(world.ledger.state),
+    );
+  let { seen, unseen } = await look();
+  // Whoever has hold may have changed one hypervisor since another one was looked at: first the fences, then the truth.
+  for (let turn = 1; !options.dryRun && (await takeHold(world, seen, options.nonce)); turn++) {
+    if (turn > TURNS)
+      throw new EvenkeelError("EK-HOST-HELD", "another controller takes over what this one takes over", {
+        fix: "end one of the two",
+      });
+    await trips.takeFences([...seen.keys()]);
+    ({ seen, unseen } = await look());
+  }
+  const doubtful = emptied(seen, world.ledger.state);
+  if (doubtful.length > 0) {
+    const again = await trips.look(doubtful, drainsOf(world.ledger.state));
+    const others = [...seen].filter(([name]) => !doubtful.includes(name));
+    seen = new Map([...others, ...again.seen]);
+    unseen = new Map([...unseen, ...again.unseen]);
+  }
   const known = world.ledger.state.seen;
   // Without Docker's list nobody knows which replicas stand there.
   const met = [...seen].flatMap(([name, { containers }]) =>
@@ -75,6 +94,26 @@ async function meet(
   return unfit;
 }
 
+/** Hypervisors that show none of the replicas that stood there: that is believed when it is seen a second time. */
+function emptied(seen: Observation["seen"], { fleet, tenants }: FleetMemory): HypervisorName[] {
+  const names = new Map<HypervisorName, ReadonlySet<string>>();
+  for (const [hypervisor, { containers }] of seen)
+    if (containers) names.set(hypervisor, new Set(containers.map(({ name }) => name)));
+  const missed = new Set<HypervisorName>();
+  for (const { replicas } of Object.values(tenants))
+    for (const replica of replicas) {
+      const { hypervisor, phase } = replica;
+      const standing = names.get(hypervisor);
+      if (!standing || !replica.seen || phase === "stopping" || phase === "leaving") continue;
+      if (!standing.has(containerName(fleet, replica))) missed.add(hypervisor);
+      else {
+        missed.delete(hypervisor);
+        names.delete(hypervisor);
+      }
+    }
+  return [...missed];
+}
+
 /** Replicas that wait for their last connections; of one tenant, or of all. */
 export function drainsOf({ fleet, tenants }: FleetMemory, only?: TenantName): Drains {
   const draining = entriesOf(tenants)
@@ -87,12 +126,15 @@ export function drainsOf({ fleet, tenants }: FleetMemory, only?: TenantName): Dr
   };
 }
 
-/** Compares the fences with our own claim: a live one of somebody else refuses, a free or forgotten one is taken over. */
+/**
+ * Compares the fences with our own claim: a live one of somebody else refuses, a free or forgotten one is to be taken over.
+ * @returns whether there is such a one
+ */
 async function takeHold(
   world: World,
   seen: ReadonlyMap<HypervisorName, HostFacts>,
   nonce: () => string,
-): Promise<void> {
+): Promise<boolean> {
   const { ledger, takeOver, stays, claim } = world;
   const id = ledger.state.id || nonce();
   const others = [...seen].flatMap(([hypervisor, { fence }]) =>
@@ -115,9 +157,11 @@ async function takeHold(
   const fences = [...seen.values()].flatMap(({ fence }) => (fence ? [fence.epoch] : []));
   const newest = Math.max(ledger.state.epoch, ...fences);
   const isNewest = world.claim.epoch >= newest && others.every(({ epoch }) => epoch < world.claim.epoch);
-  if (world.claim.ledger === id && isNewest) return;
-  world.claim = { ...world.claim, ledger: id, epoch: newest + 1 };
-  await ledger.update((state) => ({ ...state, id, epoch: newest + 1 }));
+  if (world.claim.ledger !== id || !isNewest) {
+    world.claim = { ...world.claim, ledger: id, epoch: newest + 1 };
+    await ledger.update((state) => ({ ...state, id, epoch: newest + 1 }));
+  }
+  return others.length > 0;
 }
 
 /**

@@ -50,6 +50,7 @@ export async function passOver(world: World, options: PassOptions): Promise<Pass
       fleet: world.fleet,
       hosts: world.hosts,
       reach: world.reach,
+      fences: world.fences,
       members,
       claim: () => world.claim,
       freeFence: () => !dryRun && !world.stays && isAtRest(world.ledger.state),

@@ -1,6 +1,7 @@
 import { EvenkeelError } from "../api/errors.ts";
 import type { Clock } from "../clock/clock.ts";
 import type { World } from "../controllers/controller.ts";
+import { Fences } from "../hosts/fences.ts";
 import { Images } from "../hosts/images.ts";
 import { Reachability } from "../hosts/reachability.ts";
 import { MemoryLedger } from "../ledger/ledger.ts";
@@ -40,6 +41,7 @@ export function setUp(revision: Revision, clock: Clock, log: Log): Stage {
     stays: true,
     images: new Images(clock.now),
     reach: new Reachability(clock.now, Number.POSITIVE_INFINITY),
+    fences: new Fences(),
     count: new Map(),
     log,
   };

@@ -1,15 +1,17 @@
 import { isDeepStrictEqual } from "node:util";
 import type { FleetName } from "../api/names.ts";
 import type { TenantMemory } from "../replicas/memory.ts";
+import { isActive } from "../replicas/phase.ts";
 import { isContainer } from "../resources/container.ts";
 import { containerName } from "../resources/marks.ts";
+import { isNat } from "../resources/nat.ts";
 import { isPort } from "../resources/port.ts";
 import type { Resource } from "../resources/resource.ts";
 import { gateway } from "./gateway.ts";
 import { type CompileInput, scope, type TimelessInput, withoutTime } from "./input.ts";
 import { ending, gone, portRules, replica } from "./replica.ts";
 import { segment } from "./segment.ts";
-import { balancer } from "./service.ts";
+import { balancer, withoutReplicas } from "./service.ts";
 
 /** What followed last from a memory, and from what else. */
 const compiled = new WeakMap<TenantMemory, { input: TimelessInput; resources: readonly Resource[] }>();
@@ -53,7 +55,9 @@ export function asItStands(
   fleet: FleetName,
 ): Resource[] {
   const leaving = new Map(memory.replicas.map((of) => [containerName(fleet, of), of]));
+  const unbalanced = memory.replicas.filter((of) => !isActive(of)).map(({ address }) => address);
   return observed.flatMap((resource): Resource[] => {
+    if (isNat(resource)) return [{ ...resource, state: withoutReplicas(resource.state, unbalanced) }];
     const of = leaving.get(isPort(resource) ? resource.state.container : resource.name);
     if (of?.phase === "leaving") return [];
     if (!isContainer(resource) || of?.phase !== "stopping") return [resource];

@@ -72,6 +72,19 @@ export function balancer(scope: Scope): Resource[] {
   }));
 }
 
+/** A balancer that nothing is known of but its rules, when it lets go of all replicas of a subnet. */
+export function withoutReplicas(state: NatState, addresses: readonly Ipv4[]): NatState {
+  const goesThere = (rule: string): boolean =>
+    addresses.some((address) => rule.includes(`--to-destination ${address}:`));
+  const { chains, rules, printed = rules } = state.table;
+  if (!rules.some(goesThere)) return state;
+  const restore: Table = { name: "nat", chains, rules: printed.filter((rule) => !goesThere(rule)) };
+  const udp = Object.entries(state.udp).map(
+    ([service, to]) => [service, to.filter((address) => !addresses.includes(address))] as const,
+  );
+  return { table: canonicalTable(restore), udp: Object.fromEntries(udp), restore };
+}
+
 /** Addresses of the replicas that the balancer points at, in the order of addresses so that equal sets give equal rules. */
 const ready = ({ memory }: Scope, subnet: SubnetName): Ipv4[] =>
   balanced(memory.replicas.filter((replica) => replica.subnet === subnet))

@@ -119,6 +119,8 @@ export interface FenceFact {
   readonly holder: string;
   /** Real path of the holder's manifests. */
   readonly manifests: string;
+  /** How many batches were begun under any fence of the fleet. */
+  readonly serial: number;
 }
 
 /** One complete look at a hypervisor. There is no partial one: what could not be read is an {@link Unseen}. */

@@ -141,7 +141,7 @@ function parseConnections(text: string, states: ReadonlySet<string>): Record<str
 }
 
 function parseFence(text: string): FenceFact | undefined {
-  const [epoch, state, age, ledger, holder, manifests] = text.trim().split(" ");
+  const [epoch, state, age, ledger, holder, manifests, serial] = text.trim().split(" ");
   if (!epoch || !age || !ledger || !holder || (state !== "held" && state !== "free")) return undefined;
   return {
     epoch: Number(epoch),
@@ -150,5 +150,6 @@ function parseFence(text: string): FenceFact | undefined {
     ledger,
     holder: decodeURIComponent(holder),
     manifests: decodeURIComponent(manifests ?? ""),
+    serial: Number(serial ?? 0),
   };
 }

@@ -32,9 +32,9 @@ const renewal = (fleet: FleetName, { epoch, ledger, line }: KeptFence): string =
   [ -d ${fleetDirectory(fleet)} ] || mkdir -p ${fleetDirectory(fleet)} || exit
   exec 9>${fleetDirectory(fleet)}/lock
   flock -n 9 || exit 0
-  epoch=0; [ ! -e "$F" ] || read -r epoch state at ledger rest < "$F"
+  epoch=0; serial=0; [ ! -e "$F" ] || read -r epoch state at ledger holder manifests serial < "$F"
   if [ "\${epoch:-0}" -lt ${epoch} ] || { [ "$epoch" -eq ${epoch} ] && [ "$ledger" = ${ledger} ]; }; then
-    echo "${line}" > "$F.$$" && mv "$F.$$" "$F"
+    echo "${line} \${serial:-0}" > "$F.$$" && mv "$F.$$" "$F"
   fi
 ) &`;
 
@@ -106,9 +106,9 @@ h boot; cat /proc/sys/kernel/random/boot_id
 h fence
 F=${fleetDirectory(fleet)}/fence
 if [ -e "$F" ]; then
-  read -r epoch state at ledger holder manifests < "$F"
-  ${freeFenceOf === undefined ? ":" : `[ "$ledger" = '${freeFenceOf}' ] && [ "$state" = held ] && printf '%s free %s %s %s %s\\n' "$epoch" "$at" "$ledger" "$holder" "$manifests" > "$F.$$" && mv "$F.$$" "$F" && state=free`}
-  echo "$epoch $state $(($(date +%s) - at)) $ledger $holder $manifests"
+  read -r epoch state at ledger holder manifests serial < "$F"
+  ${freeFenceOf === undefined ? ":" : `[ "$ledger" = '${freeFenceOf}' ] && [ "$state" = held ] && printf '%s free %s %s %s %s %s\\n' "$epoch" "$at" "$ledger" "$holder" "$manifests" "$serial" > "$F.$$" && mv "$F.$$" "$F" && state=free`}
+  echo "$epoch $state $(($(date +%s) - at)) $ledger $holder $manifests $serial"
 fi${keepFence === undefined ? "" : renewal(fleet, keepFence)}
 h ip; must ip -j -d -batch "$d/own"
 h forwarding; must bridge -j fdb

@@ -28,15 +28,18 @@ export const fenceLine = ({ epoch, ledger, holder, manifests }: FenceClaim): str
 
 /** Exit status of a script that met a newer fence: it did nothing. */
 export const FENCED = 75;
+/** Exit status of a script that met a serial other than it was decided from: it did nothing. */
+export const OUTDATED = 76;
 
 /**
- * One script for one hypervisor: takes the fleet's lock there, refuses to act when a newer controller has been, and runs
- * each block. Everything a manifest says reaches the tools as quoted lines on their standard input, never the shell.
+ * One script for one hypervisor: takes the fleet's lock there, refuses to act when a newer controller has been, or anything
+ * was changed since the look that it was decided from, and runs each block. Everything a manifest says reaches the tools as quoted lines on their standard input, never the shell.
  */
 export function changeScript(
   fleet: FleetName,
   nonce: string,
   claim: FenceClaim,
+  serial: number,
   blocks: readonly Block[],
 ): string {
   const directory = fleetDirectory(fleet);
@@ -47,11 +50,13 @@ mkdir -p ${directory} || exit 1
 exec 9>${directory}/lock
 flock -w ${LOCK_SECONDS} 9 || { echo "another change holds the lock" >&2; exit 1; }
 F=${directory}/fence
+serial=0
 if [ -e "$F" ]; then
-  read -r epoch state at ledger rest < "$F"
-  [ "\${epoch:-0}" -lt ${claim.epoch} ] || { [ "$epoch" -eq ${claim.epoch} ] && [ "$ledger" = ${claim.ledger} ]; } || { echo "epoch $epoch: $rest" >&2; exit ${FENCED}; }
+  read -r epoch state at ledger holder manifests serial < "$F"
+  [ "\${epoch:-0}" -lt ${claim.epoch} ] || { [ "$epoch" -eq ${claim.epoch} ] && [ "$ledger" = ${claim.ledger} ]; } || { echo "epoch $epoch: $state $at $ledger $holder $manifests" >&2; exit ${FENCED}; }
 fi
-echo "${fenceLine(claim)}" > "$F.new" && mv "$F.new" "$F" || exit 1
+[ "\${serial:-0}" -eq ${serial} ] || { echo "change $serial" >&2; exit ${OUTDATED}; }
+echo "${fenceLine(claim)} ${serial + 1}" > "$F.new" && mv "$F.new" "$F" || exit 1
 e=$(mktemp) || exit 1
 trap 'rm -f "$e"' EXIT
 ${PROGRAMS}

@@ -3,6 +3,7 @@ import type { FleetName, HypervisorName, Incarnation } from "../api/names.ts";
 import { asError, EvenkeelError } from "../api/errors.ts";
 import type { Observation, Unseen, HostFacts } from "../facts/facts.ts";
 import { Convoy } from "./convoy.ts";
+import type { Fences } from "./fences.ts";
 import type { BlockResult } from "./change.ts";
 import type { ProbeTarget } from "./probe.ts";
 import type { Block, FenceClaim } from "./render.ts";
@@ -57,6 +58,7 @@ export interface RoundTripOptions {
   readonly fleet: FleetName;
   readonly hosts: ReadonlyMap<HypervisorName, Host>;
   readonly reach: Reachability;
+  readonly fences: Fences;
   /** How many tenants travel together. */
   readonly members: number;
   readonly claim: () => FenceClaim;
@@ -114,6 +116,11 @@ export class RoundTrips {
     );
   }
 
+  /** Writes our claim on the fences, where nothing has been changed since they were seen. */
+  async takeFences(hypervisors: readonly HypervisorName[]): Promise<void> {
+    await Promise.all(hypervisors.map((hypervisor) => this.#changeOne(hypervisor, [])));
+  }
+
   leave(): void {
     this.#convoy.leave();
   }
@@ -136,7 +143,7 @@ export class RoundTrips {
     const unseen = new Map<HypervisorName, Unseen>();
     await Promise.all(
       names.map(async (hypervisor) => {
-        const { reach, hosts } = this.#options;
+        const { reach, fences, hosts } = this.#options;
         const host = hosts.get(hypervisor);
         if (!host) return;
         const silence = reach.silence(hypervisor);
@@ -153,7 +160,9 @@ export class RoundTrips {
           ledger: this.#options.claim().ledger,
         };
         try {
-          seen.set(hypervisor, await this.#counted(hypervisor, "looks", () => host.look(options)));
+          const facts = await this.#counted(hypervisor, "looks", () => host.look(options));
+          fences.looked(facts);
+          seen.set(hypervisor, facts);
           reach.answered(hypervisor);
         } catch (thrown) {
           const error = asError(thrown);
@@ -184,14 +193,17 @@ export class RoundTrips {
     hypervisor: HypervisorName,
     blocks: readonly Block[],
   ): Promise<ReadonlyMap<string, BlockResult>> {
-    const { fleet, hosts, nonce, claim, changeSeconds: deadlineSeconds, signal } = this.#options;
+    const { fleet, hosts, fences, nonce, claim, changeSeconds: deadlineSeconds, signal } = this.#options;
     const all = (message: string): Map<string, BlockResult> =>
       new Map(blocks.map(({ tenant }) => [tenant, { ok: false, message }]));
     const host = hosts.get(hypervisor);
     if (!host) return all("no such hypervisor");
     try {
-      const batch = { fleet, claim: claim(), blocks, deadlineSeconds, signal, nonce };
-      const { blocks: heard, rest } = await this.#counted(hypervisor, "changes", () => host.change(batch));
+      const serial = fences.serial(hypervisor);
+      const batch = { fleet, claim: claim(), serial, blocks, deadlineSeconds, signal, nonce };
+      const result = await this.#counted(hypervisor, "changes", () => host.change(batch));
+      const { blocks: heard, rest, ended } = result;
+      if (ended) fences.changed(hypervisor);
       return new Map(blocks.map(({ tenant }) => [tenant, heard.get(tenant) ?? { ok: false, message: rest }]));
     } catch (error) {
       if (error instanceof EvenkeelError) return all(error.message);

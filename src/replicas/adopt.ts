@@ -10,6 +10,7 @@ import { linkNames } from "../resources/marks.ts";
 import { isNat } from "../resources/nat.ts";
 import { isVxlan } from "../resources/vxlan.ts";
 import { lastIndexOf } from "./allocate.ts";
+import { isAnnouncing } from "./home.ts";
 
 /**
  * Puts into memory what stands on the hypervisors with our mark and is not remembered: after the ledger was lost, that is
@@ -53,7 +54,7 @@ export function adopt(
   const all = [...kept, ...replicas];
   return {
     ...memory,
-    primary: memory.primary ?? observed.filter(isBridge).find(carriesGateway)?.hypervisor,
+    primary: homeSeen(memory, observed),
     replicas: all,
     desired: { ...standingCounts(wanted, replicas), ...memory.desired },
     segments: { ...memory.segments, ...adoptSegments(memory.segments, wanted, observed, all) },
@@ -101,6 +102,13 @@ function adoptSegments(
     };
   }
   return segments;
+}
+
+/** Where the gateway stands: as remembered, unless it answers elsewhere alone, where another controller has moved it. */
+function homeSeen({ primary }: TenantMemory, observed: readonly Resource[]): TenantMemory["primary"] {
+  if (primary === undefined) return observed.filter(isBridge).find(carriesGateway)?.hypervisor;
+  const answering = observed.filter(isAnnouncing).map(({ hypervisor }) => hypervisor);
+  return answering.includes(primary) ? primary : (answering[0] ?? primary);
 }
 
 const carriesGateway = ({ state }: Resource<BridgeState>): boolean => state.addresses.length > 0;

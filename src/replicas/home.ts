@@ -3,6 +3,7 @@ import type { TenantName } from "../api/names.ts";
 import type { Note, Refusal } from "../api/reasons.ts";
 import type { Tenant } from "../api/kinds.gen.ts";
 import { isNat } from "../resources/nat.ts";
+import type { Resource } from "../resources/resource.ts";
 import { type Sighting, isBalanced } from "./evidence.ts";
 import type { TenantMemory } from "./memory.ts";
 
@@ -22,8 +23,8 @@ export interface Home extends Pick<TenantMemory, "primary" | "move"> {
   readonly spent: readonly string[];
 }
 
-/** Kinds that answer for the tenant's service addresses. */
-const ANNOUNCING = new Set(["uplink", "local-pair"]);
+/** Whether something answers for the tenant's service addresses. */
+export const isAnnouncing = ({ kind }: Resource): boolean => kind === "uplink" || kind === "local-pair";
 
 /**
  * The gateway's next step towards the home that the manifest names. First its rules are made there; then the old home stops
@@ -75,7 +76,7 @@ export function homeOf({ primary: former, move, replicas }: TenantMemory, input:
     const isReady = stands && served.every((one) => isBalanced(one, observed, to));
     return { ...stays, move: { ...move, withdrawn: isReady, ...cutBy(input) }, notes: [moving] };
   }
-  const answers = observed.some(({ kind, hypervisor }) => hypervisor === former && ANNOUNCING.has(kind));
+  const answers = observed.some((one) => one.hypervisor === former && isAnnouncing(one));
   if (answers) return { ...stays, move, notes: [moving] };
   const cut =
     move.cut === undefined ? "established connections were" : `${move.cut} established connections were`;

@@ -55,7 +55,9 @@ export function advance(
       if (container === "absent" && known.seen)
         return { ...enter(known, "leaving", now), because: "it was removed by hand" };
       if (container === "ended") return failed(known, now);
-      return container === "running" && evidence.linked && evidence.answers === true
+      return container === "running" &&
+        evidence.linked &&
+        (evidence.answers === true || isFound(replica, evidence))
         ? { ...enter(known, "serving", now), startedAt: undefined, failures: 0 }
         : known;
     case "serving":
@@ -82,6 +84,9 @@ export function advance(
       return container === "absent" && !evidence.linked ? undefined : known;
   }
 }
+
+/** One that another controller has brought to its service meanwhile: to ask it first would take it out again. */
+const isFound = ({ seen }: ReplicaMemory, { balanced }: Evidence): boolean => !seen && balanced === true;
 
 /** With what was counted of its connections. Of a workload that has ended, those are open still that it did not close. */
 function drained(replica: ReplicaMemory, evidence: Evidence, reason?: DrainReason): ReplicaMemory {

@@ -23,6 +23,7 @@ import { evidenceOn, type Sighting } from "./evidence.ts";
 import { fit } from "./fit.ts";
 import { heal, healsAt, healthNotes } from "./heal.ts";
 import { homeOf } from "./home.ts";
+import { withoutFuture } from "./moments.ts";
 import { networks } from "./networks.ts";
 import { advance, type Grace, isActive, isStalled, retryAt } from "./phase.ts";
 import { type DrainReceipt, receiptsOf } from "./receipt.ts";
@@ -68,7 +69,8 @@ const RELEASED_MILLISECONDS = 600_000;
 /** One tenant's next step: which replicas there are, where, and in which phase. */
 export function step(input: StepInput): StepResult {
   const { tenant, wanted, fleet, now } = input;
-  const before = adopt(fleet.tenants[tenant] ?? EMPTY_TENANT, wanted, input.observed, now);
+  const remembered = withoutFuture(fleet.tenants[tenant] ?? EMPTY_TENANT, now);
+  const before = adopt(remembered, wanted, input.observed, now);
   const { segments, recreating, refusals, spent } = networks(tenant, wanted, before, {
     approvals: fleet.approvals,
     vxlanId: (taken) => nextVxlanId(fleet, new Set([...input.foreignVxlanIds, ...taken]), now),
@@ -185,13 +187,13 @@ function fitAll(
   return { replicas, book, notes };
 }
 
-/** A replica of a subnet that no document describes any more cannot be drained: it is told to end. */
+/** A replica of a subnet that no document describes any more is drained as the kind's own defaults say. */
 const withoutDocument = (replica: ReplicaMemory, { wanted, leaving, now }: StepInput): ReplicaMemory =>
   wanted?.subnets.has(replica.subnet) ||
   !isActive(replica) ||
   (leaving !== "everything" && !leaving.has(replica.subnet))
     ? replica
-    : { ...replica, phase: "stopping", since: now, because: "its subnet is gone" };
+    : { ...replica, phase: "draining", since: now, because: "its subnet is gone" };
 
 /** Where something of the tenant may stand: where it is wanted, where replicas are, and where it was until seen to be gone. */
 function whereabouts(

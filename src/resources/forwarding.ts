@@ -1,4 +1,3 @@
-import { trusted } from "../api/names.ts";
 import type { Ipv4 } from "../api/addresses.ts";
 import type { ForwardingFact } from "../facts/facts.ts";
 import { namespaceOf, subnetOfAlias, tenantOf } from "./marks.ts";
@@ -7,8 +6,10 @@ import { kind } from "./resource.ts";
 /** Where a segment's VXLAN sends what is for a replica on another hypervisor. Nothing is learned, nothing flooded. */
 export interface ForwardingState {
   readonly device: string;
-  /** Underlay address by MAC. */
+  /** Underlay address by MAC: the bridge knows the port, and the VXLAN where to send. */
   readonly remote: Readonly<Record<string, Ipv4>>;
+  /** Entries that only one of the two has: half written, or left when a bridge was deleted. None is ever wanted. */
+  readonly halves?: readonly ForwardingFact[];
   /** Where broadcasts go; only from a standby to the primary, for DHCP. */
   readonly broadcast: Ipv4 | undefined;
 }
@@ -47,6 +48,7 @@ export const forwarding = kind<ForwardingState>({
     const known = observed?.remote ?? {};
     const add = Object.entries(remote).filter(([mac, destination]) => known[mac] !== destination);
     const gone = Object.keys(known).filter((mac) => !remote[mac]);
+    const halves = (observed?.halves ?? []).filter(({ mac }) => !remote[mac]);
     const lines = add.flatMap(([mac, destination]) => [
       `fdb replace ${mac} dev ${device} dst ${destination} self static`,
       `fdb replace ${mac} dev ${device} master static`,
@@ -56,10 +58,17 @@ export const forwarding = kind<ForwardingState>({
       if (observed?.broadcast) lines.push(`fdb del ${ALL} dev ${device} dst ${observed.broadcast} self`);
       lines.push(`fdb append ${ALL} dev ${device} dst ${broadcast} self permanent`);
     }
-    const removals = gone.flatMap((mac) => [
-      ...(known[mac] === NOWHERE ? [] : [`fdb del ${mac} dev ${device} dst ${known[mac]} self`]),
-      `fdb del ${mac} dev ${device} master`,
-    ]);
+    const removals = [
+      ...gone.flatMap((mac) => [
+        `fdb del ${mac} dev ${device} dst ${known[mac]} self`,
+        `fdb del ${mac} dev ${device} master`,
+      ]),
+      ...halves.map(({ mac, table, destination }) =>
+        table === "master"
+          ? `fdb del ${mac} dev ${device} master`
+          : `fdb del ${mac} dev ${device} dst ${destination} self`,
+      ),
+    ];
     if (!broadcast && observed?.broadcast)
       removals.push(`fdb del ${ALL} dev ${device} dst ${observed.broadcast} self`);
     if (lines.length + removals.length === 0) return undefined;
@@ -67,7 +76,11 @@ export const forwarding = kind<ForwardingState>({
     return {
       verb: Object.keys(known).length > 0 ? "change" : "add",
       reason:
-        [add.length > 0 && `${add.length} to be reached elsewhere`, gone.length > 0 && `${gone.length} gone`]
+        [
+          add.length > 0 && `${add.length} to be reached elsewhere`,
+          gone.length > 0 && `${gone.length} gone`,
+          halves.length > 0 && `${halves.length} left over`,
+        ]
           .filter(Boolean)
           .join(", ") || "broadcasts go to the primary alone",
       disruption: "none",
@@ -81,16 +94,16 @@ export const forwarding = kind<ForwardingState>({
   },
 });
 
-/** Stands for a half-written entry: the bridge knows the port, the VXLAN does not know where to send. */
-const NOWHERE = trusted<Ipv4>("");
-
-/** An entry counts only when both halves are there; a half one is shown as different, and written again. */
 function read(device: string, entries: readonly ForwardingFact[]): ForwardingState {
-  const remote: Record<string, Ipv4> = {};
-  for (const { mac, table } of entries) if (table === "master") remote[mac] = NOWHERE;
-  for (const { mac, table, destination } of entries)
-    if (table === "self" && mac !== ALL && destination && remote[mac] !== undefined)
-      remote[mac] = destination;
+  const own = entries.filter(({ mac }) => mac !== ALL);
+  const macsIn = (table: ForwardingFact["table"]): ReadonlySet<string> =>
+    new Set(own.filter((entry) => entry.table === table).map(({ mac }) => mac));
+  const [sent, switched] = [macsIn("self"), macsIn("master")];
+  const isWhole = ({ mac }: ForwardingFact): boolean => sent.has(mac) && switched.has(mac);
+  const remote = own.flatMap((entry) =>
+    entry.destination && isWhole(entry) ? [[entry.mac, entry.destination] as const] : [],
+  );
+  const halves = own.filter((entry) => !isWhole(entry));
   const broadcast = entries.find(({ mac, table }) => mac === ALL && table === "self")?.destination;
-  return { device, remote, broadcast };
+  return { device, remote: Object.fromEntries(remote), broadcast, ...(halves.length > 0 && { halves }) };
 }

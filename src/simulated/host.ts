@@ -1,6 +1,13 @@
 import type { HypervisorName, Incarnation } from "../api/names.ts";
 import type { HostFacts } from "../facts/facts.ts";
-import { type Batch, type BatchResult, type BlockResult, takenOver, UNKNOWN } from "../hosts/change.ts";
+import {
+  type Batch,
+  type BatchResult,
+  type BlockResult,
+  outdated,
+  takenOver,
+  UNKNOWN,
+} from "../hosts/change.ts";
 import type { Finding } from "../hosts/finding.ts";
 import type { ContainerEngine, Host } from "../hosts/host.ts";
 import type { ListenOptions } from "../hosts/listen.ts";
@@ -81,20 +88,23 @@ export class SimulatedHost implements Host {
     });
   }
 
-  change({ blocks, claim, signal }: Batch): Promise<BatchResult> {
+  change({ blocks, claim, serial, signal }: Batch): Promise<BatchResult> {
     return this.#ask("change", signal, (lines = Number.POSITIVE_INFINITY) => {
       const { fence } = this.#machine;
       if (fence && !this.#isOurs(claim))
         return takenOver(this.name, `epoch ${fence.epoch}: held ${fence.holder}`);
-      this.#hold(claim);
+      if ((fence?.serial ?? 0) !== serial) return outdated(this.name, serial);
+      this.#hold(claim, serial + 1);
       const budget: Budget = { lines };
       const results = new Map<string, BlockResult>();
+      let ended = false;
       try {
         for (const block of blocks) results.set(block.tenant, runBlock(this.#machine, block, budget));
+        ended = true;
       } catch (error) {
         if (!(error instanceof Cut)) throw error;
       }
-      return { blocks: results, rest: UNKNOWN };
+      return { blocks: results, rest: UNKNOWN, ended };
     });
   }
 
@@ -160,8 +170,9 @@ export class SimulatedHost implements Host {
     return !fence || fence.epoch < epoch || (fence.epoch === epoch && fence.ledger === ledger);
   }
 
-  #hold({ epoch, ledger, holder, manifests }: FenceClaim): void {
-    this.#machine.fence = { epoch, ledger, holder, manifests, state: "held", at: this.#machine.now };
+  #hold({ epoch, ledger, holder, manifests }: FenceClaim, serial = this.#machine.fence?.serial ?? 0): void {
+    const { now } = this.#machine;
+    this.#machine.fence = { epoch, ledger, holder, manifests, serial, state: "held", at: now };
   }
 
   #answers(targets: readonly ProbeTarget[]): Map<Incarnation, boolean> {

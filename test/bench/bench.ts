@@ -14,6 +14,7 @@ import { lookScript } from "../../src/facts/script.ts";
 import { History } from "../../src/history/write.ts";
 import { connect } from "../../src/hosts/connect.ts";
 import { ShellHost } from "../../src/hosts/shell-host.ts";
+import { Fences } from "../../src/hosts/fences.ts";
 import { Images } from "../../src/hosts/images.ts";
 import { Reachability } from "../../src/hosts/reachability.ts";
 import { PROGRAMS, renderSections } from "../../src/hosts/render.ts";
@@ -59,6 +60,7 @@ const newWorld = (ledger: Ledger = new MemoryLedger(known), stays = false): Worl
   images: new Images(Date.now),
   stays,
   reach: new Reachability(Date.now, 0),
+  fences: new Fences(),
   count: new Map(),
   log: SILENT,
 });

@@ -1,5 +1,6 @@
 import { type Incarnation, trusted } from "../../src/api/names.ts";
 import type { Clock } from "../../src/clock/clock.ts";
+import { steady } from "../../src/clock/steady.ts";
 
 interface Timer {
   readonly at: number;
@@ -14,6 +15,8 @@ export class VirtualClock implements Clock {
   #now: number;
   #timers: Timer[] = [];
   #serial = 0;
+  /** How far the clock of evenkeel's machine is ahead of time. */
+  #ahead = 0;
 
   constructor(now = Date.UTC(2026, 10, 28, 12)) {
     this.#now = now;
@@ -47,10 +50,15 @@ export class VirtualClock implements Clock {
 
   readonly incarnation = (): Incarnation => trusted((this.#serial++).toString(36).padStart(8, "z"));
 
-  /** Sets the clock: what waits for a duration goes on waiting for it. */
+  /** Sets the clock of evenkeel's machine; hypervisors, and what waits for a duration, know nothing of it. */
   step(milliseconds: number): void {
-    this.#now += milliseconds;
-    this.#timers = this.#timers.map(({ at, fire }) => ({ at: at + milliseconds, fire }));
+    this.#ahead += milliseconds;
+  }
+
+  /** The clock of a process that starts now on evenkeel's machine. */
+  ofProcess(): Clock {
+    const { now, sleep, schedule, nonce, incarnation } = this;
+    return { now: steady(() => now() + this.#ahead, now), sleep, schedule, nonce, incarnation };
   }
 
   /** Lets time pass until the work is done. */

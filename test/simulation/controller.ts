@@ -1,22 +1,23 @@
 import type { FleetName, HypervisorName, TenantName } from "../../src/api/names.ts";
 import { EvenkeelError } from "../../src/api/errors.ts";
+import type { Clock } from "../../src/clock/clock.ts";
 import { settledOf, type TenantResult, type World } from "../../src/controllers/controller.ts";
 import { passOver } from "../../src/controllers/pass.ts";
 import { WorkQueue } from "../../src/engine/queue.ts";
 import { run } from "../../src/engine/run.ts";
 import type { Host } from "../../src/hosts/host.ts";
+import { Fences } from "../../src/hosts/fences.ts";
 import { Images } from "../../src/hosts/images.ts";
 import { Reachability } from "../../src/hosts/reachability.ts";
 import type { Revision } from "../../src/manifests/revision.ts";
 import { type Instruction, withInstruction } from "../../src/replicas/instruction.ts";
 import { SILENT } from "../../src/telemetry/log.ts";
-import type { VirtualClock } from "./clock.ts";
 import { type Disk, DiskLedger, type Writing } from "./disk.ts";
 
 export interface ControllerOptions {
   readonly fleet: FleetName;
   readonly hosts: ReadonlyMap<HypervisorName, Host>;
-  readonly clock: VirtualClock;
+  readonly clock: Clock;
   readonly disk: Disk;
   readonly writing: Writing;
   /** `machine:pid`. */
@@ -56,6 +57,7 @@ export async function controller(
     takeOver,
     images: new Images(clock.now),
     reach: new Reachability(clock.now, REST),
+    fences: new Fences(),
     count: new Map(),
     log: SILENT,
   };

@@ -130,7 +130,7 @@ export const FAULTS: readonly Fault[] = [
     "refusal",
     isTrip,
     async (_, step) => {
-      if (step.what === "change") return { blocks: new Map(), rest: "not now" };
+      if (step.what === "change") return { blocks: new Map(), rest: "not now", ended: false };
       throw new EvenkeelError("EK-CHANGE-FAILED", `${step.hypervisor}: not now`);
     },
     { moves: true },
@@ -221,6 +221,25 @@ export const FAULTS: readonly Fault[] = [
     },
     { moves: true },
   ),
+  meanwhile(
+    "Docker restarted, with all that it ran",
+    isTrip,
+    (stage, step) => {
+      const machine = stage.simulation.machine(hypervisorOf(step));
+      for (const container of machine.containers.values())
+        if (container.space) killContainer(machine, container);
+      stage.dockerless.set(hypervisorOf(step), stage.clock.now() + 5 * SECOND);
+      stage.monitor.mayFail = true;
+    },
+    { moves: true },
+  ),
+  meanwhile(
+    "half-written tree for 30 s",
+    () => true,
+    (stage) => {
+      stage.tornUntil = stage.clock.now() + 30 * SECOND;
+    },
+  ),
   meanwhile("firewall flushed", isTrip, ({ simulation, monitor }, step) => {
     const machine = simulation.machine(hypervisorOf(step));
     for (const [name, space] of machine.spaces)
@@ -228,18 +247,29 @@ export const FAULTS: readonly Fault[] = [
     plantRules(machine);
     monitor.mayFail = true;
   }),
-  ...[-3600, 3600].map((seconds) =>
+  ...[-3600, 3600].flatMap((seconds) => [
     meanwhile(
       `clock set by ${seconds} s`,
       () => true,
-      ({ clock }) => clock.step(seconds * SECOND),
+      ({ clock, monitor }) => {
+        clock.step(seconds * SECOND);
+        monitor.slack = 1 / 12; // a steady clock's
+      },
     ),
-  ),
-  // Not while it looks: one that looks at a hypervisor just before another takes over, and at the next one just after, would
-  // believe both (docs/roadmap.md).
+    fault(
+      `crash, clock set by ${seconds} s`,
+      () => true,
+      (stage) => {
+        stage.clock.step(seconds * SECOND);
+        // A clock that jumps ahead looks like an hour in which nothing ran.
+        stage.monitor.mayCut ||= seconds > 0;
+        return stage.crash();
+      },
+    ),
+  ]),
   fault(
     "second controller",
-    (step) => isTrip(step) && !isLook(step),
+    isTrip,
     async (stage, _, perform) => {
       await stage.process({
         takeOver: true,

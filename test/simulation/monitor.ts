@@ -27,6 +27,8 @@ export class Monitor {
   mayCut = false;
   /** Whether a request may go unanswered now: a fault has hit those who answer. */
   mayFail = false;
+  /** The part of its time that a drain may be short of. */
+  slack = 0;
   readonly #simulation: Simulation;
   readonly #clock: VirtualClock;
   #services: readonly Service[] = [];
@@ -183,7 +185,7 @@ export class Monitor {
     for (const { container, service, cut: how } of cut.slice(this.#cuts)) {
       const since = this.#unbalanced.get(container.id);
       const grace = this.#services.find(({ key }) => key === service)?.graceMilliseconds ?? 0;
-      const isLate = since !== undefined && now - since >= grace;
+      const isLate = since !== undefined && now - since >= grace * (1 - this.slack);
       if (cause === "controller" && !isLate && !this.mayCut)
         this.#say(
           `a connection to ${container.request.name} was cut (${how?.why}) ${since === undefined ? "while it was balanced to" : `${(now - since) / 1000} s after it left the balancer`}`,

@@ -16,11 +16,11 @@ export interface Playthrough {
   readonly wrong: readonly string[];
 }
 
-/** Plays a scenario, with a fault in the way of one of its steps. */
+/** Plays a scenario, with faults in the way of some of its steps. */
 export async function play(
   { acts }: Scenario,
   reading: Reading,
-  plan?: { readonly fault: Fault; readonly at: number },
+  injected: readonly { readonly fault: Fault; readonly at: number }[] = [],
 ): Promise<Playthrough> {
   const stage = new Stage(reading.before);
   const { simulation, monitor, steps } = stage;
@@ -32,22 +32,23 @@ export async function play(
   monitor.populate();
   const begun = steps.length;
   const [created, removed] = [new Map(monitor.created), new Map(monitor.removed)];
-  if (plan) stage.expect(plan.at, plan.fault.inject);
+  for (const { fault, at } of injected) stage.expect({ at, hits: fault.hits, inject: fault.inject });
   let last = first;
   for (const [index, { befalls, isApproved, interrupts = false }] of acts.entries()) {
     befalls?.(stage);
     monitor.mayCut = interrupts;
     if (interrupts) monitor.mayFail = true;
-    const revision = reading.acts[index];
-    if (revision) last = await stage.act(revision, isApproved);
+    const tree = reading.acts[index];
+    if (tree) last = await stage.act(tree, isApproved);
   }
   if (last.ending !== "done") wrong.push(`it ends ${last.ending}: ${saidOf(last)}`);
-  if (stage.isExpecting) wrong.push("the fault never came");
+  // A second fault may find nothing left to come in the way of.
+  if (stage.expecting >= Math.max(injected.length, 1)) wrong.push("the fault never came");
   const all = steps.slice(begun);
 
   // Whatever a fault has left under way comes to its end; then one more process has nothing to do.
   await stage.clock.until(stage.clock.sleep(120_000, new AbortController().signal));
-  if (last.ending === "done") await stage.act(stage.revision, acts.at(-1)?.isApproved);
+  if (last.ending === "done") await stage.act(stage.tree, acts.at(-1)?.isApproved);
   const before = steps.length;
   await stage.process();
   const changes = steps.slice(before).filter(({ what }) => what === "change" || what === "start");
@@ -80,7 +81,9 @@ const difference = (
 ): Map<string, number> => new Map([...after].map(([key, count]) => [key, count - (before.get(key) ?? 0)]));
 
 /** What is worse than in the run without the fault. */
-export function compare(plain: Playthrough, faulty: Playthrough, { costs, moves }: Fault): string[] {
+export function compare(plain: Playthrough, faulty: Playthrough, faults: readonly Fault[]): string[] {
+  const moves = faults.some((fault) => fault.moves);
+  const costs = faults.reduce((sum, fault) => sum + fault.costs, 0);
   const wrong = [...faulty.wrong];
   // Where a hypervisor was not seen, replicas may have found their place on another one: as many, all the same.
   const comparable = ({ standing: all }: Playthrough): string => (moves ? containersOf(all) : all);

@@ -2,7 +2,7 @@ import type { HypervisorName } from "../../src/api/names.ts";
 import type { Revision } from "../../src/manifests/revision.ts";
 import { plantForeign } from "./foreign.ts";
 import type { Stage } from "./stage.ts";
-import { type Files, hypervisor, revisionOf, subnet, tenant } from "./trees.ts";
+import { type Files, hypervisor, halfWritten, revisionOf, subnet, tenant } from "./trees.ts";
 
 /** One thing that happens: manifests that come into force, or something that befalls a hypervisor before that. */
 export interface Act {
@@ -131,13 +131,24 @@ export const SCENARIOS: readonly Scenario[] = [
   },
 ];
 
-/** The trees of a scenario as evenkeel reads them; the same for every plan. */
+/** A tree as evenkeel reads it: whole, and while it is being written. */
+export interface TreeReading {
+  readonly whole: Revision;
+  readonly torn: Revision;
+}
+
+/** The trees of a scenario; the same for every plan. */
 export interface Reading {
-  readonly before: Revision;
-  readonly acts: readonly Revision[];
+  readonly before: TreeReading;
+  readonly acts: readonly TreeReading[];
+}
+
+async function readTree(files: Files): Promise<TreeReading> {
+  const whole = await revisionOf(files);
+  return { whole, torn: await halfWritten(files, whole) };
 }
 
 export const read = async ({ before, acts }: Scenario): Promise<Reading> => ({
-  before: await revisionOf(before),
-  acts: await Promise.all(acts.map(({ files }) => revisionOf(files))),
+  before: await readTree(before),
+  acts: await Promise.all(acts.map(({ files }) => readTree(files))),
 });

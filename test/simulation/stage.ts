@@ -2,7 +2,6 @@ import type { HypervisorName } from "../../src/api/names.ts";
 import { EvenkeelError } from "../../src/api/errors.ts";
 import type { HostFacts } from "../../src/facts/facts.ts";
 import { UNKNOWN } from "../../src/hosts/change.ts";
-import type { Revision } from "../../src/manifests/revision.ts";
 import type { Passage, Trip } from "../../src/simulated/host.ts";
 import { Simulation } from "../../src/simulated/simulation.ts";
 import { VirtualClock } from "./clock.ts";
@@ -10,6 +9,7 @@ import { controller, type Run } from "./controller.ts";
 import { Disk, type Writing } from "./disk.ts";
 import { plantForeign } from "./foreign.ts";
 import { Monitor } from "./monitor.ts";
+import type { TreeReading } from "./scenarios.ts";
 
 /** What a process does that something can come in the way of: a round trip, or a write of the ledger. */
 export interface Step {
@@ -28,6 +28,13 @@ export type Injection = (
   goOn: () => Promise<unknown>,
 ) => Promise<unknown>;
 
+/** What is to come in the way of a step. */
+export interface Expected {
+  readonly at: number;
+  readonly hits: (step: Step) => boolean;
+  readonly inject: Injection;
+}
+
 /** What a scenario is played on: hypervisors, a disk, a clock, and processes that live and die. */
 export class Stage {
   readonly clock = new VirtualClock();
@@ -42,31 +49,38 @@ export class Stage {
   readonly dockerless = new Map<HypervisorName, number>();
   /** What was last seen of each hypervisor, the newest last. */
   readonly looks = new Map<HypervisorName, HostFacts[]>();
-  #revision: Revision;
-  #expected: { readonly at: number; readonly inject: Injection } | undefined;
+  /** Until when manifests are read that are only half written. */
+  tornUntil = 0;
+  #tree: TreeReading;
+  #expected: readonly Expected[] = [];
   #processes = 0;
   #crash: (() => void) | undefined;
 
-  constructor(first: Revision) {
-    this.#revision = first;
-    this.simulation = new Simulation([...first.hypervisors.values()], this.clock.now);
+  constructor(first: TreeReading) {
+    this.#tree = first;
+    const { hypervisors, fleet } = first.whole;
+    this.simulation = new Simulation([...hypervisors.values()], this.clock.now);
     for (const machine of this.simulation.machines) plantForeign(machine);
     this.monitor = new Monitor(this.simulation, this.clock);
-    this.disk = new Disk(first.fleet);
+    this.disk = new Disk(fleet);
   }
 
-  get revision(): Revision {
-    return this.#revision;
+  get tree(): TreeReading {
+    return this.#tree;
   }
 
-  /** Something comes in the way of the step of that number, counted from now. */
-  expect(at: number, inject: Injection): void {
-    this.#expected = { at: this.steps.length + at, inject };
+  get #isTorn(): boolean {
+    return this.tornUntil > this.clock.now();
   }
 
-  /** Whether what was expected has not come, because there were not so many steps. */
-  get isExpecting(): boolean {
-    return this.#expected !== undefined;
+  /** Something comes in the way of the first step that it can hit, from that number on, counted from now. */
+  expect({ at, ...how }: Expected): void {
+    this.#expected = [...this.#expected, { ...how, at: this.steps.length + at }];
+  }
+
+  /** How much of what was expected has not come, because there were not so many steps. */
+  get expecting(): number {
+    return this.#expected.length;
   }
 
   /** The process that runs ends here; nobody hears of it again. */
@@ -76,14 +90,14 @@ export class Stage {
   }
 
   /** Puts manifests in force, and runs processes until one says that all is done, or nothing more comes of it. */
-  async act(revision: Revision, isApproved = false): Promise<Run> {
-    this.#revision = revision;
-    this.monitor.grace(revision);
+  async act(tree: TreeReading, isApproved = false): Promise<Run> {
+    this.#tree = tree;
+    this.monitor.grace(tree.whole);
     let last: Run | undefined;
     for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
       const approvals = isApproved ? (last?.waiting ?? []) : [];
       const run = await this.process({ takeOver: last?.ending === "fenced", approvals });
-      if (run?.ending === "done") return run;
+      if (run?.ending === "done" && !this.#isTorn) return run;
       if (run?.ending === "stuck" && !isApproved && attempt > 1 && run.waiting.length > 0) return run;
       last = run ?? last;
       await this.clock.until(this.clock.sleep(PAUSE, new AbortController().signal));
@@ -100,6 +114,7 @@ export class Stage {
     isHindered = true,
   } = {}): Promise<Run | undefined> {
     let isAlive = true;
+    if (isHindered) this.looks.clear(); // nobody gets an answer to what another one asked
     const crashed = new Promise<undefined>((resolve) => {
       if (isHindered)
         this.#crash = () => {
@@ -116,17 +131,17 @@ export class Stage {
       return await (isHindered ? this.#injected({ what: "ledger", hypervisor: undefined }, write) : write());
     };
     const { clock, simulation } = this;
-    const fleet = this.#revision.fleet;
+    const { fleet } = this.#tree.whole;
     const running = controller(
       {
         fleet,
-        clock,
+        clock: clock.ofProcess(),
         disk,
         writing,
         holder,
         takeOver,
         hosts: simulation.hosts(passage),
-        revision: () => this.#revision,
+        revision: () => (this.#isTorn ? this.#tree.torn : this.#tree.whole),
       },
       approvals.map((id) => ({ say: "approve", id })),
     );
@@ -146,9 +161,10 @@ export class Stage {
   ): Promise<Answer> {
     const { what, hypervisor } = step;
     const number = this.steps.push({ what, hypervisor }) - 1;
-    if (this.#expected?.at !== number) return await goOn();
-    const { inject } = this.#expected;
-    this.#expected = undefined;
+    const due = this.#expected.find(({ at, hits }) => at <= number && hits(step));
+    if (!due) return await goOn();
+    this.#expected = this.#expected.filter((one) => one !== due);
+    const { inject } = due;
     const performed = (lines?: number): Answer => this.perform(step, () => perform(lines));
     return (await inject(this, step, performed, goOn)) as Answer;
   }
@@ -195,7 +211,7 @@ export function unreachable({ hypervisor }: Pick<Step, "hypervisor">): never {
 export function lost<Answer>({ what, hypervisor }: Step): Answer {
   switch (what) {
     case "change":
-      return { blocks: new Map(), rest: UNKNOWN } as Answer;
+      return { blocks: new Map(), rest: UNKNOWN, ended: false } as Answer;
     case "probe":
     case "health":
       return new Map() as Answer;

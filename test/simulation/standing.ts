@@ -90,6 +90,9 @@ const spaceLines = (space: Space): string[] => [
 
 const tableLines = (family: string, tables: Space["ipv4"]): string[] =>
   Object.entries(tables).flatMap(([name, { chains, rules }]) => [
-    ...Object.entries(chains).map((chain) => `${family} ${name} chain ${chain.join(" ")}`),
+    // A built-in chain that accepts is one that nobody has made yet.
+    ...Object.entries(chains)
+      .filter(([, policy]) => policy !== "ACCEPT")
+      .map((chain) => `${family} ${name} chain ${chain.join(" ")}`),
     ...rules.map((rule) => `${family} ${name} ${rule.replace(/ -m statistic .*? -j/, " -j")}`),
   ]);

@@ -1,4 +1,4 @@
-import { load } from "../../src/manifests/load.ts";
+import { lastGoodOf, load } from "../../src/manifests/load.ts";
 import type { Revision } from "../../src/manifests/revision.ts";
 import { write } from "../unit/manifests-tree.ts";
 
@@ -55,6 +55,14 @@ spec:
   drain: {gracePeriodSeconds: ${grace}, signal: SIGTERM, stopSeconds: 2}
 `,
 });
+
+/** The same tree while its last file is being written, as a daemon reads it that has read the whole one before. */
+export async function halfWritten(files: Files, { documents }: Revision): Promise<Revision> {
+  const last = Object.keys(files).toSorted().at(-1) ?? "";
+  const text = files[last] ?? "";
+  const torn = { ...files, [last]: text.slice(0, text.indexOf("spec:") + 8) };
+  return await load(write(torn), { lastGood: lastGoodOf(Object.fromEntries(documents)) });
+}
 
 /** The tree as evenkeel reads it; one that has errors is a mistake. */
 export async function revisionOf(files: Files): Promise<Revision> {

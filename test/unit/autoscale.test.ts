@@ -1,3 +1,4 @@
+import { Fences } from "../../src/hosts/fences.ts";
 import { Images } from "../../src/hosts/images.ts";
 import { Reachability } from "../../src/hosts/reachability.ts";
 import { beforeEach, describe, expect, test } from "@jest/globals";
@@ -74,6 +75,7 @@ class Metered {
       stays: false,
       images: new Images(() => this.now),
       reach: new Reachability(() => this.now, 0),
+      fences: new Fences(),
       count: new Map(),
       log: SILENT,
     };

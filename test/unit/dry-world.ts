@@ -57,8 +57,9 @@ export class Connections {
 
   async follow(): Promise<void> {
     const revision = await load(variable("DRY_STANDING"));
-    const stage = new Stage(revision);
-    await stage.act(revision);
+    const reading = { whole: revision, torn: revision };
+    const stage = new Stage(reading);
+    await stage.act(reading);
     // So long after the last question: two samples are a second apart at the least.
     const pass = (): void => stage.clock.step(1_000);
     const hosts = stage.simulation.hosts(async (_, perform) => perform());

@@ -66,8 +66,9 @@ afterAll(() => {
 /** A ledger and a history as a daemon leaves them that has brought about what stands. */
 async function remember(): Promise<void> {
   const revision = await revisionOf(replicas(2));
-  const stage = new Stage(revision);
-  await stage.act(revision);
+  const reading = { whole: revision, torn: revision };
+  const stage = new Stage(reading);
+  await stage.act(reading);
   writeFileSync(join(state, "ledger.json"), JSON.stringify(stage.disk.kept));
   const history = await History.open(state, "n");
   const object = "subnet/t2/web";

@@ -43,6 +43,22 @@ describe("what a link takes along", () => {
     expect(pass(on)).toEqual([]);
   });
 
+  test("that is left in one of the two tables only, of a replica that is gone, is taken back from there", () => {
+    const on = elsewhere();
+    pass(on);
+    const key = "forwarding/hv1/t2/vx-web";
+    const halves = [
+      { device: "vx-web", mac: "02:00:00:00:00:01", destination: "198.18.0.12", table: "self" },
+      { device: "vx-web", mac: "02:00:00:00:00:02", destination: undefined, table: "master" },
+    ];
+    alter(on, key, { ...(on.observed.find((one) => keyOf(one) === key)?.state as object), halves });
+    expect(lines(pass(on), "forwarding")).toEqual([
+      "fdb del 02:00:00:00:00:01 dev vx-web dst 198.18.0.12 self",
+      "fdb del 02:00:00:00:00:02 dev vx-web master",
+    ]);
+    expect(pass(on)).toEqual([]);
+  });
+
   test("is not taken back from a VXLAN that was replaced, which has none of it", () => {
     const on = scenario();
     pass(on);

@@ -11,7 +11,8 @@ const script = (
   operations: readonly ScriptOperation[],
   sandboxes = new Map<string, string>(),
   change = {},
-): string => changeScript(FLEET, "n0nce", { ...claim, ...change }, [{ tenant: "t2", operations, sandboxes }]);
+): string =>
+  changeScript(FLEET, "n0nce", { ...claim, ...change }, 4, [{ tenant: "t2", operations, sandboxes }]);
 
 /** Whether a POSIX shell takes it, without running it. */
 const parses = (text: string): boolean => spawnSync("sh", ["-n"], { input: text }).status === 0;
@@ -68,6 +69,7 @@ describe("a change as a script", () => {
       FLEET,
       "n0nce",
       claim,
+      4,
       ["t1", "t2"].map((tenant) => ({ tenant, operations: [link(["x"])], sandboxes: new Map() })),
     );
     expect(text.match(/\( set -e/g)).toHaveLength(2);
@@ -80,15 +82,17 @@ describe("a change as a script", () => {
   });
 
   test.each([
-    ["an older epoch, whosever it was", "6 held 0 other m x", true],
-    ["our own epoch", "7 held 0 abc m x", true],
-    ["the same epoch of another ledger", "7 held 0 other m x", false],
-    ["a newer epoch, even our own", "8 held 0 abc m x", false],
-  ])("%s on the fence", (_, fence, passes) => {
-    const text = script([]);
-    const check = /read -r epoch[^\n]*\n[^\n]*/.exec(text)?.[0] ?? "";
-    const { status } = spawnSync("sh", ["-c", `F=$(mktemp); echo '${fence}' > "$F"\n${check}\nexit 0`]);
-    expect(status).toBe(passes ? 0 : 75);
+    ["an older epoch, whosever it was", "6 held 0 other m x 4", 0],
+    ["our own epoch", "7 held 0 abc m x 4", 0],
+    ["the same epoch of another ledger", "7 held 0 other m x 4", 75],
+    ["a newer epoch, even our own", "8 held 0 abc m x 4", 75],
+    ["a change since the look", "7 held 0 abc m x 5", 76],
+    ["a fence without a serial, from an older release, though one was seen", "7 held 0 abc m x", 76],
+  ])("%s on the fence", (_, fence, status) => {
+    const check = /serial=0\n[^]*?exit 76; }/.exec(script([]))?.[0] ?? "";
+    expect(spawnSync("sh", ["-c", `F=$(mktemp); echo '${fence}' > "$F"\n${check}\nexit 0`])).toMatchObject({
+      status,
+    });
   });
 
   test("nothing that a manifest or a path may hold is ever read by the shell", () => {

@@ -11,6 +11,7 @@ import {
   samePhases,
   withTenant,
 } from "../../src/replicas/memory.ts";
+import { withoutFuture } from "../../src/replicas/moments.ts";
 import { advance, type Evidence, retryAt } from "../../src/replicas/phase.ts";
 import { type DrainReceipt, receiptsOf } from "../../src/replicas/receipt.ts";
 import { FLEET, pass, type Scenario, scenario, serving, subnet, T2 } from "./scenario.ts";
@@ -53,6 +54,18 @@ describe("a replica's phase", () => {
     ["starting, silent", { phase: "starting" }, { answers: false }, "starting"],
     ["starting, not asked", { phase: "starting" }, { answers: undefined }, "starting"],
     ["starting, without its links", { phase: "starting" }, { linked: false }, "starting"],
+    [
+      "starting, found in the balancer",
+      { phase: "starting", seen: false },
+      { answers: undefined, balanced: true },
+      "serving",
+    ],
+    [
+      "starting again, still in the balancer",
+      { phase: "starting" },
+      { answers: undefined, balanced: true },
+      "starting",
+    ],
     ["starting, not there yet", { phase: "starting", seen: false }, { container: "absent" }, "starting"],
     ["starting, removed by hand", { phase: "starting" }, { container: "absent" }, "leaving"],
     ["serving, ended", {}, { container: "ended" }, "starting"],
@@ -436,4 +449,23 @@ test("what was remembered and never came to be gives way to what stands at its a
   expect(other.fleet.tenants[T2]?.replicas.map(({ incarnation }) => incarnation)).toContain(
     first.incarnation,
   );
+});
+
+describe("what was remembered before the clock was set back", () => {
+  const memory = {
+    ...EMPTY_TENANT,
+    replicas: [replica({ phase: "stopping", since: NOW - 5, drainsFrom: NOW + 5, toldAt: NOW + 7 })],
+    scaling: { [trusted<SubnetName>("web")]: { at: NOW + 9, from: 1, to: 2 } },
+  };
+
+  test("counts as remembered now: nothing waits for an hour because of it", () => {
+    const { replicas, scaling } = withoutFuture(memory, NOW);
+    expect(replicas).toEqual([replica({ phase: "stopping", since: NOW - 5, drainsFrom: NOW, toldAt: NOW })]);
+    expect(scaling).toEqual({ web: { at: NOW, from: 1, to: 2 } });
+  });
+
+  test("is left as it is when nothing of it is yet to come", () => {
+    expect(withoutFuture(memory, NOW + 9)).toBe(memory);
+    expect(withoutFuture(EMPTY_TENANT, NOW)).toBe(EMPTY_TENANT);
+  });
 });

@@ -6,6 +6,7 @@ import { type SubnetName, type TenantName, trusted } from "../../src/api/names.t
 import type { DecisionRecord } from "../../src/autoscale/record.ts";
 import { parseMoment } from "../../src/cli/moment.ts";
 import { timeOfDay } from "../../src/cli/time-of-day.ts";
+import { systemClock } from "../../src/clock/clock.ts";
 import { why, type WhyOptions } from "../../src/cli/why.ts";
 import { parseQuestion } from "../../src/cli/why-question.ts";
 import { describeReplica, reasonsOf } from "../../src/cli/why-replica.ts";
@@ -60,7 +61,7 @@ beforeEach(() => {
     printed += String(chunk);
     return true;
   });
-  jest.spyOn(Date, "now").mockReturnValue(NOW + 600_000);
+  jest.spyOn(systemClock, "now").mockReturnValue(NOW + 600_000);
 });
 afterEach(() => {
   jest.restoreAllMocks();
