@@ -1,6 +1,6 @@
 // Bundles src/main.ts into dist/reconcile.js, or into the directory named as argument. Split chunks keep
 // `reconcile --help` fast: a command loads only what it uses.
-import { chmod, readFile, rm } from "node:fs/promises";
+import { chmod, cp, readFile, rm } from "node:fs/promises";
 import { build } from "esbuild";
 
 const { version } = JSON.parse(await readFile("package.json", "utf8"));
@@ -28,4 +28,6 @@ await build({
     js: '#!/usr/bin/env node\nimport { createRequire as __createRequire } from "node:module"; const require = __createRequire(import.meta.url);',
   },
 });
+// What the demo reads, as anybody's manifests.
+await cp("src/demo/scene", `${outdir}/scene`, { recursive: true });
 await chmod(`${outdir}/reconcile.js`, 0o755);

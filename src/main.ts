@@ -1,9 +1,16 @@
+import { fileURLToPath } from "node:url";
 import { Argument, Command } from "commander";
 import {
+  acting,
   changing,
   directory,
+  dry,
+  editing,
   last,
   listen,
+  listenAnywhere,
+  load,
+  logLevel,
   manifests,
   mustBeOnce,
   onHypervisors,
@@ -17,6 +24,7 @@ import {
   withoutEmptyVariables,
 } from "./cli/options.ts";
 import type { DaemonOptions } from "./cli/daemon.ts";
+import type { DemoOptions } from "./cli/demo.ts";
 import type { DescribeOptions } from "./cli/describe.ts";
 import type { DiffOptions } from "./cli/diff.ts";
 import type { DownOptions } from "./cli/down.ts";
@@ -70,8 +78,18 @@ showing(changing(program))
     }
   });
 
-program
-  .command("validate")
+dry(program.command("demo"))
+  .description("see it work on simulated hypervisors, five times faster than life; write nothing")
+  .option("--stay", "go on after the story, until a signal comes")
+  .addOption(load())
+  .addOption(listenAnywhere())
+  .addOption(logLevel())
+  .action(async (options: DemoOptions) => {
+    const { demo } = await import("./cli/demo.ts");
+    process.exitCode = await demo(fileURLToPath(new URL("scene", import.meta.url)), options, VERSION);
+  });
+
+dry(program.command("validate"))
   .description("check manifests without touching any hypervisor")
   .addArgument(directory())
   .addOption(output("text", "json"))
@@ -80,7 +98,7 @@ program
     process.exitCode = await validate(path, options);
   });
 
-showing(onHypervisors(program.command("plan")))
+showing(onHypervisors(dry(program.command("plan"))))
   .description("show what --once would do; change nothing")
   .addArgument(directory())
   .addOption(output("text", "json"))
@@ -89,7 +107,7 @@ showing(onHypervisors(program.command("plan")))
     process.exitCode = await plan(path, options);
   });
 
-onHypervisors(program.command("diff"))
+onHypervisors(dry(program.command("diff")))
   .description("show what is against what is asked for, in diff's manner; change nothing")
   .addArgument(directory())
   .addOption(output("text", "json"))
@@ -99,7 +117,7 @@ onHypervisors(program.command("diff"))
     process.exitCode = await diff(path, options);
   });
 
-onHypervisors(program.command("get"))
+onHypervisors(dry(program.command("get")))
   .description("show objects and how they stand; change nothing")
   .addArgument(
     new Argument(
@@ -116,7 +134,7 @@ onHypervisors(program.command("get"))
     process.exitCode = await get(words, options);
   });
 
-onHypervisors(program.command("describe"))
+onHypervisors(dry(program.command("describe")))
   .description("show one object with its conditions, what belongs to it and its last events")
   .argument("<object>", "hypervisor/NAME, tenant/NAME, or subnet/NAME, replica/NAME with -n")
   .addOption(manifests())
@@ -126,8 +144,7 @@ onHypervisors(program.command("describe"))
     process.exitCode = await describe(word, options);
   });
 
-program
-  .command("events")
+dry(program.command("events"))
   .description("show what happened, the newest last")
   .argument("[object]", "hypervisor/NAME, tenant/NAME, or subnet/NAME, replica/NAME with -n")
   .addOption(manifests())
@@ -140,7 +157,7 @@ program
     process.exitCode = await events(word, options);
   });
 
-onHypervisors(program.command("top"))
+onHypervisors(dry(program.command("top")))
   .description("show how much CPU is used now, the most loaded first; change nothing")
   .argument("[what]", "hypervisors (hv), subnets (sub) or replicas (rep); all of them without it")
   .addOption(manifests())
@@ -151,8 +168,7 @@ onHypervisors(program.command("top"))
     process.exitCode = await top(word, options);
   });
 
-program
-  .command("why")
+dry(program.command("why"))
   .description("show what was decided on a subnet's count, and what it came from")
   .argument("<object>", "subnet/NAME or replica/NAME with -n, or plan/ID")
   .addOption(manifests())
@@ -166,7 +182,7 @@ program
     process.exitCode = await why(word, options);
   });
 
-changing(program.command("drain"))
+changing(acting(program.command("drain")))
   .description("move every replica off a hypervisor, or replace one; make before break")
   .argument("<object>", "hypervisor/NAME, or replica/NAME with -n")
   .addArgument(directory())
@@ -177,7 +193,7 @@ changing(program.command("drain"))
     process.exitCode = await drain(word, path, options);
   });
 
-changing(program.command("down"))
+changing(acting(program.command("down")))
   .description("take a tenant or subnet off the hypervisors, and hold it down")
   .argument("<object>", "tenant/NAME, or subnet/NAME with -n")
   .addArgument(directory())
@@ -189,7 +205,7 @@ changing(program.command("down"))
     process.exitCode = await down(word, path, options);
   });
 
-onHypervisors(program.command("up"))
+onHypervisors(acting(program.command("up")))
   .description("lift the hold of down or drain")
   .argument("<object>", "tenant/NAME, subnet/NAME with -n, or hypervisor/NAME")
   .addArgument(directory())
@@ -199,7 +215,7 @@ onHypervisors(program.command("up"))
     process.exitCode = await up(word, path, options);
   });
 
-onHypervisors(program.command("approve"))
+onHypervisors(acting(program.command("approve")))
   .description("let one refused plan through")
   .argument("<id>", "the plan's id, as plan and --once show it")
   .addArgument(directory())
@@ -209,8 +225,7 @@ onHypervisors(program.command("approve"))
     process.exitCode = await approve(id, path, options);
   });
 
-program
-  .command("pause")
+editing(program.command("pause"))
   .description("freeze a subnet's count of replicas, in its manifest")
   .argument("<object>", "subnet/NAME with -n")
   .addArgument(directory())
@@ -222,8 +237,7 @@ program
     process.exitCode = await pause(word, path, options);
   });
 
-program
-  .command("resume")
+editing(program.command("resume"))
   .description("lift the pause of a subnet, in its manifest")
   .argument("<object>", "subnet/NAME with -n")
   .addArgument(directory())
@@ -233,8 +247,7 @@ program
     process.exitCode = await resume(word, path, options);
   });
 
-program
-  .command("cordon")
+editing(program.command("cordon"))
   .description("keep new replicas away from a hypervisor, in its manifest")
   .argument("<object>", "hypervisor/NAME")
   .addArgument(directory())
@@ -243,8 +256,7 @@ program
     process.exitCode = await cordon(word, path);
   });
 
-program
-  .command("uncordon")
+editing(program.command("uncordon"))
   .description("let new replicas onto a hypervisor again, in its manifest")
   .argument("<object>", "hypervisor/NAME")
   .addArgument(directory())
@@ -253,7 +265,7 @@ program
     process.exitCode = await uncordon(word, path);
   });
 
-onHypervisors(program.command("wait"))
+onHypervisors(dry(program.command("wait")))
   .description("look again and again until an object is as waited for; change nothing")
   .argument("<object>", "hypervisor/NAME, tenant/NAME, or subnet/NAME, replica/NAME with -n")
   .requiredOption("--for <what>", "Ready, Deleted, condition=TYPE[=STATUS] or replicas=N")
@@ -265,8 +277,7 @@ onHypervisors(program.command("wait"))
     process.exitCode = await wait(word, options);
   });
 
-program
-  .command("version")
+dry(program.command("version"))
   .description("show what runs here")
   .addOption(output("text", "json"))
   .action(async (options: { readonly output: "text" | "json" }) => {

@@ -43,6 +43,22 @@ export const stateDirectory = (): Option =>
     "where the ledger is kept (root: /var/lib/evenkeel/FLEET/state, else below $XDG_STATE_HOME)",
   ).env("EVENKEEL_STATE_DIR");
 
+/** A command that changes nothing anywhere: neither a hypervisor nor the ledger, nor any file. */
+export const dry = (command: Command): Command => command.helpGroup("Commands that change nothing:");
+
+/** A command that changes hypervisors, or tells a daemon to. */
+export const acting = (command: Command): Command => command.helpGroup("Commands that change hypervisors:");
+
+/** A command that edits manifests. */
+export const editing = (command: Command): Command => command.helpGroup("Commands that edit manifests:");
+
+/** What is logged. */
+export const logLevel = (): Option =>
+  new Option("--log-level <level>", "structured log on standard error")
+    .choices(LOG_LEVELS)
+    .default("silent")
+    .env("EVENKEEL_LOG_LEVEL");
+
 /** Options of every command that works on hypervisors. */
 export const onHypervisors = (command: Command): Command =>
   command
@@ -53,12 +69,7 @@ export const onHypervisors = (command: Command): Command =>
         "where SSH keys lie (root: /etc/evenkeel/keys, else below $XDG_CONFIG_HOME)",
       ).env("EVENKEEL_KEYS_DIR"),
     )
-    .addOption(
-      new Option("--log-level <level>", "structured log on standard error")
-        .choices(LOG_LEVELS)
-        .default("silent")
-        .env("EVENKEEL_LOG_LEVEL"),
-    );
+    .addOption(logLevel());
 
 /** How long a command may take. */
 export const timeout = (): Option =>
@@ -82,17 +93,25 @@ export const resync = (): Option =>
     .default(30, "30s")
     .env("EVENKEEL_RESYNC");
 
-/** Where the daemon serves metrics and health. */
-export const listen = (): Option =>
-  new Option("--listen <address>", "daemon: where /metrics, /healthz and /readyz are served")
+/** Where the daemon serves metrics and health; by default where nobody else asks. */
+export const listen = (): Option => listenAt(DEFAULT_LISTEN, "daemon: where").env("EVENKEEL_LISTEN");
+
+/** The same for what runs beside a daemon: any free port. */
+export const listenAnywhere = (): Option => listenAt("127.0.0.1:0", "where");
+
+const listenAt = (fallback: string, where: string): Option =>
+  new Option("--listen <address>", `${where} /metrics, /healthz and /readyz are served`)
     .argParser((text) => {
-      const where = parseListen(text);
-      if (where === undefined)
+      const found = parseListen(text);
+      if (found === undefined)
         throw new InvalidArgumentError("it is given as 127.0.0.1:9478 or [::1]:9478, with port 0 for any.");
-      return where;
+      return found;
     })
-    .default(parseListen(DEFAULT_LISTEN), DEFAULT_LISTEN)
-    .env("EVENKEEL_LISTEN");
+    .default(parseListen(fallback), fallback);
+
+/** Another load curve for the demo. */
+export const load = (): Option =>
+  new Option("--load <file>", "another load curve: YAML with load: [{at: SECONDS, cpus: NUMBER}, ...]");
 
 /** Options of commands that show changes. */
 export const showing = (command: Command): Command =>

@@ -11,7 +11,7 @@ import type { Connections } from "../hosts/connections.ts";
 import type { Revision } from "../manifests/revision.ts";
 import { watchTree } from "../manifests/watch.ts";
 import type { PlanEntry } from "../plan/plan.ts";
-import { withInstruction } from "../replicas/instruction.ts";
+import { type Instruction, withInstruction } from "../replicas/instruction.ts";
 import { serveControl } from "../server/control.ts";
 import { health, readiness } from "../server/health.ts";
 import type { Listen } from "../server/listen.ts";
@@ -32,7 +32,8 @@ export const CONTROLLERS = ["hypervisor", "autoscale", "health", "tenant"] as co
 
 export interface DaemonOptions {
   readonly world: World;
-  readonly connections: Connections;
+  /** Follows the hypervisors that manifests name. */
+  readonly connections: Pick<Connections, "follow">;
   readonly directory: string;
   readonly first: Revision;
   readonly clock: Clock;
@@ -43,9 +44,9 @@ export interface DaemonOptions {
   readonly resyncSeconds: number;
   readonly lookSeconds: number;
   readonly changeSeconds: number;
-  readonly history: History;
-  /** Held by this process. */
-  readonly stateDirectory: string;
+  readonly history: Pick<History, "append">;
+  /** Held by this process; operators speak to it there, or nowhere when there is none. */
+  readonly stateDirectory: string | undefined;
   readonly metrics: Metrics;
   /** Where metrics and health are served. */
   readonly listen: Listen;
@@ -102,10 +103,12 @@ export async function runDaemon(options: DaemonOptions): Promise<void> {
   told.listening(server.listen);
   const hinted = { clock, onTrouble: told.trouble };
   const watch = await watchTree(options.directory, () => void manifests.read(), hinted);
-  const control = await serveControl(options.stateDirectory, async (instruction) => {
+  const instructed = async (instruction: Instruction): Promise<void> => {
     await world.ledger.update((state) => withInstruction(state, instruction));
     queue.addEveryone();
-  });
+  };
+  const { stateDirectory } = options;
+  const control = stateDirectory === undefined ? undefined : await serveControl(stateDirectory, instructed);
   const calls = callsOf({ ...options, over, manifests, live, record, queue });
   const paced = { clock, signal: over, trouble: told.trouble, observation: () => live.observation };
   const beside = [
@@ -123,7 +126,7 @@ export async function runDaemon(options: DaemonOptions): Promise<void> {
     await run({ clock, queue, continuous: true, signal: over, pass: calls.tenants });
   } finally {
     ending.abort();
-    await Promise.all([...beside, watch.close(), server.close(), control.close()]);
+    await Promise.all([...beside, watch.close(), server.close(), control?.close()]);
     await letGo(world, manifests.current, abort, clock.nonce);
   }
 }

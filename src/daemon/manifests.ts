@@ -10,7 +10,7 @@ export interface ManifestsOptions {
   /** The revision that the daemon began with. */
   readonly first: Revision;
   readonly ledger: Ledger;
-  readonly connections: Connections;
+  readonly connections: Pick<Connections, "follow">;
   /** Told of each reading that shows something else than the one before. */
   readonly changed: (revision: Revision) => void;
 }

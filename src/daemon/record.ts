@@ -8,13 +8,13 @@ import { Chronicle } from "./chronicle.ts";
 
 /** Writes down what happens. A history that cannot be written holds nothing up: it is told once, and goes on. */
 export class Recorder {
-  readonly #history: History;
+  readonly #history: Pick<History, "append">;
   readonly #clock: Clock;
   readonly #trouble: (error: unknown) => void;
   readonly #chronicle = new Chronicle();
   #isWritten = true;
 
-  constructor(history: History, clock: Clock, trouble: (error: unknown) => void) {
+  constructor(history: Pick<History, "append">, clock: Clock, trouble: (error: unknown) => void) {
     this.#history = history;
     this.#clock = clock;
     this.#trouble = trouble;

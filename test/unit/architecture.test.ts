@@ -6,6 +6,7 @@ import { describe, expect, test } from "@jest/globals";
 const ROOMS = [
   "main.ts",
   "cli",
+  "demo",
   "daemon",
   "server",
   "controllers",

@@ -8,8 +8,17 @@ const build = join(process.cwd(), "node_modules", ".cache", "evenkeel", "help");
 const help = (...words: readonly string[]): string =>
   execFileSync("node", [join(build, "reconcile.js"), ...words, "--help"], { encoding: "utf8" });
 
+/** The commands that the program lists, by the heading that they stand under. */
+const commands = (): Map<string, string[]> =>
+  new Map(
+    [...help().matchAll(/^(Commands.*)\n((?: .*\n?)+)/gm)].map(([, heading = "", list = ""]) => [
+      heading,
+      [...list.matchAll(/^ {2}([a-z]+)/gm)].map(([, name = ""]) => name),
+    ]),
+  );
+
 const COMMANDS =
-  "approve cordon describe diff down drain events get pause plan resume top uncordon up validate version wait why".split(
+  "approve cordon demo describe diff down drain events get pause plan resume top uncordon up validate version wait why".split(
     " ",
   );
 
@@ -19,9 +28,17 @@ beforeAll(() => {
 afterAll(() => rmSync(build, { recursive: true, force: true }));
 
 describe("help", () => {
-  test("lists every command, in order", () => {
-    const [, list = ""] = help().split("\nCommands:\n");
-    expect([...list.matchAll(/^ {2}([a-z]+)/gm)].map(([, name]) => name)).toEqual(COMMANDS);
+  test("lists every command", () => {
+    expect([...commands().values()].flat().toSorted()).toEqual(COMMANDS);
+  });
+
+  test("says of every command whether it changes something", () => {
+    expect([...commands().keys()]).toEqual([
+      "Commands that change nothing:",
+      "Commands that change hypervisors:",
+      "Commands that edit manifests:",
+    ]);
+    for (const names of commands().values()) expect(names).toEqual(names.toSorted());
   });
 
   test.each([[], ...COMMANDS.map((name) => [name])])("of %s keeps within 80 columns", (...words) => {
