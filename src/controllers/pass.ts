@@ -3,7 +3,7 @@ import type { HypervisorName, TenantName } from "../api/names.ts";
 import type { Refusal } from "../api/reasons.ts";
 import type { Clock } from "../clock/clock.ts";
 import type { Observation } from "../facts/facts.ts";
-import { Turns } from "../engine/turns.ts";
+import { Turns } from "../clock/turns.ts";
 import { RoundTrips } from "../hosts/round-trips.ts";
 import type { Revision } from "../manifests/revision.ts";
 import type { PlanEntry } from "../plan/plan.ts";

@@ -7,6 +7,7 @@ import type { FleetName } from "../api/names.ts";
 import { emptyMemory, type FleetMemory } from "../replicas/memory.ts";
 import { type Hold, holdDirectory } from "./hold.ts";
 import type { Ledger } from "./ledger.ts";
+import { ledgerText } from "./text.ts";
 
 const FILE = "ledger.json";
 
@@ -95,14 +96,14 @@ export class FileLedger implements Ledger {
   async #writeNext(): Promise<void> {
     await this.#writing?.catch(() => {});
     this.#next = undefined;
-    this.#writing = this.#write(`${JSON.stringify(this.state, null, 1)}\n`);
+    this.#writing = this.#write(this.state);
     await this.#writing;
   }
 
-  async #write(text: string): Promise<void> {
+  async #write(state: FleetMemory): Promise<void> {
     this.#isUnsaved = true;
     try {
-      await writeFileAtomic(this.#file, text, { mode: 0o600, fsync: true });
+      await writeFileAtomic(this.#file, await ledgerText(state), { mode: 0o600, fsync: true });
     } catch (error) {
       const message = `${this.#file} cannot be written: ${asError(error).message}`;
       throw new EvenkeelError("EK-STATE-WRITE", message, { cause: error, fix: "make room on that disk" });
