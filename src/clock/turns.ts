@@ -28,8 +28,10 @@ export class Turns {
   async #serve(): Promise<void> {
     this.#isServing = true;
     for (let next = this.#waiting.shift(); next; next = this.#waiting.shift()) {
-      if (this.#now() - (this.#since ??= this.#begin()) >= STRETCH)
+      if (this.#now() - (this.#since ??= this.#begin()) >= STRETCH) {
         await new Promise((resolve) => setImmediate(resolve));
+        this.#since ??= this.#begin();
+      }
       next();
       await Promise.resolve(); // the piece goes on before the time is looked at
     }
