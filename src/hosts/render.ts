@@ -31,7 +31,9 @@ export const FENCED = 75;
 
 /**
  * One script for one hypervisor: takes the fleet's lock there, refuses to act when a newer controller has been, and runs
- * each block. Everything a manifest says reaches the tools as quoted lines on their standard input, never the shell.
+ * each block. It is in braces, so that a shell to which only its beginning arrives does nothing: it would take the end of
+ * its input for the end of a here-document, and half an id for an id. Everything a manifest says reaches the tools as
+ * quoted lines on their standard input, never the shell.
  */
 export function changeScript(
   fleet: FleetName,
@@ -40,7 +42,7 @@ export function changeScript(
   blocks: readonly Block[],
 ): string {
   const directory = fleetDirectory(fleet);
-  return `
+  return `{
 export LC_ALL=C
 umask 077
 mkdir -p ${directory} || exit 1
@@ -57,6 +59,7 @@ trap 'rm -f "$e"' EXIT
 ${PROGRAMS}
 ${blocks.map((block) => renderBlock(block, nonce)).join("")}
 echo "#>${nonce} end"
+}
 `;
 }
 
