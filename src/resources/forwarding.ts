@@ -1,5 +1,5 @@
 import { trusted } from "../api/names.ts";
-import type { Ipv4 } from "../api/addresses.ts";
+import type { Ipv4, Mac } from "../api/addresses.ts";
 import type { ForwardingFact } from "../facts/facts.ts";
 import { namespaceOf, subnetOfAlias, tenantOf } from "./marks.ts";
 import { kind } from "./resource.ts";
@@ -9,6 +9,8 @@ export interface ForwardingState {
   readonly device: string;
   /** Underlay address by MAC. */
   readonly remote: Readonly<Record<string, Ipv4>>;
+  /** The bridge's own MAC, where it is known; only of a desired state. */
+  readonly own?: Mac | undefined;
   /** Where broadcasts go; only from a standby to the primary, for DHCP. */
   readonly broadcast: Ipv4 | undefined;
 }
@@ -43,7 +45,7 @@ export const forwarding = kind<ForwardingState>({
 
   change({ place, desired, observed, fleet }) {
     if (!desired) return undefined; // it goes with its VXLAN
-    const { device, remote, broadcast } = desired;
+    const { device, remote, broadcast, own } = desired;
     const known = observed?.remote ?? {};
     const add = Object.entries(remote).filter(([mac, destination]) => known[mac] !== destination);
     const gone = Object.keys(known).filter((mac) => !remote[mac]);
@@ -56,13 +58,16 @@ export const forwarding = kind<ForwardingState>({
       if (observed?.broadcast) lines.push(`fdb del ${ALL} dev ${device} dst ${observed.broadcast} self`);
       lines.push(`fdb append ${ALL} dev ${device} dst ${broadcast} self permanent`);
     }
-    const removals = gone.flatMap((mac) => [
+    const removal = (mac: string): string[] => [
       ...(known[mac] === NOWHERE ? [] : [`fdb del ${mac} dev ${device} dst ${known[mac]} self`]),
       `fdb del ${mac} dev ${device} master`,
-    ]);
+    ];
+    const removals = gone.filter((mac) => mac !== own).flatMap(removal);
+    // A bridge that takes an address for its own drops the entry for it, which could then not be deleted any more.
+    const taken = gone.filter((mac) => mac === own).flatMap(removal);
     if (!broadcast && observed?.broadcast)
       removals.push(`fdb del ${ALL} dev ${device} dst ${observed.broadcast} self`);
-    if (lines.length + removals.length === 0) return undefined;
+    if (lines.length + removals.length + taken.length === 0) return undefined;
     const namespace = namespaceOf(fleet, place.tenant);
     return {
       verb: Object.keys(known).length > 0 ? "change" : "add",
@@ -72,6 +77,9 @@ export const forwarding = kind<ForwardingState>({
           .join(", ") || "broadcasts go to the primary alone",
       disruption: "none",
       operations: [
+        ...(taken.length > 0
+          ? [{ phase: "create", tool: "bridge-inside", namespace, lines: taken } as const]
+          : []),
         ...(lines.length > 0 ? [{ phase: "forward", tool: "bridge-inside", namespace, lines } as const] : []),
         ...(removals.length > 0
           ? [{ phase: "withdraw", tool: "bridge-inside", namespace, lines: removals } as const]
