@@ -88,8 +88,11 @@ const spaceLines = (space: Space): string[] => [
   ...Object.entries(space.sysctls).map(([path, value]) => `sysctl ${path}=${value}`),
 ];
 
+/** A chain that accepts is as good as one that nobody has made. */
 const tableLines = (family: string, tables: Space["ipv4"]): string[] =>
   Object.entries(tables).flatMap(([name, { chains, rules }]) => [
-    ...Object.entries(chains).map((chain) => `${family} ${name} chain ${chain.join(" ")}`),
+    ...Object.entries(chains)
+      .filter(([, policy]) => policy !== "ACCEPT")
+      .map((chain) => `${family} ${name} chain ${chain.join(" ")}`),
     ...rules.map((rule) => `${family} ${name} ${rule.replace(/ -m statistic .*? -j/, " -j")}`),
   ]);
