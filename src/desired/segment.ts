@@ -24,23 +24,22 @@ export function segment(scope: Scope, part: Part, of: Segment): Resource[] {
   ];
 }
 
-function bridgeState(
-  { fleet, name, mtu }: Scope,
-  { isPrimary, name: hypervisor }: Part,
-  of: Segment,
-): BridgeState {
+/** An explicit address, else a bridge takes its lowest port's, and changes it as ports come and go. */
+const bridgeMac = ({ isPrimary, name }: Part, { subnet, gateway }: Segment): Mac =>
+  isPrimary ? macOf(gateway) : standbyMac(name, linkNames.bridge(subnet));
+
+function bridgeState({ fleet, name, mtu }: Scope, part: Part, of: Segment): BridgeState {
   const link = linkNames.bridge(of.subnet);
   return {
     link,
-    // An explicit address, else a bridge takes its lowest port's, and changes it as ports come and go.
-    mac: isPrimary ? macOf(of.gateway) : standbyMac(hypervisor, link),
+    mac: bridgeMac(part, of),
     mtu,
     master: undefined,
     group: String(groupOf(fleet)),
     alias: aliasOf(fleet, name, of.subnet, "segment"),
     up: true,
     flags: {},
-    addresses: isPrimary ? [within(of.cidr, of.gateway)] : [],
+    addresses: part.isPrimary ? [within(of.cidr, of.gateway)] : [],
   };
 }
 
@@ -91,5 +90,5 @@ function forwardingState(scope: Scope, part: Part, of: Segment): ForwardingState
       if (replica.hypervisor !== part.name && there) remote[macOf(of.addressOf(replica))] = there;
     }
   const broadcast = !part.isPrimary && of.subnet !== undefined ? primary : undefined;
-  return { device: linkNames.vxlan(of.subnet), remote, broadcast };
+  return { device: linkNames.vxlan(of.subnet), remote, own: bridgeMac(part, of), broadcast };
 }

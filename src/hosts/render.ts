@@ -33,7 +33,9 @@ export const OUTDATED = 76;
 
 /**
  * One script for one hypervisor: takes the fleet's lock there, refuses to act when a newer controller has been, or anything
- * was changed since the look that it was decided from, and runs each block. Everything a manifest says reaches the tools as quoted lines on their standard input, never the shell.
+ * was changed since the look that it was decided from, and runs each block. It is in braces, so that a shell to which only
+ * its beginning arrives does nothing: it would take the end of its input for the end of a here-document, and half an id for
+ * an id. Everything a manifest says reaches the tools as quoted lines on their standard input, never the shell.
  */
 export function changeScript(
   fleet: FleetName,
@@ -43,7 +45,7 @@ export function changeScript(
   blocks: readonly Block[],
 ): string {
   const directory = fleetDirectory(fleet);
-  return `
+  return `{
 export LC_ALL=C
 umask 077
 mkdir -p ${directory} || exit 1
@@ -62,6 +64,7 @@ trap 'rm -f "$e"' EXIT
 ${PROGRAMS}
 ${blocks.map((block) => renderBlock(block, nonce)).join("")}
 echo "#>${nonce} end"
+}
 `;
 }
 

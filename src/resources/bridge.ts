@@ -44,7 +44,7 @@ export const bridge = kind<BridgeState>({
     const { lines, reasons } = linkDifference(desired, observed);
     if (lines.length === 0) return undefined;
     const create =
-      `link add name ${desired.link} mtu ${desired.mtu} group ${desired.group} netns ${namespace}` +
+      `link add name ${desired.link} group ${desired.group} netns ${namespace}` +
       ` address ${desired.mac} type bridge stp_state 0 forward_delay 0 mcast_snooping 0`;
     return {
       verb: observed ? "change" : "add",
@@ -54,7 +54,13 @@ export const bridge = kind<BridgeState>({
       ...(observed && observed.mac !== desired.mac && { loses: ["neighbours"] }),
       operations: [
         ...(observed ? [] : [{ phase: "create", tool: "ip", lines: [create] } as const]),
-        { phase: "configure", tool: "ip-inside", namespace, lines },
+        {
+          phase: "configure",
+          tool: "ip-inside",
+          namespace,
+          // One that was not told its MTU after it was made takes another with each port that comes or goes.
+          lines: observed ? lines : [`link set ${desired.link} mtu ${desired.mtu}`, ...lines],
+        },
       ],
     };
   },

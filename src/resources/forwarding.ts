@@ -1,4 +1,4 @@
-import type { Ipv4 } from "../api/addresses.ts";
+import type { Ipv4, Mac } from "../api/addresses.ts";
 import type { ForwardingFact } from "../facts/facts.ts";
 import { namespaceOf, subnetOfAlias, tenantOf } from "./marks.ts";
 import { kind } from "./resource.ts";
@@ -10,6 +10,8 @@ export interface ForwardingState {
   readonly remote: Readonly<Record<string, Ipv4>>;
   /** Entries that only one of the two has: half written, or left when a bridge was deleted. None is ever wanted. */
   readonly halves?: readonly ForwardingFact[];
+  /** The bridge's own MAC, where it is known; only of a desired state. */
+  readonly own?: Mac | undefined;
   /** Where broadcasts go; only from a standby to the primary, for DHCP. */
   readonly broadcast: Ipv4 | undefined;
 }
@@ -44,7 +46,7 @@ export const forwarding = kind<ForwardingState>({
 
   change({ place, desired, observed, fleet }) {
     if (!desired) return undefined; // it goes with its VXLAN
-    const { device, remote, broadcast } = desired;
+    const { device, remote, broadcast, own } = desired;
     const known = observed?.remote ?? {};
     const add = Object.entries(remote).filter(([mac, destination]) => known[mac] !== destination);
     const gone = Object.keys(known).filter((mac) => !remote[mac]);
@@ -58,20 +60,21 @@ export const forwarding = kind<ForwardingState>({
       if (observed?.broadcast) lines.push(`fdb del ${ALL} dev ${device} dst ${observed.broadcast} self`);
       lines.push(`fdb append ${ALL} dev ${device} dst ${broadcast} self permanent`);
     }
-    const removals = [
-      ...gone.flatMap((mac) => [
-        `fdb del ${mac} dev ${device} dst ${known[mac]} self`,
-        `fdb del ${mac} dev ${device} master`,
+    const leftOver = [
+      ...gone.flatMap((mac): ForwardingFact[] => [
+        { mac, device, destination: known[mac], table: "self" },
+        { mac, device, destination: undefined, table: "master" },
       ]),
-      ...halves.map(({ mac, table, destination }) =>
-        table === "master"
-          ? `fdb del ${mac} dev ${device} master`
-          : `fdb del ${mac} dev ${device} dst ${destination} self`,
-      ),
+      ...halves,
     ];
+    const removal = ({ mac, table, destination }: ForwardingFact): string =>
+      `fdb del ${mac} dev ${device} ${table === "master" ? "master" : `dst ${destination} self`}`;
+    const removals = leftOver.filter(({ mac }) => mac !== own).map(removal);
+    // A bridge that takes an address for its own drops the entry for it, which could then not be deleted any more.
+    const taken = leftOver.filter(({ mac }) => mac === own).map(removal);
     if (!broadcast && observed?.broadcast)
       removals.push(`fdb del ${ALL} dev ${device} dst ${observed.broadcast} self`);
-    if (lines.length + removals.length === 0) return undefined;
+    if (lines.length + removals.length + taken.length === 0) return undefined;
     const namespace = namespaceOf(fleet, place.tenant);
     return {
       verb: Object.keys(known).length > 0 ? "change" : "add",
@@ -85,6 +88,9 @@ export const forwarding = kind<ForwardingState>({
           .join(", ") || "broadcasts go to the primary alone",
       disruption: "none",
       operations: [
+        ...(taken.length > 0
+          ? [{ phase: "create", tool: "bridge-inside", namespace, lines: taken } as const]
+          : []),
         ...(lines.length > 0 ? [{ phase: "forward", tool: "bridge-inside", namespace, lines } as const] : []),
         ...(removals.length > 0
           ? [{ phase: "withdraw", tool: "bridge-inside", namespace, lines: removals } as const]

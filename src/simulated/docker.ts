@@ -20,6 +20,8 @@ export function startContainer(machine: Machine, request: ContainerRequest): Sta
   const known = [...machine.containers.values()].find((one) => one.request.name === request.name);
   if (known && !carries(known.request.labels, request.labels))
     throw refused(machine.name, `the name ${request.name} is taken by a container that is not ours`);
+  if (known?.state === "paused")
+    throw refused(machine.name, "cannot start a paused container, try unpause instead.");
   const container = known ?? createContainer(machine, request);
   if (container.state !== "running") run(machine, container);
   return { id: container.id, sandbox: container.sandbox };
@@ -55,10 +57,12 @@ function run(machine: Machine, container: Container): void {
 /** Milliseconds that a workload takes to end once it has been told to. */
 const ENDING = 200;
 
-/** Tells a workload to end, which it does after a while. */
+/** Tells a workload to end, which it does after a while; Docker resumes one that is paused, so that it hears it. */
 export function endContainer(machine: Machine, id: string): void {
   const container = machine.containers.get(id);
-  if (container?.state === "running") container.endsAt ??= machine.now + ENDING;
+  if (!container || container.state === "exited") return;
+  container.state = "running";
+  container.endsAt ??= machine.now + ENDING;
 }
 
 /** Takes the processes of a container away, and with them its namespace and the links in it. */

@@ -1,20 +1,25 @@
 import { type InterfaceAddress, type Ipv4, type Mac } from "../api/addresses.ts";
 import { trusted } from "../api/names.ts";
+import type { ForwardingFact } from "../facts/facts.ts";
 import {
   addAddress,
   addLinks,
   findLink,
+  isLoopback,
+  isOwn,
   joinBridge,
   leaveBridge,
   linkTowards,
-  loseNeighbours,
   lower,
   raise,
   removeAddress,
   removeLink,
+  setMac,
+  setMtu,
+  VXLAN_OVERHEAD,
 } from "./links.ts";
 import { type Link, type Machine, newLink, type Space } from "./machine.ts";
-import { NO_SUCH_FILE, NOT_SUPPORTED, Refused, UNREACHABLE } from "./refused.ts";
+import { INVALID, NO_SUCH_FILE, NOT_SUPPORTED, Refused, UNREACHABLE } from "./refused.ts";
 
 /** What a line needs besides itself. */
 interface Where {
@@ -102,7 +107,8 @@ function linkAdd({ machine, space, spaceOf }: Where, words: readonly string[]): 
       const below = lowerOf(space, pairs.get("dev"));
       const local = trusted<Ipv4>(pairs.get("local") ?? "");
       const vxlan = { id: Number(pairs.get("id")), local, port: Number(pairs.get("dstport")) };
-      return addLinks(machine, newLink(machine, target, { ...about, below, vxlan }));
+      const mtu = Math.min(about.mtu, below.mtu - VXLAN_OVERHEAD);
+      return addLinks(machine, newLink(machine, target, { ...about, mtu, below, vxlan }));
     }
     default:
       throw new RangeError(`ip link add: type ${type}`);
@@ -135,8 +141,7 @@ function linkSet(link: Link, space: Space, [what = "", ...words]: readonly strin
     case "down":
       return lower(link);
     case "mtu":
-      link.mtu = Number(value);
-      return;
+      return setMtu(link, Number(value));
     case "group":
       link.group = value;
       return;
@@ -147,13 +152,15 @@ function linkSet(link: Link, space: Space, [what = "", ...words]: readonly strin
       return leaveBridge(link);
     case "master": {
       const bridge = findLink(space, value);
+      // It leaves the one that it is on before it is known that the other does not take it.
+      if (link.master !== bridge) leaveBridge(link);
       if (bridge.type !== "bridge") throw new Refused(NOT_SUPPORTED);
+      if (isLoopback(link)) throw new Refused(INVALID);
+      if (link.type === "bridge") throw new Refused("RTNETLINK answers: Too many levels of symbolic links");
       return joinBridge(link, bridge);
     }
     case "address":
-      if (link.mac !== value) loseNeighbours(link);
-      link.mac = trusted(value);
-      return;
+      return setMac(link, trusted(value));
     case "type":
       if (!link.master) throw new Refused(NOT_SUPPORTED);
       for (const [flag, state] of pairsOf(words.slice(1))) link.flags[flag] = state === "on";
@@ -174,13 +181,15 @@ function routeReplace(space: Space, destination: string, words: readonly string[
       ? space.links.find(({ name, up }) => name === device && up)
       : linkTowards(space, gateway, device);
   if (!link) throw new Refused(gateway === undefined ? "RTNETLINK answers: Network is down" : UNREACHABLE);
+  const source = pairs.get("src");
+  if (source !== undefined && !isOwn(space, source)) throw new Refused(INVALID);
   const bare = destination.replace(/\/32$/, "");
   space.routes = space.routes.filter((route) => route.destination !== bare);
   space.routes.push({
     destination: bare,
     gateway,
     device: link.name,
-    source: pairs.get("src"),
+    source,
   });
 }
 
@@ -197,19 +206,24 @@ export function bridgeLine(space: Space, line: string): void {
   const destination = at === -1 ? undefined : trusted<Ipv4>(rest[at + 1] ?? "");
   if (table === "master" ? !link.master : !link.vxlan) throw new Refused(NOT_SUPPORTED);
   const entry = { device, mac, destination, table } as const;
-  const same = (one: typeof entry | Space["forwarding"][number]): boolean =>
-    one.device === device && one.mac === mac && one.table === table;
-  const exact = (one: Space["forwarding"][number]): boolean => same(one) && one.destination === destination;
+  const { forwarding, links } = space;
+  // A bridge has one entry for an address, at whichever of its ports; a VXLAN has one for each destination.
+  const devices = table === "self" ? [link] : links.filter(({ master }) => master === link.master);
+  const isSame = (one: ForwardingFact): boolean =>
+    one.mac === mac && one.table === table && devices.some(({ name }) => name === one.device);
+  const isExact = (one: ForwardingFact): boolean =>
+    isSame(one) && one.device === device && one.destination === destination;
   switch (verb) {
     case "replace":
-      space.forwarding = [...space.forwarding.filter((one) => !same(one)), entry];
+      space.forwarding = [...forwarding.filter((one) => !isSame(one)), entry];
       return;
     case "append":
-      if (!space.forwarding.some(exact)) space.forwarding = [...space.forwarding, entry];
+      if (!forwarding.some(isExact)) space.forwarding = [...forwarding, entry];
       return;
     case "del":
-      if (!space.forwarding.some(exact)) throw new Refused(NO_SUCH_FILE);
-      space.forwarding = space.forwarding.filter((one) => !exact(one));
+      // A VXLAN that knows the address says nothing of a destination that it does not know.
+      if (!forwarding.some(table === "self" ? isSame : isExact)) throw new Refused(NO_SUCH_FILE);
+      space.forwarding = forwarding.filter((one) => !isExact(one));
       return;
     default:
       throw new RangeError(`bridge: ${line}`);

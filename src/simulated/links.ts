@@ -4,11 +4,13 @@ import {
   type Cidr,
   type InterfaceAddress,
   type Ipv4,
+  type Mac,
   networkOf,
   prefixLength,
 } from "../api/addresses.ts";
+import { trusted } from "../api/names.ts";
 import type { Link, Machine, Space } from "./machine.ts";
-import { EXISTS, Refused } from "./refused.ts";
+import { EXISTS, INVALID, Refused } from "./refused.ts";
 
 /** What a link drags along in the kernel: routes, neighbours and entries that come and go with it. */
 
@@ -40,6 +42,7 @@ export function removeLink(machine: Machine, link: Link): void {
   const index = space.links.indexOf(link);
   if (index === -1) return;
   space.links.splice(index, 1);
+  leaveBridge(link);
   forget(link);
   for (const port of space.links) if (port.master === link) leaveBridge(port);
   for (const one of machine.allSpaces())
@@ -73,23 +76,57 @@ const PORT_FLAGS = {
 
 export function joinBridge(link: Link, bridge: Link): void {
   if (link.master === bridge) return;
-  leaveBridge(link);
   link.master = bridge;
   link.flags = { ...PORT_FLAGS };
+  adjustMtu(bridge);
 }
 
 export function leaveBridge(link: Link): void {
-  if (!link.master) return;
+  const bridge = link.master;
+  if (!bridge) return;
   link.master = undefined;
   link.flags = {};
+  adjustMtu(bridge);
   link.space.forwarding = link.space.forwarding.filter(
     ({ device, table }) => device !== link.name || table !== "master",
   );
 }
 
+/** Neighbours are lost even when the MAC is the one that it has; and a bridge keeps no entry of a port for its own. */
+export function setMac(link: Link, mac: Mac): void {
+  link.mac = mac;
+  loseNeighbours(link);
+  const { space } = link;
+  const ports = space.links.filter(({ master }) => master === link);
+  space.forwarding = space.forwarding.filter(
+    (entry) =>
+      entry.mac !== mac || entry.table !== "master" || !ports.some(({ name }) => name === entry.device),
+  );
+}
+
+/** Octets that VXLAN takes of each packet of the link below. */
+export const VXLAN_OVERHEAD = 50;
+
+export function setMtu(link: Link, mtu: number): void {
+  if (link.mtu === mtu) return;
+  const { below } = link;
+  if (below && mtu > below.mtu - (link.vxlan ? VXLAN_OVERHEAD : 0)) throw new Refused(INVALID);
+  link.mtu = mtu;
+  link.keepsMtu = true;
+  if (link.master) adjustMtu(link.master);
+}
+
+/** A bridge that was not told its MTU since it was made takes the smallest of its ports with each change of them. */
+function adjustMtu(bridge: Link): void {
+  if (bridge.keepsMtu) return;
+  const ports = bridge.space.links.filter(({ master }) => master === bridge);
+  bridge.mtu = ports.length === 0 ? 1500 : Math.min(...ports.map(({ mtu }) => mtu));
+}
+
 export function raise(link: Link): void {
   if (link.up) return;
   link.up = true;
+  if (isLoopback(link) && link.addresses.length === 0) link.addresses.push(trusted("127.0.0.1/8"));
   for (const address of link.addresses) connect(link, address);
 }
 
@@ -97,12 +134,17 @@ export function raise(link: Link): void {
 export function lower(link: Link): void {
   if (!link.up) return;
   link.up = false;
+  disableIp(link);
+}
+
+/** So is one that has no address any more. */
+function disableIp(link: Link): void {
   const { space, name } = link;
   space.routes = space.routes.filter(({ device }) => device !== name);
   loseNeighbours(link);
 }
 
-export function loseNeighbours({ space, name }: Link): void {
+function loseNeighbours({ space, name }: Link): void {
   space.neighbours = space.neighbours.filter(({ device }) => device !== name);
 }
 
@@ -116,6 +158,7 @@ export function removeAddress(link: Link, address: InterfaceAddress): void {
   const index = link.addresses.indexOf(address);
   if (index === -1) throw new Refused("RTNETLINK answers: Cannot assign requested address");
   link.addresses.splice(index, 1);
+  if (link.addresses.length === 0) return disableIp(link);
   const { space, name } = link;
   const source = addressOf(address);
   space.routes = space.routes.filter((route) => route.device !== name || route.source !== source);
@@ -123,22 +166,28 @@ export function removeAddress(link: Link, address: InterfaceAddress): void {
   if (next && link.up) connect(link, next);
 }
 
-/** The kernel writes one route for each network, from the first address in it. */
-function connect({ space, name: device }: Link, address: InterfaceAddress): void {
+export const isLoopback = ({ name }: Link): boolean => name === "lo";
+
+/** The kernel writes one route for each network, from the first address in it; a loopback's are in a table of their own. */
+function connect(link: Link, address: InterfaceAddress): void {
+  const { space, name: device } = link;
   const network = networkOf(address);
-  if (prefixLength(address) === 32 || reaches(space, device, network)) return;
+  if (isLoopback(link) || prefixLength(address) === 32 || reaches(space, device, network)) return;
   space.routes.push({ destination: network, gateway: undefined, device, source: addressOf(address) });
 }
 
 const reaches = ({ routes }: Space, device: string, network: Cidr): boolean =>
   routes.some((route) => route.device === device && route.destination === network);
 
-/** The link over which an address is a direct neighbour; of a device, where one is named. */
+/** The link over which an address is a direct neighbour, of a device where one is named; one whose own it is comes first. */
 export function linkTowards({ links }: Space, address: Ipv4, device?: string): Link | undefined {
-  return links.find(
-    (link) =>
-      link.up &&
-      (device === undefined || link.name === device) &&
-      link.addresses.some((own) => contains(networkOf(own), address)),
+  const usable = links.filter(({ name, up }) => up && (device === undefined || name === device));
+  return (
+    usable.find(({ addresses }) => addresses.some((own) => addressOf(own) === address)) ??
+    usable.find(({ addresses }) => addresses.some((own) => contains(networkOf(own), address)))
   );
 }
+
+/** Whether an address is the namespace's own, on a link that is up. */
+export const isOwn = ({ links }: Space, address: string): boolean =>
+  links.some(({ up, addresses }) => up && addresses.some((own) => addressOf(own) === address));

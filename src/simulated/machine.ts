@@ -12,6 +12,8 @@ export interface Link {
   readonly type: string;
   mac: Mac;
   mtu: number;
+  /** Of a bridge: it was set since it was made, and follows its ports no more. */
+  keepsMtu: boolean;
   up: boolean;
   group: string;
   alias: string | undefined;
@@ -144,8 +146,11 @@ export const emptySpace = (): Space => ({
   sysctls: { ...INHERITED },
 });
 
-/** What a namespace begins with: the kernel's defaults, which the machine's first one gives on. */
+/** What a namespace begins with: the kernel's defaults, with br_netfilter loaded, as Docker does. */
 const INHERITED: Readonly<Record<string, string>> = {
+  "bridge/bridge-nf-call-arptables": "1",
+  "bridge/bridge-nf-call-ip6tables": "1",
+  "bridge/bridge-nf-call-iptables": "1",
   "ipv4/ip_forward": "0",
   "ipv6/conf/all/disable_ipv6": "0",
   "ipv6/conf/default/disable_ipv6": "0",
@@ -163,6 +168,7 @@ const INHERITED: Readonly<Record<string, string>> = {
       ].map(([key, value]) => [`ipv4/conf/${which}/${key}`, value]),
     ),
   ),
+  "ipv4/conf/default/accept_source_route": "1",
 };
 
 const NO_MAC = trusted<Mac>("00:00:00:00:00:00");
@@ -176,6 +182,7 @@ export const newLink = (
   index: machine.nextIndex(),
   mac: NO_MAC,
   mtu: 1500,
+  keepsMtu: false,
   up: false,
   group: "default",
   alias: undefined,

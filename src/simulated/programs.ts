@@ -62,9 +62,9 @@ function spaceOf(machine: Machine, name: string): Space {
 
 /** Tools that take all their lines at once. */
 const WHOLE: { readonly [tool in Tool]?: (space: Space, lines: readonly string[]) => void } = {
-  iptables: (space, lines) => void (space.ipv4 = restore(space.ipv4, lines)),
-  ip6tables: (space, lines) => void (space.ipv6 = restore(space.ipv6, lines)),
-  ebtables: (space, lines) => void (space.bridge = restore(space.bridge, lines)),
+  iptables: (space, lines) => restore(space, "ipv4", lines),
+  ip6tables: (space, lines) => restore(space, "ipv6", lines),
+  ebtables: (space, lines) => restore(space, "bridge", lines),
   "host-iptables": restoreNoFlush,
   "host-chain": (space, [chain = "", hook = ""]) => hostChain(space, chain, hook),
 };
@@ -107,15 +107,15 @@ function inSpace() {
     ipLine({ machine, space, spaceOf: (name) => spaceOf(machine, name) }, line);
 }
 
-/** `PATH=VALUE`; a switch of br_netfilter is skipped where that is not loaded. */
+/** `PATH=VALUE`. */
 function sysctl(_: Machine, space: Space, line: string): void {
   const [path = "", value = ""] = line.split("=");
-  if (path.startsWith("bridge/") && space.sysctls[path] === undefined) return;
   const forwarding = path === "ipv4/ip_forward" && space.sysctls[path] !== value;
   space.sysctls = {
     ...space.sysctls,
     [path]: value,
     // Turning forwarding on or off turns the taking of redirects off or on.
+    ...(path === "ipv6/conf/all/disable_ipv6" && { "ipv6/conf/default/disable_ipv6": value }),
     ...(forwarding && { "ipv4/conf/all/accept_redirects": value === "1" ? "0" : "1" }),
   };
 }

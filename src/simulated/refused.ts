@@ -5,3 +5,4 @@ export const EXISTS = "RTNETLINK answers: File exists";
 export const NO_SUCH_FILE = "RTNETLINK answers: No such file or directory";
 export const NOT_SUPPORTED = "RTNETLINK answers: Operation not supported";
 export const UNREACHABLE = "RTNETLINK answers: Network is unreachable";
+export const INVALID = "RTNETLINK answers: Invalid argument";

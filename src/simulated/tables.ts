@@ -3,30 +3,42 @@ import { canonicalRule } from "../facts/rules.ts";
 import type { Space } from "./machine.ts";
 import { Refused } from "./refused.ts";
 
-/** Tables by name, as one of the three tools keeps them. */
-type Tables = Record<string, TableFact>;
-
-/** What a restore of whole tables leaves: each is replaced in one transaction, and only when all of it can be read. */
-export function restore(tables: Tables, lines: readonly string[]): Tables {
-  const after = { ...tables };
-  let name = "";
-  let chains: Record<string, string> = {};
-  let rules: string[] = [];
-  const keep = (): void => {
-    if (name !== "") after[name] = { chains, rules: rules.map(canonicalRule), printed: rules };
+/**
+ * What a restore of whole tables does: each is replaced in one transaction when its closing line is read, and of one that
+ * has none nothing is. ebtables knows no closing line.
+ * @throws Refused
+ */
+export function restore(space: Space, family: "ipv4" | "ipv6" | "bridge", lines: readonly string[]): void {
+  let open: { readonly name: string; chains: Record<string, string>; printed: string[] } | undefined;
+  const commit = (): void => {
+    if (open === undefined) return;
+    const { name, chains, printed } = open;
+    const { [name]: _, ...others } = space[family];
+    const table = { chains, rules: printed.map(canonicalRule), printed };
+    // One without a chain is one that nobody has made.
+    space[family] = Object.keys(chains).length === 0 ? others : { ...others, [name]: table };
+    open = undefined;
   };
   for (const line of lines) {
     if (line.startsWith("*")) {
-      keep();
-      [name, chains, rules] = [line.slice(1), {}, []];
+      commit();
+      open = { name: line.slice(1), chains: {}, printed: [] };
     } else if (line.startsWith(":")) {
       const [chain = "", policy = "-"] = line.slice(1).split(" ");
-      chains[chain] = policy;
-    } else if (line.startsWith("-A")) rules.push(line);
+      const builtIn = family === "bridge" && open ? OF_BRIDGES[open.name] : {};
+      if (open) open.chains = { ...builtIn, ...open.chains, [chain]: policy };
+    } else if (line.startsWith("-A")) open?.printed.push(line);
+    else if (line === "COMMIT") commit();
   }
-  keep();
-  return after;
+  if (open && family !== "bridge") throw new Refused("COMMIT expected");
+  commit();
 }
+
+/** ebtables makes all built-in chains of a table with the first that is named. */
+const OF_BRIDGES: Readonly<Record<string, Readonly<Record<string, string>>>> = {
+  filter: { INPUT: "ACCEPT", FORWARD: "ACCEPT", OUTPUT: "ACCEPT" },
+  nat: { PREROUTING: "ACCEPT", OUTPUT: "ACCEPT", POSTROUTING: "ACCEPT" },
+};
 
 const BUILT_IN = { INPUT: "ACCEPT", FORWARD: "ACCEPT", OUTPUT: "ACCEPT" };
 
@@ -43,6 +55,7 @@ function keepFilter(space: Space, chains: TableFact["chains"], printed: readonly
  * @throws Refused
  */
 export function restoreNoFlush(space: Space, lines: readonly string[]): void {
+  if (lines.at(-1) !== "COMMIT") throw new Refused("iptables-restore: COMMIT expected");
   const { chains, printed = [] } = ownFilter(space);
   let left = [...printed];
   for (const line of lines) {

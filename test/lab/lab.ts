@@ -197,7 +197,7 @@ export class Fleet {
 interface Status {
   state: string;
   hosts: Readonly<Record<"ctl" | "client" | "neighbour" | "router", string>>;
-  hypervisors: { name: Hv; hostKey: string; sshdLog: string; address: string; edge: string }[];
+  hypervisors: { name: Hv; pid: number; hostKey: string; sshdLog: string; address: string; edge: string }[];
 }
 
 /** What evenkeel asks of a hypervisor in one exec. */

@@ -101,9 +101,9 @@ const spaceLines = (space: Space): string[] => [
   ...Object.entries(space.sysctls).map(([path, value]) => `sysctl ${path}=${value}`),
 ];
 
+/** A chain that accepts is as good as one that nobody has made. */
 const tableLines = (family: string, tables: Space["ipv4"]): string[] =>
   Object.entries(tables).flatMap(([name, { chains, rules }]) => [
-    // A built-in chain that accepts is one that nobody has made yet.
     ...Object.entries(chains)
       .filter(([, policy]) => policy !== "ACCEPT")
       .map((chain) => `${family} ${name} chain ${chain.join(" ")}`),

@@ -75,6 +75,19 @@ describe("a change as a script", () => {
     expect(text.match(/\( set -e/g)).toHaveLength(2);
   });
 
+  test("of which only a part arrives is not begun", () => {
+    const remove: ScriptOperation = { phase: "stop", tool: "remove-container", lines: ["0123456789ab"] };
+    const text = script([link(["link set a up"]), remove]);
+    // In the middle of what is removed, too: the shell takes the end of its input for the end of a here-document.
+    const inId = text.indexOf("0123456789ab") + 4;
+    for (const length of [
+      inId,
+      ...Array.from({ length: 20 }, (_, n) => Math.round(((n + 1) / 21) * text.length)),
+    ])
+      expect([length, parses(text.slice(0, length))]).toEqual([length, false]);
+    expect(parses(text)).toBe(true);
+  });
+
   test("is a script that a POSIX shell understands, and refuses an older epoch before it does anything", () => {
     const text = script([link(["link set a up"])]);
     expect(parses(text)).toBe(true);

@@ -8,6 +8,7 @@ import {
   trusted,
 } from "../../src/api/names.ts";
 import type { Note, Refusal } from "../../src/api/reasons.ts";
+import type { HostTraits } from "../../src/facts/traits.ts";
 import { compile } from "../../src/desired/compile.ts";
 import { diff } from "../../src/plan/diff.ts";
 import { effects } from "../../src/plan/effects.ts";
@@ -95,11 +96,14 @@ export const serving = (address = "198.18.100.10"): Service => ({
 
 /** A fleet as a test changes it. */
 export interface Scenario {
+  /** The tenant that a pass is about. */
+  name: TenantName;
   tenant: Tenant | undefined;
   subnets: Subnet[];
   hypervisors: Hypervisor[];
   fleet: FleetMemory;
   observed: Resource[];
+  traits: ReadonlyMap<HypervisorName, HostTraits>;
   /** Hypervisors that cannot be looked at. */
   unseen: string[];
   /** Hypervisors whose Docker does not answer. */
@@ -115,14 +119,18 @@ export interface Scenario {
   /** Everything that happened in the last pass and is told once. */
   news: Note[];
   refusals: readonly Refusal[];
+  /** What the last pass planned, by rounds. */
+  rounds: (readonly PlanEntry[])[];
 }
 
 export const scenario = (change: Partial<Scenario> = {}): Scenario => ({
+  name: T2,
   tenant: tenant(),
   subnets: [subnet("web", 2, { service: serving() })],
   hypervisors: [hypervisor("hv1", "198.18.0.11"), hypervisor("hv2", "198.18.0.12")],
   fleet: emptyMemory(FLEET),
   observed: [],
+  traits: new Map(),
   unseen: [],
   withoutDocker: [],
   loads: undefined,
@@ -131,6 +139,7 @@ export const scenario = (change: Partial<Scenario> = {}): Scenario => ({
   notes: [],
   news: [],
   refusals: [],
+  rounds: [],
   ...change,
 });
 
@@ -148,13 +157,14 @@ export function pass(
 ): PlanEntry[] {
   on.now += 1000;
   on.news = [];
+  on.rounds = [];
   const seen = new Set(
     on.hypervisors.map(({ metadata }) => metadata.name).filter((name) => !on.unseen.includes(name)),
   );
   const withDocker = new Set([...seen].filter((name) => !on.withoutDocker.includes(name)));
   const hypervisors = new Map(on.hypervisors.map((one) => [one.metadata.name, one]));
   const wanted = {
-    name: T2,
+    name: on.name,
     tenant: on.tenant,
     subnets: new Map(on.subnets.map((one) => [one.metadata.name, one])),
     held: undefined,
@@ -162,13 +172,13 @@ export function pass(
   const all: PlanEntry[] = [];
   for (let round = 0; round < 200; round++) {
     const answers = new Map(
-      (on.fleet.tenants[T2]?.replicas ?? [])
+      (on.fleet.tenants[on.name]?.replicas ?? [])
         .filter(({ ordinal }) => !on.mute.includes(ordinal))
         .map(({ incarnation }) => [incarnation, true] as const),
     );
-    const before = on.fleet.tenants[T2];
+    const before = on.fleet.tenants[on.name];
     const next = step({
-      tenant: T2,
+      tenant: on.name,
       wanted,
       leaving,
       fleet: on.fleet,
@@ -178,23 +188,26 @@ export function pass(
       seen,
       visible: withDocker,
       connections: {},
-      sockets: new Map((on.fleet.tenants[T2]?.replicas ?? []).map(({ incarnation }) => [incarnation, 0])),
+      sockets: new Map(
+        (on.fleet.tenants[on.name]?.replicas ?? []).map(({ incarnation }) => [incarnation, 0]),
+      ),
       answers,
       foreignVxlanIds: new Set(),
       now: on.now,
       fresh,
     });
-    on.fleet = withTenant(on.fleet, T2, next.memory, on.now);
+    on.fleet = withTenant(on.fleet, on.name, next.memory, on.now);
     on.notes = next.notes;
     on.news.push(...next.news);
     on.refusals = next.refusals;
     watch(next.memory.replicas);
     const entries = order(diff(desiredOf(on, leaving), on.observed, { fleet: FLEET, seen, withDocker }));
     all.push(...entries);
+    on.rounds.push(entries);
     if (entries.length === 0 && samePhases(before, next.memory)) return all;
     const toEnd = entries.filter(isTellingToEnd).map(({ name }) => name);
     const toStart = entries.filter(({ kind, verb }) => kind === "container" && verb !== "remove");
-    on.fleet = withTold(on.fleet, T2, { toEnd, toStart: toStart.map(({ name }) => name) }, on.now);
+    on.fleet = withTold(on.fleet, on.name, { toEnd, toStart: toStart.map(({ name }) => name) }, on.now);
     on.observed = effects(entries, on.observed);
   }
   throw new Error(
@@ -206,7 +219,7 @@ export function pass(
 }
 
 function desiredOf(on: Scenario, leaving: ReadonlySet<SubnetName> | "everything"): readonly Resource[] {
-  const memory = on.fleet.tenants[T2];
+  const memory = on.fleet.tenants[on.name];
   if (!memory || !on.tenant || (leaving === "everything" && memory.replicas.length === 0)) return [];
   return compile({
     fleet: FLEET,
@@ -214,7 +227,7 @@ function desiredOf(on: Scenario, leaving: ReadonlySet<SubnetName> | "everything"
     subnets: on.subnets.filter(({ metadata }) => memory.segments[metadata.name]),
     memory,
     hypervisors: new Map(on.hypervisors.map((one) => [one.metadata.name, one])),
-    traits: new Map(),
+    traits: on.traits,
     now: on.now,
   });
 }
