@@ -61,7 +61,7 @@ describe("dry commands", () => {
       fleet: revision.fleet,
       ledger,
       hosts: new Map([...revision.hypervisors.keys()].map((name) => [name, untouchable(name, asked)])),
-      claim: { epoch: 0, ledger: "", holder: "here:1", manifests: revision.directory },
+      claim: { epoch: 1, ledger: "abc", holder: "here:1", manifests: revision.directory },
       takeOver: false,
       images: new Images(Date.now),
       stays: false,
