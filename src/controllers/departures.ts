@@ -66,6 +66,7 @@ export function departures(
 ): Departures {
   const leaving: Departure[] = [];
   const begun: Departure[] = [];
+  // guard: mass deletion
   for (const tenant of revision.complete ? tenantsOf(revision, memory, observed) : []) {
     const manifests = revision.tenants.get(tenant);
     const remembered = memory.tenants[tenant];
@@ -73,6 +74,7 @@ export function departures(
     if (!manifests) {
       const list = remembered?.going === "everything" ? begun : leaving;
       list.push({ tenant, subnets: undefined, replicas: standing.length });
+      // guard: mass deletion
     } else if (manifests.held === undefined && !remembered?.down) {
       const known = new Set([...Object.keys(remembered?.segments ?? {}), ...standing]);
       const gone = [...known].filter((name) => name !== MANAGEMENT && !manifests.subnets.has(trusted(name)));

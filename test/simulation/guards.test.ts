@@ -3,6 +3,7 @@ import type { TenantName } from "../../src/api/names.ts";
 import { EvenkeelError } from "../../src/api/errors.ts";
 import type { World } from "../../src/controllers/controller.ts";
 import { passOver } from "../../src/controllers/pass.ts";
+import { Fences } from "../../src/hosts/fences.ts";
 import { Images } from "../../src/hosts/images.ts";
 import { Reachability } from "../../src/hosts/reachability.ts";
 import { MemoryLedger } from "../../src/ledger/ledger.ts";
@@ -164,6 +165,23 @@ test("a hypervisor that lacks something is not used, and what it lacks is said",
   expect(on.disk.kept.seen).toEqual(["hv2"]);
 });
 
+test("a look that shows none of the replicas that stood there is believed when it is repeated, and not before", async () => {
+  const on = await Playground.open();
+  const files = subnet("t1", 112, 2);
+  await on.converge(files);
+  const before = [...on.simulation.machine("hv1").containers.keys()];
+  let looks = 0;
+  on.passage = async (trip, perform) => {
+    const answer = perform();
+    if (trip.what !== "look" || trip.hypervisor !== "hv1" || looks++ > 0) return answer;
+    return { ...answer, containers: [], sandboxes: new Map() };
+  };
+  on.trips = [];
+  expect((await on.converge(files)).ending).toBe("done");
+  expect(on.changes).toEqual([]);
+  expect([...on.simulation.machine("hv1").containers.keys()]).toEqual(before);
+});
+
 describe("a second controller", () => {
   test("is refused while the first one's fence is fresh, and told who that is", async () => {
     const on = await Playground.open();
@@ -191,6 +209,7 @@ describe("a second controller", () => {
             ledger: "other",
             holder: "there:1",
             manifests: "/manifests",
+            serial: 7,
             state: "held",
             at: machine.now,
           };
@@ -206,7 +225,14 @@ describe("a second controller", () => {
     const on = await Playground.open();
     const revision = await revisionOf({ ...SITE, ...subnet("t1", 112, 1) });
     const { signal } = new AbortController();
-    const former = { epoch: 3, ledger: "other", holder: "there:1", manifests: "/srv/theirs", at: 0 };
+    const former = {
+      epoch: 3,
+      ledger: "other",
+      holder: "there:1",
+      manifests: "/srv/theirs",
+      serial: 7,
+      at: 0,
+    };
     const pass = async (manifests: string, takeOver = false): Promise<unknown> => {
       for (const machine of on.simulation.machines) machine.fence = { ...former, state: "held" };
       const world: World = {
@@ -218,6 +244,7 @@ describe("a second controller", () => {
         takeOver,
         images: new Images(on.clock.now),
         reach: new Reachability(on.clock.now, 0),
+        fences: new Fences(),
         count: new Map(),
         log: SILENT,
       };

@@ -2,6 +2,7 @@ import { describe, expect, test } from "@jest/globals";
 import type { HypervisorName } from "../../src/api/names.ts";
 import { type BatchResult, UNKNOWN } from "../../src/hosts/change.ts";
 import { execute, type Outcome } from "../../src/hosts/execute.ts";
+import { Fences } from "../../src/hosts/fences.ts";
 import type { Host } from "../../src/hosts/host.ts";
 import { Images } from "../../src/hosts/images.ts";
 import { Reachability } from "../../src/hosts/reachability.ts";
@@ -34,6 +35,7 @@ async function first(...answers: BatchResult[]): Promise<Outcome & { readonly as
     fleet: FLEET,
     hosts,
     reach: new Reachability(now, 0),
+    fences: new Fences(),
     members: 1,
     claim: () => ({ epoch: 1, ledger: "abc", holder: "here:1", manifests: "/srv" }),
     freeFence: () => false,
@@ -53,9 +55,9 @@ async function first(...answers: BatchResult[]): Promise<Outcome & { readonly as
   return { ...(await execute(entries, options)), asked };
 }
 
-const well: BatchResult = { blocks: new Map([[T2, { ok: true, message: "" }]]), rest: "" };
-const lost: BatchResult = { blocks: new Map(), rest: UNKNOWN };
-const failed: BatchResult = { blocks: new Map([[T2, { ok: false, message: "no" }]]), rest: "" };
+const well: BatchResult = { blocks: new Map([[T2, { ok: true, message: "" }]]), rest: "", ended: true };
+const lost: BatchResult = { blocks: new Map(), rest: UNKNOWN, ended: false };
+const failed: BatchResult = { blocks: new Map([[T2, { ok: false, message: "no" }]]), rest: "", ended: true };
 
 describe("a plan that is carried out", () => {
   test("is done where all of it went well", async () => {
