@@ -1,7 +1,7 @@
 # evenkeel. `make help` lists what there is.
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help install build check test test-unit test-lab demo bench soak soak-daemon lab lab-down format clean
+.PHONY: help install build check test test-unit test-lab mutants demo bench soak soak-daemon lab lab-down format clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -36,6 +36,9 @@ test: ## everything: checks, unit tests, and the lab on real parts (root; instal
 
 test-lab: install build ## the lab tests alone; ONLY=name picks one file
 	npm test -- test/lab/$(ONLY)
+
+mutants: install ## take each safety guard away in a copy: does a test notice? GUARD=name for one
+	node hack/mutants.mjs
 
 demo: ## two tenants on two real hypervisors, from nothing to gone (root); KEEP=1 leaves them up
 	hack/preflight

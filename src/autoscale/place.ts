@@ -106,6 +106,7 @@ function compare(a: readonly number[], b: readonly number[]): number {
 /** One that only takes its predecessor's place adds no load. */
 function overload({ role, load, band }: Candidate): string | undefined {
   if (role === "same") return undefined;
+  // guard: missing sample
   if (load === undefined) return "its load is not known";
   return load >= band.max ? `load ${percent(load)} ≥ its max ${percent(band.max)}` : undefined;
 }

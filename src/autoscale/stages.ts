@@ -138,6 +138,7 @@ function pause({ observation: { current }, policy, now }: Case): Answer {
 }
 
 function quota({ observation: { current, others }, policy }: Case, count: number): Answer {
+  // guard: tenant boundary
   const to = Math.max(current, Math.min(count, policy.quota - others));
   if (count <= current || to === count) return undefined;
   return {
@@ -149,6 +150,7 @@ function quota({ observation: { current, others }, policy }: Case, count: number
 
 /** Always inside, whatever was said before. */
 function bounds({ observation: { current }, policy: { min, max } }: Case, count: number): Answer {
+  // guard: tenant boundary
   const to = Math.min(Math.max(count, min), max);
   if (to === count) return count === current ? undefined : { to, reason: `${min} ≤ ${to} ≤ ${max}` };
   const unless: Condition =

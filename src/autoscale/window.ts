@@ -10,6 +10,7 @@ export function metricsOf(question: Question): MetricTrace[] {
   const { samples: of, thresholds } = question.policy;
   return Object.entries(thresholds).map(([metric, band]) => {
     const samples = window.map((loads) => loads[metric]);
+    // guard: missing sample
     const ratios = samples.flatMap((sample) => usable(sample) ?? []);
     const above = ratios.filter((ratio) => ratio > band.max).length;
     const below = ratios.filter((ratio) => ratio < band.min).length;
@@ -17,6 +18,7 @@ export function metricsOf(question: Question): MetricTrace[] {
     const verdict = (): Verdict => {
       if (ratios.length < of) return "unknown";
       if (above === of) return "out";
+      // guard: missing sample
       if (below === of) return isWhole ? "in" : "unknown";
       return "idle";
     };

@@ -31,6 +31,7 @@ export function abandoned(
   }));
   const isApproved = ({ id }: { id: string }): boolean => memory.approvals.includes(id);
   return {
+    // guard: mass deletion
     names: plans.filter(isApproved).map(({ name }) => name),
     spent: plans.filter(isApproved).map(({ id }) => id),
     refusals: plans

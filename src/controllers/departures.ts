@@ -84,6 +84,7 @@ export function departures(revision: Revision, memory: FleetMemory, marked: Mark
   const begun: Departure[] = [];
   const everyone = tenantsOf(revision, memory, marked);
   const standingOf = (tenant: TenantName): readonly string[] => replicasOf(tenant, memory, marked);
+  // guard: mass deletion
   for (const tenant of revision.complete ? everyone : []) {
     const manifests = revision.tenants.get(tenant);
     const remembered = memory.tenants[tenant];
@@ -91,6 +92,7 @@ export function departures(revision: Revision, memory: FleetMemory, marked: Mark
     if (!manifests) {
       const list = remembered?.going === "everything" ? begun : leaving;
       list.push({ tenant, subnets: undefined, replicas: standing.length });
+      // guard: mass deletion
     } else if (manifests.held === undefined && !remembered?.down) {
       const known = new Set([...Object.keys(remembered?.segments ?? {}), ...standing]);
       const gone = [...known].filter((name) => name !== MANAGEMENT && !manifests.subnets.has(trusted(name)));

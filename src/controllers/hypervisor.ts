@@ -27,11 +27,13 @@ export async function lookAtAll(
 ): Promise<Observation> {
   const names = [...revision.hypervisors.keys()];
   // The first contact tries things out in a namespace of its own, which a dry pass may not.
+  // guard: dry is dry
   const unfit = options.dryRun
     ? new Map<HypervisorName, Error>()
     : await meet(world, revision, names, options.signal);
   const look = (): Promise<Observation> =>
     trips.look(
+      // guard: looked over before it is used
       names.filter((name) => !unfit.has(name)),
       drainsOf(world.ledger.state),
     );
@@ -42,10 +44,13 @@ export async function lookAtAll(
       throw new EvenkeelError("EK-HOST-HELD", "another controller takes over what this one takes over", {
         fix: "end one of the two",
       });
+    // guard: what is decided from an old look does nothing
     await trips.takeFences([...seen.keys()]);
     ({ seen, unseen } = await look());
   }
   const doubtful = emptied(seen, world.ledger.state);
+  // guard: look before destroying
+  // guard: what contradicts itself is not believed
   if (doubtful.length > 0) {
     const again = await trips.look(doubtful, drainsOf(world.ledger.state));
     const others = [...seen].filter(([name]) => !doubtful.includes(name));
@@ -55,6 +60,7 @@ export async function lookAtAll(
   const known = world.ledger.state.seen;
   // Without Docker's list nobody knows which replicas stand there.
   const met = [...seen].flatMap(([name, { containers }]) =>
+    // guard: ledger incomplete
     containers && !known.includes(name) ? [name] : [],
   );
   if (met.length > 0) await world.ledger.update((state) => ({ ...state, seen: [...state.seen, ...met] }));
@@ -141,6 +147,7 @@ async function takeHold(
     fence && fence.ledger !== id ? [{ hypervisor, ...fence }] : [],
   );
   const live = others.find(({ state, ageSeconds }) => state === "held" && ageSeconds < FENCE_LIVES_SECONDS);
+  // guard: one controller
   if (live && !takeOver)
     throw new EvenkeelError(
       "EK-HOST-HELD",
@@ -148,6 +155,7 @@ async function takeHold(
       { fix: `wait until it ends, or ${FENCE_LIVES_SECONDS} s after it died, or add --take-over` },
     );
   const elsewhere = others.find(({ state, manifests }) => state === "held" && manifests !== claim.manifests);
+  // guard: one controller
   if (elsewhere && stays && !takeOver)
     throw new EvenkeelError(
       "EK-HOST-HELD",

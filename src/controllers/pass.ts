@@ -54,6 +54,7 @@ export async function passOver(world: World, options: PassOptions): Promise<Pass
       fences: world.fences,
       members,
       claim: () => world.claim,
+      // guard: dry is dry
       freeFence: () => !dryRun && !world.stays && isAtRest(world.ledger.state),
       keepsFence: !dryRun && world.stays,
       lookSeconds: options.lookSeconds,

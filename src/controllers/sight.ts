@@ -98,11 +98,13 @@ function heldBecause(
   const unseen = manifests.tenant
     ? hypervisorsOf(manifests.tenant).filter((name) => !memory.seen.includes(name))
     : [];
+  // guard: mass deletion
   if (strangers.size > 0)
     return hold(
       "NeedsApproval",
       `${[...strangers].join(", ")} stands without a file; its removal waits for approval`,
     );
+  // guard: ledger incomplete
   if (unseen.length === 0) return undefined;
   const message = `${unseen.join(", ")} not seen since the ledger began, may hold replicas of ${tenant}`;
   return hold("LedgerIncomplete", message);
@@ -120,6 +122,7 @@ const hypervisorsOf = ({ spec }: Tenant): HypervisorName[] => [
 export const afterwards = (sight: Sight, observed: readonly Resource[], { dryRun }: Pass): Sight => ({
   ...sight,
   observed,
+  // guard: drain before remove
   connections: dryRun ? {} : undefined,
   unclosed: undefined,
   sockets: new Map(
@@ -136,6 +139,7 @@ export function isOver(
   if (leaving !== "everything" || !memory || observed.length > 0 || memory.replicas.length > 0) return false;
   const heldDown = memory.down && revision.tenants.has(tenant);
   return (
+    // guard: unknown is not absent
     !heldDown && memory.hypervisors.every((name) => visible.has(name) || !revision.hypervisors.has(name))
   );
 }

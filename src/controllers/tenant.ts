@@ -33,6 +33,7 @@ export const tenantController = (world: World): Controller<TenantName, TenantRes
     const memory = () => ledger.state.tenants[tenant];
     const report = new Report(tenant);
     let sight = sightOf(world, pass, tenant, pass.observation);
+    // guard: ledger incomplete
     if (sight.held !== undefined) return report.held(sight.held, sight);
 
     for (let round = 0; round < ROUNDS; round++) {
@@ -47,9 +48,8 @@ export const tenantController = (world: World): Controller<TenantName, TenantRes
         now,
         fresh,
       });
-      await ledger.update((state) =>
-        withoutApprovals(withTenant(state, tenant, next.memory, now), next.spent),
-      ); // remember, then act
+      // guard: remember, then act
+      await ledger.update((all) => withoutApprovals(withTenant(all, tenant, next.memory, now), next.spent));
 
       const differences = diff(desired(world, sight, pass), sight.observed, sight);
       const plan = guardNames(order(report.notFailed(differences)), sight.facts, fleet);
@@ -67,6 +67,7 @@ export const tenantController = (world: World): Controller<TenantName, TenantRes
         images: world.images,
         pullPolicy: pullPolicies(sight),
       };
+      // guard: dry is dry
       const outcome = pass.dryRun
         ? { done: plan.entries, failures: [], started: [], waiting: [] }
         : await execute(plan.entries, means);
@@ -81,9 +82,11 @@ export const tenantController = (world: World): Controller<TenantName, TenantRes
       sight = { ...sight, answers };
       if (plan.entries.length === 0 && !news && samePhases(before, next.memory)) break;
       if (stop.aborted) break;
+      // guard: unknown outcome is not success
       if (!pass.dryRun && plan.entries.some(isTellingToEnd)) break; // what a workload does then cannot be foreseen
     }
 
+    // guard: unknown outcome is not success
     if (!pass.dryRun && !report.didNothing) {
       const places = new Set([...(memory()?.hypervisors ?? []), ...report.hypervisors]);
       const looked = await trips.look([...places], drainsOf(ledger.state, tenant));

@@ -58,6 +58,7 @@ export class Manifests {
     } catch (error) {
       if (!(error instanceof EvenkeelError)) throw error;
       const problems = error instanceof ManifestsError ? error.problems : [];
+      // guard: last good version
       return { ...this.#current, complete: false, problems: [wholeTree(error), ...problems] };
     }
   }

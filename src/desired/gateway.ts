@@ -14,6 +14,7 @@ import { lowestAddress, refusals, services, uplinkAddresses } from "./service.ts
 export function gateway(scope: Scope, part: Part): Resource[] {
   const place = { hypervisor: part.name, tenant: scope.name, name: scope.name };
   const namespace = namespaceOf(scope.fleet, scope.name);
+  // guard: never two homes
   const announces = part.isPrimary && !scope.memory.move?.withdrawn;
   const uplink = announces ? uplinkState(scope, part) : undefined;
   const local = announces && part.spec.connection.local ? localPairState(scope, part) : undefined;
@@ -76,6 +77,7 @@ const settings = (forwards: boolean): Record<string, string> => ({
 
 const CLOSED: Table = {
   name: "filter",
+  // guard: tenant boundary
   chains: { INPUT: "DROP", FORWARD: "DROP", OUTPUT: "DROP" },
   rules: [],
 };
@@ -96,9 +98,11 @@ const mangle: Table = {
 function openFilter(scope: Scope, part: Part): Table {
   const subnets = scope.segments.filter(({ subnet }) => subnet !== undefined);
   const own = linkNames.ownBridges;
+  // guard: tenant boundary
   const redirected = "-m conntrack --ctstate DNAT -j ACCEPT";
   return {
     name: "filter",
+    // guard: tenant boundary
     chains: { INPUT: "DROP", FORWARD: "DROP", OUTPUT: "ACCEPT" },
     rules: [
       "-A INPUT -i lo -j ACCEPT",

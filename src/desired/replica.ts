@@ -75,6 +75,7 @@ function portState(scope: Scope, of: ReplicaMemory, segment: Segment): PortState
     up: true,
     // A locked port passes only the address it was told; nothing is learned from it and nothing flooded to it.
     flags: {
+      // guard: tenant boundary
       locked: true,
       learning: false,
       flood: false,
@@ -82,6 +83,7 @@ function portState(scope: Scope, of: ReplicaMemory, segment: Segment): PortState
       bcast_flood: false,
       neigh_suppress: false,
       proxy_arp: true,
+      // guard: tenant boundary
       isolated: management,
     },
     addresses: [],
@@ -118,6 +120,7 @@ export function portRules(scope: Scope, part: Part): Resource {
       chains[port] = "RETURN";
       jumps.push(`-A ANTISPOOF -i ${port} -j ${port}`);
       own.push(
+        // guard: tenant boundary
         `-A ${port} -s ! ${mac} -j DROP`,
         `-A ${port} -p ARP --arp-ip-src ${address} --arp-mac-src ${mac} -j ACCEPT`,
         // Nobody but the gateway answers DHCP.
@@ -136,6 +139,7 @@ export function portRules(scope: Scope, part: Part): Resource {
       "-A PREROUTING -i m+ -j ANTISPOOF",
       ...jumps,
       // A port without a chain of its own passes nothing.
+      // guard: tenant boundary
       "-A ANTISPOOF -j DROP",
       ...own,
     ],

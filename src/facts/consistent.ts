@@ -8,6 +8,7 @@ export const believed = (
   list: readonly ContainerSummary[] | undefined,
   sandboxes: ReadonlyMap<string, SandboxFacts>,
 ): readonly ContainerSummary[] | undefined =>
+  // guard: what contradicts itself is not believed
   sandboxes.size > 0 && list && !list.some(({ id }) => sandboxes.has(id)) ? undefined : list;
 
 /**

@@ -35,6 +35,7 @@ export function parseLook(hypervisor: HypervisorName, output: string, options: P
 
 function readLook(hypervisor: HypervisorName, output: string, options: ParseOptions): HostFacts {
   const sections = split(output, options.nonce);
+  // guard: sentinel
   if (sections.at(-1)?.title !== "end")
     throw incomplete(hypervisor, "the output ends before its closing line");
 
@@ -44,12 +45,14 @@ function readLook(hypervisor: HypervisorName, output: string, options: ParseOpti
   const failed = [...own, ...sections.slice(afterNamespaces)].find(({ title }) =>
     title.startsWith("failed "),
   );
+  // guard: unknown is not absent
   if (failed) throw incomplete(hypervisor, `${failed.title}: ${failed.text.trim()}`);
 
   const namespaces = new Map<string, NamespaceFacts>();
   for (const [name, parts] of byNamespace(sections.slice(own.length, afterNamespaces))) {
     const failure = parts.find(({ title }) => title.startsWith("failed "));
     // A foreign namespace may come and go under our eyes; one of ours that cannot be read makes the look incomplete.
+    // guard: unknown is not absent
     if (failure && options.ours(name)) throw incomplete(hypervisor, `namespace ${name}: ${failure.title}`);
     if (!failure) namespaces.set(name, readNamespace(name, parts));
   }
@@ -64,6 +67,7 @@ function readLook(hypervisor: HypervisorName, output: string, options: ParseOpti
     bootId: textOf(own, "boot").trim(),
     own: { links, routes, neighbours, forwarding, ipv4, sysctls },
     namespaces,
+    // guard: what contradicts itself is not believed
     containers: believed(options.containers, sandboxes),
     sandboxes,
     fence: parseFence(textOf(own, "fence")),

@@ -33,6 +33,7 @@ const renewal = (fleet: FleetName, { epoch, ledger, line }: KeptFence): string =
   exec 9>${fleetDirectory(fleet)}/lock
   flock -n 9 || exit 0
   epoch=0; serial=0; [ ! -e "$F" ] || read -r epoch state at ledger holder manifests serial < "$F"
+  # guard: fence
   if [ "\${epoch:-0}" -lt ${epoch} ] || { [ "$epoch" -eq ${epoch} ] && [ "$ledger" = ${ledger} ]; }; then
     echo "${line} \${serial:-0}" > "$F.$$" && mv "$F.$$" "$F"
   fi

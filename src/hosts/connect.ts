@@ -33,6 +33,7 @@ export function connect(
   const { identityFile, ...target } = connection.ssh;
   const plain =
     identityFile !== "" && basename(identityFile) === identityFile && !identityFile.startsWith(".");
+  // guard: host key
   if (!plain) {
     throw new EvenkeelError(
       "EK-FIELD-INVALID",

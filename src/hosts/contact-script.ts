@@ -41,6 +41,7 @@ const WORD = /^[A-Za-z0-9][A-Za-z0-9.:_-]*$/;
 export function contactScript(underlay: Underlay, uplink?: Uplink): string {
   const places = { underlay: wordsOf(underlay), uplink: uplink ? wordsOf(uplink) : [] };
   for (const [field, words] of Object.entries(places)) {
+    // guard: no manifest text in a shell
     const odd = words.find((word) => !WORD.test(word));
     if (odd !== undefined)
       throw new EvenkeelError(

@@ -15,6 +15,7 @@ export function createOptions(request: ContainerRequest): ContainerCreateOptions
     Labels: { ...request.labels },
     HostConfig: {
       // Its links are ours: Docker gives it a namespace and nothing in it. A restart would lose them, so none happens.
+      // guard: tenant boundary
       NetworkMode: "none",
       RestartPolicy: { Name: "no" },
       // Its segment is IPv4. Set before any link exists, so that no link-local address is ever announced.
@@ -23,10 +24,13 @@ export function createOptions(request: ContainerRequest): ContainerCreateOptions
       Memory: request.memory,
       // Memory and swap together: equal means no swap, so that one replica's growth is not everybody's disk traffic.
       MemorySwap: request.memory,
+      // guard: tenant boundary
       PidsLimit: PIDS_LIMIT,
       // Docker's default capabilities but this one: with raw sockets a replica could forge frames, and the locked port
       // would be all that stops them. (Ping does not need it: Docker opens ICMP sockets to every group.)
+      // guard: tenant boundary
       CapDrop: ["NET_RAW"],
+      // guard: tenant boundary
       SecurityOpt: ["no-new-privileges"],
       // The image's own process is process 1, as it would be by `docker run`: it gets the stop signal itself.
       Init: false,

@@ -83,6 +83,7 @@ export class DockerEngine implements ListingEngine {
       },
     });
     const { running, sandbox, exitCode } = await this.#inspect(id, signal);
+    // guard: "exists" is not success
     if (!running) throw this.#calls.refused(`${what}: it ended at once, with exit code ${exitCode}`);
     return { id, sandbox };
   }
@@ -106,6 +107,7 @@ export class DockerEngine implements ListingEngine {
 
     // The name is taken: by an earlier attempt whose answer was lost, or by somebody else.
     const holder = await this.#inspect(request.name, signal);
+    // guard: "exists" is not success
     if (carries(holder.labels, request.labels)) return holder.id;
     const held = `the name is taken by container ${holder.id.slice(0, 12)} of image ${holder.image}`;
     throw this.#calls.refused(`${what}: ${held}, which is not ours`);

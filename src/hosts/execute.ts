@@ -69,6 +69,7 @@ export async function execute(entries: readonly PlanEntry[], options: ExecuteOpt
   const refused = new Set(
     failures.flatMap(({ hypervisor, name }) => (name === undefined ? [hypervisor] : [])),
   );
+  // guard: fence
   const toStart = [...starting].filter((name) => !refused.has(name));
   const started = await Promise.all(
     toStart.map((name) => startContainers(name, ready(name), options, failures)),
@@ -85,6 +86,7 @@ export async function execute(entries: readonly PlanEntry[], options: ExecuteOpt
 
   const failed = ({ hypervisor, name }: PlanEntry): boolean =>
     failures.some((one) => one.hypervisor === hypervisor && (one.name ?? name) === name);
+  // guard: unknown outcome is not success
   const undone = (entry: PlanEntry): boolean => failed(entry) || isLate(entry);
   return {
     done: entries.filter((entry) => !undone(entry)),

@@ -23,6 +23,7 @@ export class Fences {
   looked({ hypervisor, bootId, fence }: HostFacts): void {
     const known = this.#known.get(hypervisor);
     const serial = fence?.serial ?? 0;
+    // guard: what is decided from an old look does nothing
     if (known && known.bootId === bootId && serial < known.serial)
       throw new EvenkeelError(
         "EK-LOOK-INCOMPLETE",

@@ -78,11 +78,13 @@ ${sections.join("")}wait
 
 /** No line of ours can be equal to what ends it, because none begins with a dot. */
 const section = (command: string, lines: string): string =>
+  // guard: no manifest text in a shell
   `${command} 2>/dev/null <<'.EVENKEEL' &\n${lines}.EVENKEEL\n`;
 
 /** One transfer as curl reads it from its configuration, in which a quoted string has two characters to escape. */
 function transferOf({ id, address, check: { path, port, timeoutSeconds } }: ProbeTarget): string[] {
   if (path === undefined) return [];
+  // guard: no manifest text in a shell
   const quoted = `http://${address}:${port}${path}`.replaceAll(/["\\]/g, "\\$&");
   return [
     `url = "${quoted}"\ngloboff\npath-as-is\nnoproxy = "*"\noutput = "/dev/null"\n` +

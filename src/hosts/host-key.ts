@@ -28,6 +28,7 @@ export class HostKeyCheck {
   readonly verify = (key: Buffer): boolean => {
     const accepted = this.#accepted.has(fingerprint(key));
     if (!accepted) this.refused = `${algorithm(key)} ${fingerprint(key)}`;
+    // guard: host key
     return accepted;
   };
 }

@@ -21,6 +21,7 @@ export async function readIdentity(path: string): Promise<string> {
   });
   try {
     const { mode } = await file.stat();
+    // guard: host key
     if ((mode & OTHERS) !== 0) {
       const octal = (mode & 0o777).toString(8).padStart(4, "0");
       throw new EvenkeelError("EK-SECRET", `the key file ${path} can be read by others (mode ${octal})`, {

@@ -45,12 +45,14 @@ export async function look(shell: Shell, options: LookOptions): Promise<HostFact
     shell.run(script, { deadlineSeconds: lookSeconds, signal }),
     shell.containers.list(signal).catch(unanswered),
   ]);
+  // guard: unknown is not absent
   if (result.state === "unknown" || result.code !== 0)
     throw new EvenkeelError(
       "EK-LOOK-INCOMPLETE",
       `the look at ${shell.name} did not end well: ${result.state === "unknown" ? "the connection was lost" : `exit ${result.code}`}${result.stderr ? `: ${result.stderr.trim().slice(0, 300)}` : ""}`,
     );
   const facts = parseLook(shell.name, result.stdout, { nonce, containers, ours: ours(fleet) });
+  // guard: what contradicts itself is not believed
   return consistent(facts, fleet);
 }
 
@@ -66,6 +68,7 @@ const ours =
  */
 export function consistent(facts: HostFacts, fleet: FleetName): HostFacts {
   const why = contradiction(facts, ours(fleet), (container) => readMark(fleet, container) !== undefined);
+  // guard: what contradicts itself is not believed
   if (why === undefined) return facts;
   throw new EvenkeelError("EK-LOOK-INCOMPLETE", `the look at ${facts.hypervisor} is incomplete: ${why}`, {
     fix: `on ${facts.hypervisor}: ls /run/netns; a namespace that lost its name goes on unseen`,
@@ -74,6 +77,7 @@ export function consistent(facts: HostFacts, fleet: FleetName): HostFacts {
 
 /** Docker that does not answer is not Docker without containers. */
 function unanswered(error: unknown): undefined {
+  // guard: unknown is not absent
   if (error instanceof EvenkeelError) return undefined;
   throw error;
 }

@@ -43,6 +43,7 @@ while read -r id namespace address port seconds successes path; do
       if ask; then n=$((n + 1)); [ $n -lt "$successes" ] || { echo "$id yes"; exit; }; else n=0; fi
       sleep 0.1
     done; echo "$id no" ) &
+# guard: no manifest text in a shell
 done <<'.EVENKEEL'
 ${targets.map(lineOf).join("\n")}
 .EVENKEEL

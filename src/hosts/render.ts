@@ -50,13 +50,16 @@ export LC_ALL=C
 umask 077
 mkdir -p ${directory} || exit 1
 exec 9>${directory}/lock
+# guard: one change at a time
 flock -w ${LOCK_SECONDS} 9 || { echo "another change holds the lock" >&2; exit 1; }
 F=${directory}/fence
 serial=0
 if [ -e "$F" ]; then
   read -r epoch state at ledger holder manifests serial < "$F"
+  # guard: fence
   [ "\${epoch:-0}" -lt ${claim.epoch} ] || { [ "$epoch" -eq ${claim.epoch} ] && [ "$ledger" = ${claim.ledger} ]; } || { echo "epoch $epoch: $state $at $ledger $holder $manifests" >&2; exit ${FENCED}; }
 fi
+# guard: what is decided from an old look does nothing
 [ "\${serial:-0}" -eq ${serial} ] || { echo "change $serial" >&2; exit ${OUTDATED}; }
 echo "${fenceLine(claim)} ${serial + 1}" > "$F.new" && mv "$F.new" "$F" || exit 1
 e=$(mktemp) || exit 1
@@ -70,6 +73,7 @@ echo "#>${nonce} end"
 
 /** A word for inside double quotes that holds nothing a shell would act on. */
 const quoteWord = (text: string): string =>
+  // guard: no manifest text in a shell
   encodeURIComponent(text).replace(/[!'()*]/g, (c) => `%${c.charCodeAt(0).toString(16)}`) || "-";
 
 /** What takes more than one command, as functions of the script. */
@@ -80,6 +84,7 @@ FORGET='while read -r words; do conntrack -D $words >/dev/null 2>&1 || :; done'
 host_chain() { iptables -w -n -L "$1" >/dev/null 2>&1 || iptables -w -N "$1" || return 1
   iptables -w -C "$2" -j "$1" 2>/dev/null || iptables -w -I "$2" 1 -j "$1"; }
 host_chain_remove() { while read -r c; do
+  # guard: owner's mark
   iptables -w -S "$c" 2>/dev/null | grep -q '^-A' && continue
   for hook in INPUT FORWARD; do while iptables -w -D "$hook" -j "$c" 2>/dev/null; do :; done; done
   iptables -w -F "$c" && iptables -w -X "$c" || return 1; done; }
@@ -91,10 +96,12 @@ signal() { while read -r name id; do docker kill -s "$name" "$id" >/dev/null 2>"
 # politely, if at all, and an answer without a length would seem to be whole.
 reset_connections() { for id; do for f in /run/containerd /run/docker/containerd/daemon; do
   f=$f/io.containerd.runtime.v2.task/moby/$id/init.pid; [ ! -r "$f" ] || nsenter --net="/proc/$(cat "$f")/ns/net" ss -K -t; done; done; }
+# guard: unknown outcome is not success
 remove_containers() { ids=$(cat); reset_connections $ids >/dev/null 2>&1 || :; docker rm -f -v $ids >/dev/null 2>"$e.docker" && return
   for id in $ids; do ! docker inspect "$id" >/dev/null 2>&1 || { cat "$e.docker" >&2; return 1; }; done; }
 netns_add() { while read -r n; do f=/run/netns/$n
   if [ -e "$f" ]; then
+    # guard: "exists" is not success
     [ "$(stat -f -c %T "$f")" != nsfs ] || continue
     # An empty file is what an "ip netns add" leaves that was cut off.
     [ ! -f "$f" ] || [ -s "$f" ] || rm "$f" || return 1
@@ -103,6 +110,7 @@ netns_add() { while read -r n; do f=/run/netns/$n
   # The kernel tells who listens only of namespaces that have a number.
   ip netns set "$n" auto 2>/dev/null || :; done; }
 netns_remove() { while read -r n; do [ -e "/run/netns/$n" ] || continue
+  # guard: look before destroying
   p=$(ip netns pids "$n"); [ -z "$p" ] || { kill $p 2>/dev/null || :; i=0
     while [ -n "$(ip netns pids "$n")" ] && [ $i -lt 20 ]; do sleep 0.1; i=$((i + 1)); done
     p=$(ip netns pids "$n"); [ -z "$p" ] || kill -9 $p || :; }
@@ -169,6 +177,7 @@ const EOF = ".EVENKEEL";
 
 function renderSection({ tool, namespace, sandbox, lines }: Section): string {
   if (tool === "host-chain") return `host_chain ${lines.join(" ")}\n`;
+  // guard: no manifest text in a shell
   return `${command(tool, namespace, sandbox)} <<'${EOF}'\n${lines.join("\n")}\n${EOF}\n`;
 }
 

@@ -204,6 +204,7 @@ export class RoundTrips {
       const result = await this.#counted(hypervisor, "changes", () => host.change(batch));
       const { blocks: heard, rest, ended } = result;
       if (ended) fences.changed(hypervisor);
+      // guard: unknown outcome is not success
       return new Map(blocks.map(({ tenant }) => [tenant, heard.get(tenant) ?? { ok: false, message: rest }]));
     } catch (error) {
       if (error instanceof EvenkeelError) return all(error.message);

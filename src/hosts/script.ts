@@ -20,6 +20,7 @@ export function interpreter(deadlineSeconds: number): [program: string, ...param
   if (!Number.isSafeInteger(deadlineSeconds) || deadlineSeconds < 1) {
     throw new RangeError(`a deadline is a whole number of seconds, at least 1, not ${deadlineSeconds}`);
   }
+  // guard: one change at a time
   return ["timeout", "-k", String(KILL_AFTER), String(deadlineSeconds), "sh", "-s"];
 }
 
@@ -46,6 +47,7 @@ export class Output {
 
   /** The result of a script that ended with `code`. */
   ended(code: number): ScriptResult {
+    // guard: sentinel
     if (this.overflowed) return this.unknown("");
     return { state: "ended", code, stdout: text(this.#stdout), stderr: text(this.#stderr) };
   }

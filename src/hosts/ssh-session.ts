@@ -137,6 +137,7 @@ async function logIn(
     host: target.address,
     username: target.user,
     privateKey,
+    // guard: host key
     hostVerifier: check.verify,
     readyTimeout: CONNECT_SECONDS * 1000,
     ...KEEPALIVE,

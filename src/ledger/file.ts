@@ -18,12 +18,14 @@ export async function readMemory(directory: string, fleet: FleetName): Promise<F
   try {
     text = await readFile(file, "utf8");
   } catch (error) {
+    // guard: a torn ledger is not an empty one
     if (codeOf(error) === "ENOENT") return emptyMemory(fleet);
     throw new EvenkeelError("EK-STATE-TORN", `${file} cannot be read: ${asError(error).message}`, {
       cause: error,
     });
   }
   const memory = parse(text, file);
+  // guard: a torn ledger is not an empty one
   if (memory.fleet !== fleet)
     throw new EvenkeelError(
       "EK-STATE-TORN",
@@ -40,6 +42,7 @@ function parse(text: string, file: string): FleetMemory {
   try {
     // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- the border: we wrote it, and the version is checked
     const memory = JSON.parse(text) as FleetMemory;
+    // guard: a torn ledger is not an empty one
     if (memory.version === 1 && memory.tenants !== undefined) return memory;
   } catch (error) {
     throw new EvenkeelError("EK-STATE-TORN", `${file} is not valid JSON: ${asError(error).message}`, {

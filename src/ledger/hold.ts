@@ -33,6 +33,7 @@ export async function holdDirectory(directory: string, holder: string): Promise<
     }),
   ]);
   const note = join(directory, "holder");
+  // guard: one controller
   if (!held) {
     const other = await readFile(note, "utf8").catch(() => "another process");
     throw new EvenkeelError("EK-STATE-HELD", `${directory} is held by ${other.trim()}`, {

@@ -101,6 +101,7 @@ export function parseCpu(hypervisor: HypervisorName, output: string, nonce: stri
     return value;
   };
   const last = lines.at(-1);
+  // guard: sentinel
   if (last?.[0] !== "end" || last[1] !== nonce) throw incomplete("the output ends before its closing line");
   const source = SOURCES.find((one) => one === words("used")[1]);
   if (source === undefined) throw incomplete("it does not say where its counter is from");
@@ -115,6 +116,7 @@ export function parseCpu(hypervisor: HypervisorName, output: string, nonce: stri
         .filter(([key]) => key === "container")
         .map(([, id = "", pid, value]) => {
           const used = counter(value);
+          // guard: missing sample
           return [id, used === undefined ? undefined : { used, pid: Number(pid) }] as const;
         }),
     ),

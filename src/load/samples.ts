@@ -42,6 +42,7 @@ function elapsed(
   if (seconds === 0) return { missing: "its hypervisor's clock stands still" };
   if (seconds < 0) return { missing: "its hypervisor was started again" };
   if (seconds < SHORTEST) return { missing: "the sample before was a moment ago" };
+  // guard: missing sample
   if (seconds > longest) return { missing: `the sample before is ${Math.round(seconds)} s old` };
   return seconds;
 }
@@ -60,8 +61,10 @@ export function replicaLoad(
   const seconds = elapsed(before, after, longest);
   if (typeof seconds !== "number") return seconds;
   const [from, to] = [before?.replicas.get(incarnation), after?.replicas.get(incarnation)];
+  // guard: missing sample
   if (!to) return { missing: "its counter was not there" };
   if (!from) return { missing: "it is the first sample of it" };
+  // guard: missing sample
   if (from.pid !== to.pid || to.used < from.used) return { missing: "its counter began anew" };
   if (nanoCpus <= 0) return { missing: "what it may use is not known" };
   return { ratio: (to.used - from.used) / seconds / nanoCpus };
@@ -123,5 +126,6 @@ export function subnetLoad(
 /** The mean of those that have a ratio; undefined when none has, which is not zero. */
 export function meanOf(samples: readonly Sample[]): number | undefined {
   const ratios = samples.flatMap((one) => ("ratio" in one ? [one.ratio] : []));
+  // guard: missing sample
   return ratios.length === 0 ? undefined : ratios.reduce((sum, one) => sum + one, 0) / ratios.length;
 }

@@ -141,6 +141,7 @@ class Settlement implements InForce {
     const { key, file, start } = document;
     if (key !== undefined && this.#restore(key)) return;
     if (this.#restoreFile(file)) return;
+    // guard: last good version
     this.#hold(document, `${start} has errors, and no earlier version of it is known`);
   }
 
@@ -149,7 +150,9 @@ class Settlement implements InForce {
     if (this.#restoreFile(path)) return;
     const place = placeOf(path);
     const why = `${path} cannot be read, and no earlier version of it is known`;
+    // guard: last good version
     if (place.area === "tenant") this.#holdTenant(place.tenant, why);
+    // guard: last good version
     if (place.area === "provider") this.complete = false;
   }
 
@@ -191,6 +194,7 @@ class Settlement implements InForce {
 
   #restore(key: DocumentKey): boolean {
     const before = this.#lastGood.get(key);
+    // guard: last good version
     if (before !== undefined && !this.documents.has(key)) this.documents.set(key, before);
     return before !== undefined;
   }

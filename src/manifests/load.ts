@@ -49,6 +49,7 @@ export async function load(directory: string, options: LoadOptions = {}): Promis
     ...tree.unreadable.map(({ file }) => file),
     ...files.filter((file) => file.documents === undefined).map(({ path }) => path),
   ];
+  // guard: last good version
   const inForce = settle({ documents, illegible, lastGood, rules, whole: unsettled.length === 0 });
   const problems = [...unsettled, ...remarks, ...problemsOf(tree, files, documents)];
 

@@ -41,6 +41,7 @@ export function parseFile({ path, content }: TreeFile): WrittenFile {
   const lines = new LineCounter();
   const locator = new Locator(text, lines, { quotes: secret === undefined });
   const control = CONTROL.exec(text);
+  // guard: hostile trees
   if (control) {
     lines.addNewLine(0);
     for (const match of text.matchAll(/\n/g)) lines.addNewLine(match.index + 1);

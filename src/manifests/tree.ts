@@ -83,6 +83,7 @@ export async function readTree(directory: string): Promise<Tree> {
       const real = linked ? await realpath(full) : full;
       const status = await stat(real);
       if (name.startsWith(".") && (status.isDirectory() || linked)) return;
+      // guard: hostile trees
       if (linked && !isInside(root, real))
         return refuse(path, "EK-PLACE", "must not be a link out of the tree");
       if (status.isDirectory()) return await visitFolder(path, real, above);

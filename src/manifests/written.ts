@@ -43,6 +43,7 @@ export function write(document: Document.Parsed, locator: Locator): WrittenDocum
   visit(document, (_key, node, ancestors) => {
     if (isAlias(node)) {
       aliases += 1;
+      // guard: hostile trees
       if (aliases > MOST_ALIASES)
         throw new TooEntangled(`must hold at most ${MOST_ALIASES} aliases`, node.range);
     }

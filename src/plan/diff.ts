@@ -42,7 +42,9 @@ function compare(
   const entries: PlanEntry[] = [];
   const unwanted = [...present].filter(([key]) => !wanted.has(key));
   for (const [key, resource] of [...wanted, ...unwanted]) {
+    // guard: unknown is not absent
     if (!seen.has(resource.hypervisor)) continue;
+    // guard: unknown is not absent
     if (NEEDS_DOCKER.has(resource.kind) && !withDocker.has(resource.hypervisor)) continue;
     const change = kindOf(resource.kind).change({
       place: resource,

@@ -53,6 +53,7 @@ function holderOf(entry: PlanEntry, facts: HostFacts, fleet: FleetName): Found |
     const { id } = entry.after.state;
     for (const { name, links } of [{ name: "", links: facts.own.links }, ...facts.namespaces.values()]) {
       const link = links.find(({ vxlan }) => vxlan?.id === id);
+      // guard: owner's mark
       if (link && tenantOf(fleet, name) !== entry.tenant)
         return taken(`VXLAN id ${id} is held by ${link.name}${name ? ` in namespace ${name}` : ""}`);
     }
@@ -65,6 +66,7 @@ function holderOf(entry: PlanEntry, facts: HostFacts, fleet: FleetName): Found |
       : [],
   );
   const holder = facts.own.links.find((link) => created.includes(link.name) && !isMarked(link, fleet));
+  // guard: owner's mark
   return holder && taken(`the link name ${holder.name} is held by a link of another owner`);
 }
 
@@ -91,11 +93,14 @@ export function guardDepartures(
 ): { allowed: readonly Departure[]; refusal: Refusal | undefined; spent: readonly string[] } {
   const replicas = departures.reduce((sum, departure) => sum + departure.replicas, 0);
   const tenants = departures.filter(({ subnets }) => subnets === undefined).length;
+  // guard: mass deletion
   const many = replicas >= MANY && replicas > SHARE * fleetReplicas;
+  // guard: mass deletion
   if (tenants <= 1 && !many) return { allowed: departures, refusal: undefined, spent: [] };
   const id = planIdOf({
     remove: departures.map(({ tenant, subnets }) => ({ tenant, subnets: subnets ?? null })),
   });
+  // guard: mass deletion
   if (approvals.includes(id)) return { allowed: departures, refusal: undefined, spent: [id] };
   const names = departures.map(({ tenant, subnets }) =>
     subnets ? `${tenant}: ${subnets.join(", ")}` : tenant,

@@ -49,6 +49,7 @@ export function adopt(
     replicas.flatMap(({ address, managementAddress }) => [address, managementAddress]),
   );
   const kept = memory.replicas.filter(
+    // guard: fresh identity
     ({ seen, address, managementAddress }) => seen || !(taken.has(address) || taken.has(managementAddress)),
   );
   const all = [...kept, ...replicas];

@@ -31,8 +31,10 @@ export function nextIndex(
   );
   const usable = size(cidr) - 2;
   for (let step = 1; step <= usable; step++) {
+    // guard: fresh identity
     const index = ((options.last - 1 + step) % usable) + 1;
     const address = addressAt(cidr, index);
+    // guard: fresh identity
     if (!options.taken.has(address) && !resting.has(address)) return index;
   }
   return undefined;
@@ -91,7 +93,9 @@ export const lastIndexOf = (cidr: Cidr, addresses: readonly Ipv4[]): number =>
 /** The next free VXLAN id. `foreign` are those that somebody else was seen to use, in any namespace of any hypervisor. */
 export function nextVxlanId(memory: FleetMemory, foreign: ReadonlySet<number>, now: number): number {
   const taken = new Set([
+    // guard: owner's mark
     ...foreign,
+    // guard: fresh identity
     ...memory.releasedVxlanIds.filter(({ at }) => now - at < QUARANTINE_MILLISECONDS).map(({ id }) => id),
     ...Object.values(memory.tenants).flatMap(({ segments }) =>
       Object.values(segments).map(({ vxlanId }) => vxlanId),

@@ -49,7 +49,9 @@ export function evidenceOn(
       here.some((resource) => resource.kind === "port" && resource.name === name),
     ),
     answers: silent || sighting.answers.get(replica.incarnation),
+    // guard: unknown is not absent
     balanced: home && sighting.seen.has(home) ? isBalanced(replica, sighting.observed, home) : undefined,
+    // guard: unknown is not absent
     connections: sighting.connections && (sighting.connections[replica.address] ?? 0),
     unclosed: sighting.unclosed && (sighting.unclosed[replica.address] ?? 0),
     sockets: sighting.sockets?.get(replica.incarnation),

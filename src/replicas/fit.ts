@@ -52,6 +52,7 @@ export function fit(
       : "its specification changed";
   const isCurrent = (replica: ReplicaMemory): boolean => leavesBecause(replica) === undefined;
   const drain = (replica: ReplicaMemory, because: string): void => {
+    // guard: drain before remove
     const phase: ReplicaPhase = "draining";
     replicas = replicas.map((one) =>
       one.incarnation === replica.incarnation ? { ...one, phase, since: around.now, because } : one,
@@ -77,6 +78,7 @@ export function fit(
       tenant: namespace,
       subnet: name,
       ordinal,
+      // guard: fresh identity
       incarnation: around.fresh(),
       ...pair,
       specHash: hash,
@@ -124,6 +126,7 @@ export function fit(
     const because = leavesBecause(replica);
     if (because === undefined) continue;
     const twin = active().find((other) => other.ordinal === replica.ordinal && isCurrent(other));
+    // guard: health is no reason to be without service
     const spare = replica.phase === "starting" || serving() > around.count - update.maxUnavailable;
     const home = around.unwelcome(replica.hypervisor) === undefined ? replica.hypervisor : undefined;
     if (twin) {

@@ -59,12 +59,14 @@ function nextPatient(
   { visible, now }: Ward,
 ): { replica: ReplicaMemory; due: number } | undefined {
   const own = replicas.filter(({ subnet }) => subnet === name);
+  // guard: health is no reason to be without service
   const isBusy = own.some(({ replace }) => replace !== undefined);
   if (!spec.healthCheck || suspected?.includes(name) || isBusy) return undefined;
   const before = healing?.[name];
   const wait = Math.min(WAIT * 2 ** inARow(before, now), WAIT_LIMIT);
   const patients = own.flatMap((replica) => {
     const { phase, unhealthySince, hypervisor } = replica;
+    // guard: health is no reason to be without service
     const isPatient = phase === "serving" && unhealthySince !== undefined && visible.has(hypervisor);
     return isPatient ? [{ replica, due: Math.max(unhealthySince, before?.at ?? 0) + wait }] : [];
   });

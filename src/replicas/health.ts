@@ -14,6 +14,7 @@ const NONE: ProbeCount = { failures: 0, successes: 0 };
 
 /** With one more answer. None at all is the prober's trouble: it says nothing about the replica. */
 export function counted(before: ProbeCount = NONE, answer: boolean | undefined): ProbeCount {
+  // guard: health is no reason to be without service
   if (answer === undefined) return before;
   return answer
     ? { failures: 0, successes: before.successes + 1 }
@@ -43,6 +44,7 @@ export function judge(
   const [sick, others] = [serving.filter(isUnhealthy), serving.filter((one) => !isUnhealthy(one))];
   const failing = others.filter((one) => of(one).failures > 0 && runs(one));
   const failed = others.filter((one) => of(one).failures >= failureThreshold);
+  // guard: health is no reason to be without service
   const suspected = failed.some(runs) && failing.length > 1 && failing.length * 2 > serving.length;
   return {
     sick: names(failed.filter((one) => !suspected || !runs(one))),
@@ -89,7 +91,10 @@ export function recovered(replica: ReplicaMemory): ReplicaMemory {
 
 /** Those that the balancer points at: the healthy ones that serve, or all that do when none is healthy. */
 export function balanced(replicas: readonly ReplicaMemory[]): readonly ReplicaMemory[] {
+  // guard: balancer only on the living
   const serving = replicas.filter(({ phase }) => phase === "serving");
+  // guard: balancer only on the living
   const healthy = serving.filter((one) => !isUnhealthy(one));
+  // guard: health is no reason to be without service
   return healthy.length > 0 ? healthy : serving;
 }

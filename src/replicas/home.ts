@@ -47,11 +47,13 @@ export function homeOf({ primary: former, move, replicas }: TenantMemory, input:
     severity,
   });
   const way = `from ${former} to ${to}`;
+  // guard: never two homes
   if (!seen.has(to))
     return {
       ...stays,
       notes: [say("stuck", "HomeUnreachable", `the gateway is to move ${way}, but ${to} was not seen`)],
     };
+  // guard: never two homes
   if (!seen.has(former)) {
     const id = planIdOf({ move: tenant, from: former, to });
     if (approvals.includes(id))
@@ -73,10 +75,12 @@ export function homeOf({ primary: former, move, replicas }: TenantMemory, input:
   if (!move.withdrawn) {
     const stands = observed.some((one) => isNat(one) && one.hypervisor === to);
     const served = replicas.filter((one) => one.phase === "serving" && isBalanced(one, observed, former));
+    // guard: never two homes
     const isReady = stands && served.every((one) => isBalanced(one, observed, to));
     return { ...stays, move: { ...move, withdrawn: isReady, ...cutBy(input) }, notes: [moving] };
   }
   const answers = observed.some((one) => one.hypervisor === former && isAnnouncing(one));
+  // guard: never two homes
   if (answers) return { ...stays, move, notes: [moving] };
   const cut =
     move.cut === undefined ? "established connections were" : `${move.cut} established connections were`;

@@ -55,6 +55,7 @@ export function networks(
     const refusal = refuse(tenant, name, current, network, standing.length);
     const isApproved = options.approvals.includes(refusal.id);
     if (isApproved) spent.push(refusal.id);
+    // guard: mass deletion
     if (!isApproved && !approved) {
       refusals.push(refusal);
       continue;

@@ -45,6 +45,7 @@ export function advance(
   grace: Grace,
   now: number,
 ): ReplicaMemory | undefined {
+  // guard: unknown is not absent
   if (!evidence.visible) return replica;
   const { container } = evidence;
   const hasEnded = container === "ended" || container === "absent";
@@ -52,25 +53,32 @@ export function advance(
   switch (known.phase) {
     case "starting":
       // Somebody removed it: what comes in its place gets a fresh identity.
+      // guard: fresh identity
       if (container === "absent" && known.seen)
         return { ...enter(known, "leaving", now), because: "it was removed by hand" };
       if (container === "ended") return failed(known, now);
       return container === "running" &&
         evidence.linked &&
+        // guard: balancer only on the living
         (evidence.answers === true || isFound(replica, evidence))
         ? { ...enter(known, "serving", now), startedAt: undefined, failures: 0 }
         : known;
     case "serving":
       if (container === "absent")
         return { ...enter(known, "leaving", now), because: "it was removed by hand" };
+      // guard: balancer only on the living
       return container === "running" && evidence.linked ? known : enter(recovered(known), "starting", now);
     case "draining": {
       if (hasEnded) return enter(drained(known, evidence, "ended by itself"), "leaving", now);
       // The balancer has to let go of it first, and be seen to; only then does its time run.
+      // guard: drain before remove
       if (evidence.balanced !== false || evidence.connections === undefined) return known;
+      // guard: drain before remove
       const { drainsFrom = now } = known;
+      // guard: drain before remove
       const isEmpty = evidence.connections === 0 && evidence.sockets === 0;
       if (isEmpty) return enter(drained(known, evidence, "empty"), "stopping", now);
+      // guard: drain before remove
       const isOver = now - drainsFrom >= grace.drain;
       return isOver
         ? enter(drained(known, evidence, "deadline"), "stopping", now)
@@ -78,9 +86,11 @@ export function advance(
     }
     case "stopping": {
       const counted = known.drain ? drained(known, evidence) : known;
+      // guard: drain before remove
       return hasEnded || now - (known.toldAt ?? now) >= grace.stop ? enter(counted, "leaving", now) : counted;
     }
     case "leaving":
+      // guard: look before destroying
       return container === "absent" && !evidence.linked ? undefined : known;
   }
 }

@@ -70,6 +70,7 @@ function barredBecause(
   { isSeen, isDrained }: { isSeen: boolean; isDrained: boolean },
 ): string | undefined {
   if (!spec) return "no such hypervisor";
+  // guard: unknown is not absent
   if (!isSeen) return "not seen";
   if (isDrained) return "it is being drained";
   return spec.unschedulable ? "unschedulable" : undefined;

@@ -208,6 +208,7 @@ function whereabouts(
   { wanted, observed, visible, leaving }: StepInput,
 ): HypervisorName[] {
   const standing = observed.map(({ hypervisor }) => hypervisor);
+  // guard: unknown is not absent
   const unseen = memory.hypervisors.filter((name) => !visible.has(name));
   const asked = wanted?.tenant && leaving !== "everything" ? standbys(wanted.tenant.spec) : [];
   const replicas = memory.replicas.map(({ hypervisor }) => hypervisor);

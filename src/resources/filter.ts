@@ -71,10 +71,11 @@ export const filter = kind<FilterState>({
     const ipv6 = differing(desired.ipv6, observed?.ipv6 ?? {});
     if (ipv4.length + ipv6.length === 0) return undefined;
     const namespace = namespaceOf(fleet, place.tenant);
-    const restore = (tool: "iptables" | "ip6tables", tables: readonly Table[]): ScriptOperation[] =>
-      tables.length === 0
-        ? []
-        : [{ phase: "settings", tool, namespace, lines: tables.flatMap(restoreLines) }];
+    const restore = (tool: "iptables" | "ip6tables", tables: readonly Table[]): ScriptOperation[] => {
+      const lines = tables.flatMap(restoreLines);
+      // guard: filter before enslave
+      return lines.length === 0 ? [] : [{ phase: "settings", tool, namespace, lines }];
+    };
     const reasons = [
       ...ipv4.map((name) => `${name}: ${tableDifference(desired.ipv4[name], observed?.ipv4[name])}`),
       ...ipv6.map((name) => `IPv6 ${name}: ${tableDifference(desired.ipv6[name], observed?.ipv6[name])}`),

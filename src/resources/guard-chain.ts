@@ -56,6 +56,7 @@ function rulesFor(fleet: FleetName, tenant: TenantName, id: number, peers: reado
   const mark = markOf(fleet, tenant);
   return [
     ...peers.map((peer) => `${rule} -s ${peer}/32 ${carries} ${mark} -j RETURN`),
+    // guard: tenant boundary
     `${rule} ${carries} ${mark} -j DROP`,
   ];
 }
@@ -97,6 +98,7 @@ export const guardChain = kind<GuardState>({
       ...missing.flatMap((id) => desired?.written?.[id] ?? []),
     ];
     const rules: Operation = {
+      // guard: filter before enslave
       phase: desired ? "guard" : "unguard",
       tool: "host-iptables",
       lines: ["*filter", ...lines, "COMMIT"],
@@ -141,6 +143,7 @@ function byTenant(table: TableFact, fleet: FleetName): Map<TenantName, Found> {
     const bridged = rule.includes("--physdev-is-bridged");
     const id = hex === undefined ? (bridged ? UPLINK : undefined) : String(Number.parseInt(hex, 16));
     const owner = /--comment ([a-z0-9-]+):([a-z0-9-]+)/.exec(rule);
+    // guard: owner's mark
     if (id === undefined || owner?.[1] !== fleet || owner[2] === undefined) return;
     const tenant = trusted<TenantName>(owner[2]);
     const entry = found.get(tenant) ?? { segments: {}, printed: {} };

@@ -124,6 +124,7 @@ export function linkDifference(
       `flags ${wrong.map(([flag, on]) => `${flag} ${on ? "off" : "on"}`).join(", ")}`,
       ...setFlags(link, desired.flags),
     );
+  // guard: filter before enslave
   else if (rejoin) lines.push(...setFlags(link, desired.flags));
 
   for (const address of desired.addresses)

@@ -23,6 +23,7 @@ export const namespaceOf = (fleet: FleetName, tenant: TenantName): string => `${
 /** The tenant of a namespace that carries the fleet's mark. */
 export function tenantOf(fleet: FleetName, namespace: string): TenantName | undefined {
   const [owner, tenant, ...rest] = namespace.split(".");
+  // guard: owner's mark
   return owner === fleet && tenant && isName(tenant) && rest.length === 0
     ? trusted<TenantName>(tenant)
     : undefined;
@@ -118,6 +119,7 @@ export function readMark(
   const managementAddress = parseIpv4(label("management-address"));
   const ordinal = Number(label("ordinal"));
   const [tenant, subnet, incarnation] = [label("tenant"), label("subnet"), label("incarnation")];
+  // guard: owner's mark
   if (label("fleet") !== fleet || !address || !managementAddress || !Number.isInteger(ordinal))
     return undefined;
   if (!isName(tenant) || !isName(subnet) || !/^[a-z0-9]{8}$/.test(incarnation)) return undefined;
@@ -130,6 +132,7 @@ export function readMark(
     managementAddress,
     specHash: label("spec-hash"),
   };
+  // guard: owner's mark
   return containerName(fleet, mark) === name ? mark : undefined;
 }
 

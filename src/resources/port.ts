@@ -89,6 +89,7 @@ export const port = kind<PortState>({
     const ours = linkDifference({ ...desired, up: false }, current && { ...current, up: false });
     const rejoined = current?.master !== desired.master;
     // Joining a bridge resets the flags: a port is never up and unlocked, not even for a moment.
+    // guard: filter before enslave
     const lower = rejoined && current?.up === true;
     const raise = desired.up && (current?.up !== true || lower);
     const theirs =

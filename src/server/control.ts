@@ -46,6 +46,7 @@ export async function serveControl(
       fix: "give a --state-dir whose path is shorter than 90 characters",
     });
   }
+  // guard: who may ask
   await chmod(path, 0o600);
   return {
     async close() {

@@ -34,5 +34,6 @@ const isLoopback = (host: string): boolean =>
 export function isAllowedHost(header: string | undefined, { host }: Listen): boolean {
   if (!isLoopback(host)) return true;
   const name = (header ?? "").replace(/:\d+$/, "").replace(/^\[(.*)\]$/, "$1");
+  // guard: who may ask
   return isLoopback(name) && (name === "localhost" || isIP(name) !== 0);
 }

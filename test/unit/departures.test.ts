@@ -75,6 +75,15 @@ describe("what is removed because its files are gone", () => {
     });
   });
 
+  test("is nothing of a tenant one of whose documents is broken", () => {
+    const revision = tree({ t1: [], t2: ["web"] });
+    const memory = remembering({ t1: 1, t2: 1 });
+    expect(goes(revision, memory).going).toEqual(["t1"]);
+    const held = { ...revision.tenants.get(name("t1")), held: "t1/web.yaml has errors" };
+    const tenants = new Map([...revision.tenants, [name("t1"), held as never]]);
+    expect(goes({ ...revision, tenants }, memory).going).toEqual([]);
+  });
+
   test("once begun goes on, whatever else goes meanwhile, and does not count again", () => {
     const memory = remembering({ t1: 2, t2: 2, t3: 2 });
     const first = departures(tree({ t2: ["web"], t3: ["web"] }), memory, new Map());

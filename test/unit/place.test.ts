@@ -140,6 +140,19 @@ describe("a tenant's step", () => {
     ]);
   });
 
+  test("puts nothing on a hypervisor that was not seen", () => {
+    const on = scenario({
+      subnets: [subnet("web", 2, { service: serving() })],
+      hypervisors: [hypervisor("hv1", "198.18.0.11", { replicas: 1 }), hypervisor("hv2", "198.18.0.12")],
+      unseen: ["hv2"],
+    });
+    pass(on);
+    expect(on.fleet.tenants[T2]?.replicas.map(({ hypervisor: at }) => at)).toEqual(["hv1"]);
+    expect(on.notes).toContainEqual(
+      expect.objectContaining({ message: "hv1: no place free; hv2: not seen" }),
+    );
+  });
+
   test("puts nothing new on a hypervisor that is unschedulable, and takes nothing away", () => {
     const on = scenario();
     pass(on);

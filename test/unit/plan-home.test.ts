@@ -1,5 +1,7 @@
 import { describe, expect, test } from "@jest/globals";
 import { EMPTY_TENANT, withTenant } from "../../src/replicas/memory.ts";
+import { homeOf } from "../../src/replicas/home.ts";
+import type { Resource } from "../../src/resources/resource.ts";
 import { pass, scenario, serving, short, subnet, T2, tenant } from "./scenario.ts";
 
 describe("a home that moves", () => {
@@ -84,5 +86,44 @@ describe("a home that moves", () => {
     on.unseen = ["hv2"];
     expect(pass(on)).toEqual([]);
     expect(on.notes).toContainEqual(expect.objectContaining({ reason: "HomeUnreachable" }));
+  });
+
+  describe("on its way", () => {
+    const on = scenario();
+    pass(on);
+    const memory = on.fleet.tenants[T2];
+    if (!memory) throw new Error("nothing is remembered");
+    const HV2 = "hv2" as never;
+    /** The next step of a move that is so far, where all of that stands. */
+    const next = (withdrawn: boolean, observed: readonly Resource[]) =>
+      homeOf(
+        { ...memory, move: { to: HV2, withdrawn } },
+        {
+          tenant: T2,
+          document: elsewhere,
+          approvals: [],
+          observed,
+          seen: new Set(["hv1", "hv2"] as never[]),
+          visible: new Set(["hv1", "hv2"] as never[]),
+          connections: {},
+          answers: new Map(),
+        },
+      );
+    const nat = on.observed.filter(({ kind }) => kind === "nat");
+    const there = nat.map((one) => ({ ...one, hypervisor: HV2 }));
+
+    test("silences the old one only when the new one's balancer points at all that serve", () => {
+      expect(next(false, on.observed).move).toMatchObject({ withdrawn: false });
+      const empty = { table: { chains: {}, rules: [] }, udp: {} };
+      const half = there.map((one) => ({ ...one, state: empty }));
+      expect(next(false, [...on.observed, ...half]).move).toMatchObject({ withdrawn: false });
+      expect(next(false, [...on.observed, ...there]).move).toMatchObject({ withdrawn: true });
+    });
+
+    test("is not there as long as the old one still answers, although it was told not to", () => {
+      expect(next(true, on.observed).primary).toBe("hv1");
+      const silent = on.observed.filter(({ kind }) => kind !== "uplink" && kind !== "local-pair");
+      expect(next(true, silent).primary).toBe("hv2");
+    });
   });
 });

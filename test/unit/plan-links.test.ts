@@ -1,5 +1,6 @@
 import { describe, expect, test } from "@jest/globals";
 import { guardNames, type Guarded } from "../../src/plan/guard.ts";
+import { operationsOf } from "../../src/plan/order.ts";
 import type { PlanEntry } from "../../src/plan/plan.ts";
 import { keyOf } from "../../src/resources/resource.ts";
 import {
@@ -132,5 +133,45 @@ describe("a device that is not on the hypervisor", () => {
     pass(on);
     alter(on, "vxlan/hv1/t2/vx-web", { device: "eth7" });
     expect(made(plan(on, "eth0", "edge"))).toEqual(["± vxlan vx-web@hv1", "+ forwarding vx-web@hv1"]);
+  });
+});
+
+describe("the order of what is done", () => {
+  const calls = (plan: readonly PlanEntry[]): string[] =>
+    operationsOf(plan).flatMap((one) =>
+      "lines" in one ? one.lines.map((line) => `${one.tool} ${line}`) : [],
+    );
+
+  test("has every namespace closed before anything is connected in it, to strangers too", () => {
+    const plan = pass(scenario());
+    for (const at of ["hv1", "hv2"]) {
+      const all = calls(plan.filter((entry) => entry.hypervisor === (at as never)));
+      const link = all.findIndex((line) => line.includes("link add"));
+      for (const closed of ["iptables :FORWARD DROP", "ip6tables :FORWARD DROP"]) {
+        const closedAt = all.findIndex((line) => line.startsWith(closed));
+        expect(closedAt).toBeGreaterThanOrEqual(0);
+        expect(closedAt).toBeLessThan(link);
+      }
+      const kept = all.findIndex((line) => line.startsWith("host-iptables -A EVENKEEL-"));
+      const vxlan = all.findIndex((line) => line.includes("type vxlan"));
+      expect([kept >= 0, kept < vxlan]).toEqual([true, true]);
+    }
+  });
+
+  test("has a port that joins its bridge again down until it is locked", () => {
+    const on = scenario();
+    pass(on);
+    const port = on.observed.find(({ kind, name }) => kind === "port" && name.startsWith("w"));
+    if (!port) throw new Error("no port");
+    const { name } = port;
+    alter(on, keyOf(port), { master: undefined });
+    const all = calls(pass(on)).filter((line) => line.includes(`link set ${name} `));
+    expect(all.map((line) => line.replace(`ip-inside link set ${name} `, "").split(" ")[0])).toEqual([
+      "down",
+      "master",
+      "type",
+      "up",
+    ]);
+    expect(all[2]).toContain("locked on");
   });
 });

@@ -1,5 +1,5 @@
 import { describe, expect, test } from "@jest/globals";
-import { hypervisor, pass, replicas, scenario, serving, subnet, T2 } from "./scenario.ts";
+import { hypervisor, pass, replicas, scenario, serving, short, subnet, T2, tenant } from "./scenario.ts";
 
 describe("removal", () => {
   test("a tenant goes in an order that never strands a namespace: containers first, namespace last", () => {
@@ -81,4 +81,30 @@ describe("what must not happen", () => {
       .map(({ phase }) => phase);
     expect(phases).toEqual(["starting", "starting"]);
   });
+});
+
+describe("what was not seen to be gone", () => {
+  test("is remembered to be there, and removed when it can be", () => {
+    const on = scenario();
+    pass(on);
+    on.tenant = tenant({ standby: [] });
+    on.unseen = ["hv2"];
+    pass(on);
+    expect(on.fleet.tenants[T2]?.hypervisors).toEqual(["hv1", "hv2"]);
+    on.unseen = [];
+    expect(pass(on).map(short)).toContain("- netns t2@hv2");
+    pass(on);
+    expect(on.fleet.tenants[T2]?.hypervisors).toEqual(["hv1"]);
+  });
+});
+
+test("a replica that is too many drains before it is told to end", () => {
+  const on = scenario({ subnets: [subnet("web", 2, { service: serving() })] });
+  pass(on);
+  on.subnets = [subnet("web", 1, { service: serving() })];
+  const phases: string[] = [];
+  pass(on, new Set(), (standing) =>
+    phases.push(...standing.filter(({ ordinal }) => ordinal === 2).map(({ phase }) => phase)),
+  );
+  expect([...new Set(phases)]).toEqual(["draining", "stopping", "leaving"]);
 });

@@ -1,7 +1,11 @@
 import { spawnSync } from "node:child_process";
+import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { describe, expect, test } from "@jest/globals";
 import fc from "fast-check";
 import { trusted } from "../../src/api/names.ts";
+import { fleetDirectory } from "../../src/facts/script.ts";
 import { changeScript } from "../../src/hosts/render.ts";
 import type { ScriptOperation } from "../../src/resources/operation.ts";
 
@@ -102,10 +106,24 @@ describe("a change as a script", () => {
     ["a change since the look", "7 held 0 abc m x 5", 76],
     ["a fence without a serial, from an older release, though one was seen", "7 held 0 abc m x", 76],
   ])("%s on the fence", (_, fence, status) => {
-    const check = /serial=0\n[^]*?exit 76; }/.exec(script([]))?.[0] ?? "";
-    expect(spawnSync("sh", ["-c", `F=$(mktemp); echo '${fence}' > "$F"\n${check}\nexit 0`])).toMatchObject({
-      status,
-    });
+    const directory = mkdtempSync(join(tmpdir(), "evenkeel-fence-"));
+    writeFileSync(join(directory, "fence"), `${fence}\n`);
+    const input = script([]).replaceAll(fleetDirectory(FLEET), directory);
+    const ended = spawnSync("sh", ["-s"], { input });
+    const after = readFileSync(join(directory, "fence"), "utf8");
+    rmSync(directory, { recursive: true });
+    expect(ended.status).toBe(status);
+    expect(after).toMatch(status === 0 ? /^7 held \d+ abc / : new RegExp(`^${fence}$`, "m"));
+  });
+
+  test("changes nothing while another change holds the hypervisor's lock", () => {
+    const directory = mkdtempSync(join(tmpdir(), "evenkeel-lock-"));
+    const input = script([]).replaceAll(fleetDirectory(FLEET), directory).replace("flock -w 30", "flock -n");
+    const held = spawnSync("flock", [join(directory, "lock"), "sh", "-s"], { input, encoding: "utf8" });
+    const files = readdirSync(directory);
+    rmSync(directory, { recursive: true });
+    expect(held).toMatchObject({ status: 1, stderr: expect.stringContaining("holds the lock") });
+    expect(files).toEqual(["lock"]);
   });
 
   test("nothing that a manifest or a path may hold is ever read by the shell", () => {

@@ -2,10 +2,11 @@ import { describe, expect, test } from "@jest/globals";
 import { addressAt, type Cidr } from "../../src/api/addresses.ts";
 import { type HypervisorName, type SubnetName, trusted } from "../../src/api/names.ts";
 import type { Pass, World } from "../../src/controllers/controller.ts";
-import { sightOf } from "../../src/controllers/sight.ts";
+import { afterwards, isOver, type Sight, sightOf } from "../../src/controllers/sight.ts";
 import type { ContainerSummary, HostFacts, SocketFact } from "../../src/facts/facts.ts";
+import type { Revision } from "../../src/manifests/revision.ts";
 import { MemoryLedger } from "../../src/ledger/ledger.ts";
-import { EMPTY_TENANT, emptyMemory } from "../../src/replicas/memory.ts";
+import { EMPTY_TENANT, emptyMemory, type FleetMemory } from "../../src/replicas/memory.ts";
 import { containerName, labelsOf, type ReplicaMark } from "../../src/resources/marks.ts";
 import { FLEET, subnet, T2, tenant } from "./scenario.ts";
 
@@ -62,8 +63,12 @@ function facts(
 }
 
 /** What is known when these hypervisors were seen; home is hv1. */
-function sight(...seen: HostFacts[]) {
-  const memory = { ...emptyMemory(FLEET), tenants: { [T2]: { ...EMPTY_TENANT, primary: HV1 } } };
+const sight = (...seen: HostFacts[]): Sight => sightWith({}, seen);
+
+/** The same with a ledger that remembers besides. */
+function sightWith(remembered: Partial<FleetMemory>, seen: readonly HostFacts[]): Sight {
+  const tenants = { [T2]: { ...EMPTY_TENANT, primary: HV1 } };
+  const memory = { ...emptyMemory(FLEET), tenants, ...remembered };
   const world = { fleet: FLEET, ledger: new MemoryLedger(memory) } as unknown as World;
   const documents = {
     name: T2,
@@ -102,5 +107,60 @@ describe("a replica's own sockets", () => {
 
   test("are not known where they were not read", () => {
     expect(sight(facts(HV1, {})).sockets).toEqual(new Map());
+  });
+});
+
+describe("after operations", () => {
+  const before = sight(facts(HV1, { "10.13.13.2": 0 }));
+
+  test("connections have to be counted anew", () => {
+    expect(before.connections).toEqual({ "10.13.13.2": 0 });
+    const after = afterwards(before, [], { dryRun: false } as Pass);
+    expect(after.connections).toBeUndefined();
+    expect(after.sockets).toEqual(new Map());
+  });
+
+  test("a dry pass takes it that they end", () => {
+    expect(afterwards(before, [], { dryRun: true } as Pass).connections).toEqual({});
+  });
+});
+
+describe("a tenant is left as it is", () => {
+  const both = { seen: [HV1, HV2] };
+  const reason = (remembered: Partial<FleetMemory>, ...seen: HostFacts[]): string | undefined =>
+    sightWith(remembered, seen).held?.reason;
+  const other = { ...MARK, subnet: trusted<SubnetName>("db") };
+  const stranger = { ...CONTAINER, name: containerName(FLEET, other), labels: labelsOf(FLEET, other) };
+
+  test("not where all of it was seen once", () => {
+    expect(reason(both, facts(HV1, {}))).toBeUndefined();
+  });
+
+  test("with a new ledger, until every hypervisor of it was seen once", () => {
+    expect(reason({ seen: [] }, facts(HV1, {}), facts(HV2, {}))).toBe("LedgerIncomplete");
+    expect(reason({ seen: [HV1] }, facts(HV1, {}))).toBe("LedgerIncomplete");
+  });
+
+  test("while replicas of a subnet without a file stand, whose removal nobody let through", () => {
+    expect(reason(both, { ...facts(HV1, {}), containers: [stranger] })).toBe("NeedsApproval");
+  });
+});
+
+describe("a tenant that was to go is over", () => {
+  const memory = { ...EMPTY_TENANT, primary: HV1, hypervisors: [HV1, HV2] };
+  const revision = (...names: HypervisorName[]) =>
+    ({ tenants: new Map(), hypervisors: new Map(names.map((name) => [name, {}])) }) as unknown as Revision;
+  const left = (...seen: HypervisorName[]): Sight => ({
+    ...sight(...seen.map((name) => ({ ...facts(name, {}), namespaces: new Map() }))),
+    leaving: "everything",
+  });
+
+  test("when it was seen to be gone from every hypervisor, and not before", () => {
+    expect(isOver(left(HV1), memory, revision(HV1, HV2))).toBe(false);
+    expect(isOver(left(HV1, HV2), memory, revision(HV1, HV2))).toBe(true);
+  });
+
+  test("without one that is no hypervisor of the fleet any more", () => {
+    expect(isOver(left(HV1), memory, revision(HV1))).toBe(true);
   });
 });

@@ -24,6 +24,7 @@ const subnets: Rule = {
       const { most, text } = quotaOf(tenant, "subnets");
       const all = view.subnetsOf(tenant.object.metadata.name);
       const message = `must be one of at most ${most} subnets, ${text}; found ${all.length}`;
+      // guard: tenant boundary
       return all.slice(most).map((subnet) => finding(subnet, tenant, ["metadata", "name"], message));
     }),
 };
@@ -42,6 +43,7 @@ const replicas: Rule = {
         const left = Math.max(most - before, 0);
         const sharing = before > 0 ? ` less the ${before} of its other subnets` : "";
         return [
+          // guard: tenant boundary
           ...(max > most
             ? [
                 finding(
@@ -52,6 +54,7 @@ const replicas: Rule = {
                 ),
               ]
             : []),
+          // guard: tenant boundary
           ...(sum > most && min > 0
             ? [
                 finding(

@@ -58,6 +58,7 @@ export const take = (subject: Subject, path: Path, network: Cidr, what: string):
 export function clash(about: Subject, path: Path, cidr: Cidr, others: readonly Taken[]): readonly Finding[] {
   if (!isCanonical(cidr)) return [];
   const { first, last } = rangeOf(cidr);
+  // guard: tenant boundary
   const found = others.find(({ range }) => first <= range.last && range.first <= last);
   if (found === undefined) return [];
   const { network, what, by } = found;

@@ -47,14 +47,14 @@ const tenantExists: Rule = {
   check: (view) => {
     if (!view.complete) return [];
     const known = view.declared("Tenant");
-    return view.subnets
-      .filter(({ object }) => !known.includes(object.metadata.namespace))
-      .map(({ key, object: { metadata } }): Finding => {
-        const message = `must be a tenant with a document in provider/, found ${show(metadata.namespace)}, which has none`;
-        const meant = didYouMean(metadata.namespace, known);
-        const suggestion = meant ?? "take the tenant's files away too, or bring its document back";
-        return { code: "EK-REFERENCE", path: ["metadata", "namespace"], message, suggestion, about: key };
-      });
+    // guard: mass deletion
+    const strays = view.subnets.filter(({ object }) => !known.includes(object.metadata.namespace));
+    return strays.map(({ key, object: { metadata } }): Finding => {
+      const message = `must be a tenant with a document in provider/, found ${show(metadata.namespace)}, which has none`;
+      const meant = didYouMean(metadata.namespace, known);
+      const suggestion = meant ?? "take the tenant's files away too, or bring its document back";
+      return { code: "EK-REFERENCE", path: ["metadata", "namespace"], message, suggestion, about: key };
+    });
   },
 };
 

@@ -1,0 +1,17 @@
+import { expect, test } from "@jest/globals";
+import { commandOf, planOf, Rehearsal } from "./plans.ts";
+
+/** Plans that once went wrong (docs/reliability.md); each still shows its bug when what mended it is taken away. */
+test.each([
+  "create/second controller/11",
+  "move home/second controller/0",
+  "move home/second controller/1",
+  "roll an image/late by 20 s/13",
+  "delete a tenant/torn ledger/0",
+  "home rebooted/empty list of containers/0",
+  "recreate a CIDR/a bridge deleted by hand/40",
+])("%s goes well", async (name) => {
+  const plan = planOf(name);
+  const rehearsal = await Rehearsal.of(plan.scenario);
+  expect({ command: commandOf(plan), wrong: await rehearsal.trouble(plan) }).toMatchObject({ wrong: [] });
+});
