@@ -50,7 +50,6 @@ export async function lookAtAll(
   }
   const doubtful = emptied(seen, world.ledger.state);
   // guard: look before destroying
-  // guard: what contradicts itself is not believed
   if (doubtful.length > 0) {
     const again = await trips.look(doubtful, drainsOf(world.ledger.state));
     const others = [...seen].filter(([name]) => !doubtful.includes(name));

@@ -9,7 +9,7 @@ test.each([
   "roll an image/late by 20 s/13",
   "delete a tenant/torn ledger/0",
   "home rebooted/empty list of containers/0",
-  "recreate a CIDR/a bridge deleted by hand/40",
+  "come home/a bridge deleted by hand/19",
 ])("%s goes well", async (name) => {
   const plan = planOf(name);
   const rehearsal = await Rehearsal.of(plan.scenario);

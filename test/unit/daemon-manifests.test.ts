@@ -1,7 +1,6 @@
 import { rmSync } from "node:fs";
 import { expect, test } from "@jest/globals";
 import { Manifests } from "../../src/daemon/manifests.ts";
-import type { Connections } from "../../src/hosts/connections.ts";
 import { MemoryLedger } from "../../src/ledger/ledger.ts";
 import { load } from "../../src/manifests/load.ts";
 import { emptyMemory } from "../../src/replicas/memory.ts";
@@ -15,7 +14,7 @@ test("a tree that is not there any more leaves what is in force, says so, and re
     directory,
     first,
     ledger: new MemoryLedger(emptyMemory(first.fleet)),
-    connections: { follow: async () => {} } as unknown as Connections,
+    connections: { follow: async () => {} },
     changed: () => {},
   });
   rmSync(directory, { recursive: true });
