@@ -94,13 +94,14 @@ export function departures(revision: Revision, memory: FleetMemory, marked: Mark
       list.push({ tenant, subnets: undefined, replicas: standing.length });
       // guard: mass deletion
     } else if (manifests.held === undefined && !remembered?.down) {
-      const known = new Set([...Object.keys(remembered?.segments ?? {}), ...standing]);
-      const gone = [...known].filter((name) => name !== MANAGEMENT && !manifests.subnets.has(trusted(name)));
+      const known = [...Object.keys(remembered?.segments ?? {}), ...standing];
+      const gone = known.filter((name) => name !== MANAGEMENT && !manifests.subnets.has(trusted(name)));
+      if (gone.length === 0) continue;
       const going = new Set<string>(remembered?.going === "everything" ? [] : remembered?.going);
       const isBegun = (name: string): boolean => going.has(name);
       for (const [list, names] of [
-        [begun, gone.filter(isBegun)],
-        [leaving, gone.filter((name) => !isBegun(name))],
+        [begun, [...new Set(gone)].filter(isBegun)],
+        [leaving, [...new Set(gone)].filter((name) => !isBegun(name))],
       ] as const) {
         const replicas = standing.filter((name) => names.includes(name)).length;
         if (names.length > 0) list.push({ tenant, subnets: names.toSorted(), replicas });

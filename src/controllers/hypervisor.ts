@@ -1,4 +1,3 @@
-import { entriesOf } from "../api/records.ts";
 import { macOf } from "../api/addresses.ts";
 import { EvenkeelError } from "../api/errors.ts";
 import type { HypervisorName, TenantName } from "../api/names.ts";
@@ -6,7 +5,7 @@ import type { HostFacts, Observation } from "../facts/facts.ts";
 import { containerName, namespaceOf } from "../resources/marks.ts";
 import type { Drains, RoundTrips } from "../hosts/round-trips.ts";
 import type { Revision } from "../manifests/revision.ts";
-import { type FleetMemory, isAtRest } from "../replicas/memory.ts";
+import { EMPTY_TENANT, type FleetMemory, isAtRest } from "../replicas/memory.ts";
 import type { World } from "./controller.ts";
 
 /** A holder that has not been heard of for this long is taken to be gone. */
@@ -121,9 +120,9 @@ function emptied(seen: Observation["seen"], { fleet, tenants }: FleetMemory): Hy
 
 /** Replicas that wait for their last connections; of one tenant, or of all. */
 export function drainsOf({ fleet, tenants }: FleetMemory, only?: TenantName): Drains {
-  const draining = entriesOf(tenants)
-    .filter(([tenant]) => only === undefined || tenant === only)
-    .flatMap(([, { replicas }]) => replicas)
+  const meant = only === undefined ? Object.values(tenants) : [tenants[only] ?? EMPTY_TENANT];
+  const draining = meant
+    .flatMap(({ replicas }) => replicas)
     .filter(({ phase }) => phase === "draining" || phase === "stopping");
   return {
     namespaces: [...new Set(draining.map(({ tenant }) => namespaceOf(fleet, tenant)))],

@@ -1,5 +1,6 @@
 import { entriesOf } from "../api/records.ts";
 import type { HypervisorName, TenantName } from "../api/names.ts";
+import type { DocumentKey, StoredDocument } from "../api/documents.ts";
 import type { Refusal } from "../api/reasons.ts";
 import type { Clock } from "../clock/clock.ts";
 import type { Observation } from "../facts/facts.ts";
@@ -121,15 +122,18 @@ export async function passOver(world: World, options: PassOptions): Promise<Pass
 }
 
 /** The same memory where they are the same documents. */
-function withDocuments(memory: FleetMemory, documents: FleetMemory["documents"]): FleetMemory {
-  const before = entriesOf(memory.documents);
-  const isSame =
-    before.length === Object.keys(documents).length && before.every(([key, one]) => documents[key] === one);
-  return isSame ? memory : { ...memory, documents };
-}
+const withDocuments = (memory: FleetMemory, documents: FleetMemory["documents"]): FleetMemory =>
+  documents === memory.documents ? memory : { ...memory, documents };
 
 /** Documents in force, and those of what is gone from the tree but not yet from the hypervisors. */
 function documentsToKeep(memory: FleetMemory, revision: Revision, now: number): FleetMemory["documents"] {
+  const isKept = ([key, { object, file }]: [DocumentKey, StoredDocument]): boolean =>
+    memory.documents[key]?.object === object && memory.documents[key].file === file;
+  if (
+    Object.keys(memory.documents).length === revision.documents.size &&
+    [...revision.documents].every(isKept)
+  )
+    return memory.documents;
   const departing = entriesOf(memory.documents).filter(([key, { object }]) => {
     if (revision.documents.has(key)) return false;
     if (object.kind === "Hypervisor") return revision.hypervisors.has(object.metadata.name);

@@ -71,6 +71,7 @@ export const tenantController = (world: World): Controller<TenantName, TenantRes
       const outcome = pass.dryRun
         ? { done: plan.entries, failures: [], started: [], waiting: [] }
         : await execute(plan.entries, means);
+      if (plan.entries.length > 0) await pass.turn();
       report.did(outcome, plan.entries);
       const toEnd = outcome.done.filter(isTellingToEnd).map(({ name }) => name);
       const told = { toEnd, toStart: outcome.started };

@@ -11,7 +11,11 @@ import type { Clients } from "./clients.ts";
 import type { Container, Link, Machine, Space } from "./machine.ts";
 
 /** What a look at a machine shows. */
-export function lookAt(machine: Machine, clients: Clients, options: LookOptions): HostFacts {
+export function lookAt(
+  machine: Machine,
+  clients: Clients,
+  options: Pick<LookOptions, "draining" | "drainingMacs">,
+): HostFacts {
   const { draining, drainingMacs = [] } = options;
   const { links, routes, neighbours, forwarding, ipv4, sysctls } = namespaceFacts("", machine.own);
   const running = [...machine.containers.values()].filter(({ space }) => space !== undefined);
