@@ -167,6 +167,10 @@ async function takeHold(
     world.claim = { ...world.claim, ledger: id, epoch: newest + 1 };
     await ledger.update((state) => ({ ...state, id, epoch: newest + 1 }));
   }
+  // What another controller has done where nothing is seen now is not known.
+  if (others.length > 0)
+    // guard: ledger incomplete
+    await ledger.update((state) => ({ ...state, seen: state.seen.filter((name) => seen.has(name)) }));
   return others.length > 0;
 }
 

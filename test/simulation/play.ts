@@ -43,7 +43,7 @@ export async function play(
   }
   if (last.ending !== "done") wrong.push(`it ends ${last.ending}: ${saidOf(last)}`);
   // A second fault may find nothing left to come in the way of.
-  if (stage.expecting >= Math.max(injected.length, 1)) wrong.push("the fault never came");
+  if (stage.expectNothing() >= Math.max(injected.length, 1)) wrong.push("the fault never came");
   const all = steps.slice(begun);
 
   // Whatever a fault has left under way comes to its end; then one more process has nothing to do.

@@ -78,9 +78,11 @@ export class Stage {
     this.#expected = [...this.#expected, { ...how, at: this.steps.length + at }];
   }
 
-  /** How much of what was expected has not come, because there were not so many steps. */
-  get expecting(): number {
-    return this.#expected.length;
+  /** Nothing more comes. How much of what was expected has not come, because there were not so many steps. */
+  expectNothing(): number {
+    const { length } = this.#expected;
+    this.#expected = [];
+    return length;
   }
 
   /** The process that runs ends here; nobody hears of it again. */
