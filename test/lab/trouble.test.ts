@@ -284,10 +284,16 @@ describe("another controller", () => {
   async function killedAtWork(...options: string[]): Promise<number> {
     const other = fleet.other();
     fleet.edit("tenants/t2/web.yaml", "min: 3", "min: 5");
+    const serial = (): number => Number(lab.fence("hv1").trim().split(" ").at(-1));
+    const before = serial();
     const running = lab.begin("ctl", lab.command(other, "--once", ...options));
+    // The first batch takes the fence, the second has begun to change something.
     await eventually(
       "it holds hv1",
-      () => / held /.test(lab.fence("hv1")) && lab.fence("hv1").includes(`${running.pid} `),
+      () =>
+        lab.fence("hv1").includes(`${running.pid} `) &&
+        / held /.test(lab.fence("hv1")) &&
+        serial() > before + 1,
     );
     await running.stop("SIGKILL");
     fleet.restore(example);
