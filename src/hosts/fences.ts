@@ -23,11 +23,13 @@ export class Fences {
   looked({ hypervisor, bootId, fence }: HostFacts): void {
     const known = this.#known.get(hypervisor);
     const serial = fence?.serial ?? 0;
+    // Without any, somebody has deleted the file: from there it is counted anew.
     // guard: what is decided from an old look does nothing
-    if (known && known.bootId === bootId && serial < known.serial)
+    if (known && fence && known.bootId === bootId && serial < known.serial)
       throw new EvenkeelError(
         "EK-LOOK-INCOMPLETE",
         `the look at ${hypervisor} is an old one: it shows change ${serial}, and change ${known.serial} was seen`,
+        { fix: "where it was set back to a snapshot: start this controller anew" },
       );
     this.#known.set(hypervisor, { bootId, serial });
   }
