@@ -4,6 +4,7 @@ import type { DocumentKey, StoredDocument } from "../api/documents.ts";
 import type { Refusal } from "../api/reasons.ts";
 import type { Clock } from "../clock/clock.ts";
 import type { Observation } from "../facts/facts.ts";
+import { forgetRules } from "../facts/rules.ts";
 import { Turns } from "../clock/turns.ts";
 import { RoundTrips } from "../hosts/round-trips.ts";
 import type { Revision } from "../manifests/revision.ts";
@@ -68,6 +69,7 @@ export async function passOver(world: World, options: PassOptions): Promise<Pass
       timed: world.timed,
       log,
     });
+  forgetRules();
   const observation = await lookAtAll(world, revision, trips(1), {
     dryRun,
     signal,

@@ -5,18 +5,22 @@ import type { TableFact } from "./facts.ts";
  * prints counters. {@link canonicalRule} brings what we write and what it prints to one form.
  */
 export function canonicalRule(rule: string): string {
-  const known = CANONICAL.get(rule);
-  if (known !== undefined) return known;
-  if (CANONICAL.size >= MOST_KNOWN) CANONICAL.clear();
-  const canonical = brought(rule);
-  CANONICAL.set(rule, canonical);
+  const found = known.get(rule);
+  if (found !== undefined) return found;
+  const canonical = former.get(rule) ?? brought(rule);
+  known.set(rule, canonical);
   return canonical;
 }
 
 /** Each pass reads the same rules as the one before: a third of what a pass with nothing to do would compute. */
-const CANONICAL = new Map<string, string>();
-/** Some hundred bytes each. */
-const MOST_KNOWN = 200_000;
+let known = new Map<string, string>();
+let former: ReadonlyMap<string, string> = known;
+
+/** Forgets rules that nobody asked for since this was last called, so that only those are kept that stand somewhere. */
+export function forgetRules(): void {
+  former = known;
+  known = new Map();
+}
 
 function brought(rule: string): string {
   const clauses = splitClauses(words(rule));
