@@ -63,8 +63,6 @@ export interface Pass {
   readonly loads: ReadonlyMap<HypervisorName, number> | undefined;
   readonly departures: Departures;
   readonly trips: RoundTrips;
-  /** Resolves when everything else has had its turn; to be awaited before long work. */
-  readonly turn: () => Promise<void>;
   readonly fresh: () => Incarnation;
   /** Told of each plan before it is carried out. */
   readonly show: (tenant: TenantName, entries: readonly PlanEntry[]) => void;

@@ -48,6 +48,8 @@ export async function passOver(world: World, options: PassOptions): Promise<Pass
   const revision = withStanding(options.revision, world.ledger.state);
   const now = clock.now();
   const log = world.log.child({ pass: clock.nonce().slice(0, 6), dryRun });
+  const turns = new Turns(clock.now);
+  const turn = (): Promise<void> => turns.take();
   const trips = (members: number): RoundTrips =>
     new RoundTrips({
       fleet: world.fleet,
@@ -65,6 +67,7 @@ export async function passOver(world: World, options: PassOptions): Promise<Pass
       nonce: clock.nonce,
       now: clock.now,
       schedule: clock.schedule,
+      turn,
       count: world.count,
       timed: world.timed,
       log,
@@ -77,11 +80,10 @@ export async function passOver(world: World, options: PassOptions): Promise<Pass
   });
   const lost = abandoned(revision, world.ledger.state, new Set(observation.unseen.keys()));
   await world.ledger.update((state) => withoutAbandoned(state, lost));
-  const turns = new Turns(clock.now);
-  const marked = await markedOn(observation.seen, world.fleet, () => turns.take());
-  await turns.take();
+  const marked = await markedOn(observation.seen, world.fleet, turn);
+  await turn();
   await world.ledger.update((state) => withDocuments(state, documentsToKeep(state, revision, now)));
-  await turns.take();
+  await turn();
   const leaving = departures(revision, world.ledger.state, marked);
   await world.ledger.update((state) => (revision.complete ? rememberDepartures(state, leaving) : state));
   const everyone = tenantsOf(revision, world.ledger.state, marked);
@@ -92,7 +94,7 @@ export async function passOver(world: World, options: PassOptions): Promise<Pass
   const settled = await Promise.allSettled(
     names.map(async (tenant) => {
       try {
-        await turns.take();
+        await turn();
         return await reconcile(tenant, {
           revision,
           now: clock.now,
@@ -105,7 +107,6 @@ export async function passOver(world: World, options: PassOptions): Promise<Pass
           departures: leaving,
           trips: shared,
           fresh: clock.incarnation,
-          turn: () => turns.take(),
           show: options.show,
         });
       } finally {

@@ -37,7 +37,6 @@ export const tenantController = (world: World): Controller<TenantName, TenantRes
     if (sight.held !== undefined) return report.held(sight.held, sight);
 
     for (let round = 0; round < ROUNDS; round++) {
-      if (round > 0) await pass.turn();
       const before = memory();
       const now = pass.now();
       const next = step({
@@ -71,7 +70,6 @@ export const tenantController = (world: World): Controller<TenantName, TenantRes
       const outcome = pass.dryRun
         ? { done: plan.entries, failures: [], started: [], waiting: [] }
         : await execute(plan.entries, means);
-      if (plan.entries.length > 0) await pass.turn();
       report.did(outcome, plan.entries);
       const toEnd = outcome.done.filter(isTellingToEnd).map(({ name }) => name);
       const told = { toEnd, toStart: outcome.started };
@@ -91,7 +89,6 @@ export const tenantController = (world: World): Controller<TenantName, TenantRes
     if (!pass.dryRun && !report.didNothing) {
       const places = new Set([...(memory()?.hypervisors ?? []), ...report.hypervisors]);
       const looked = await trips.look([...places], drainsOf(ledger.state, tenant));
-      await pass.turn();
       sight = sightOf(world, pass, tenant, looked);
       report.verified(diff(desired(world, sight, pass), sight.observed, sight));
     }

@@ -9,6 +9,7 @@ export class Convoy<Request, Journey> {
   readonly #travel: (requests: readonly Request[]) => Promise<Journey>;
   readonly #patience: number;
   readonly #schedule: (action: () => void, milliseconds: number) => () => void;
+  readonly #turn: () => Promise<void>;
   #members: number;
   #waiting: { request: Request; resolve: (journey: Journey) => void; reject: (error: unknown) => void }[] =
     [];
@@ -18,17 +19,20 @@ export class Convoy<Request, Journey> {
    * @param travel one journey for all requests of one stop; each member takes from it what it asked for
    * @param patience milliseconds from the first arrival at a stop until it is served without those who are late
    * @param schedule a timer, as the clock gives it; returns how to cancel it
+   * @param turn lets everything else have its turn, between one member that goes on and the next
    */
   constructor(options: {
     members: number;
     travel: (requests: readonly Request[]) => Promise<Journey>;
     patience: number;
     schedule: (action: () => void, milliseconds: number) => () => void;
+    turn: () => Promise<void>;
   }) {
     this.#members = options.members;
     this.#travel = options.travel;
     this.#patience = options.patience;
     this.#schedule = options.schedule;
+    this.#turn = options.turn;
   }
 
   /** Arrives at the next stop with a request; resolves with the journey when it is done. */
@@ -57,7 +61,7 @@ export class Convoy<Request, Journey> {
     this.#waiting = [];
     if (travellers.length === 0) return;
     this.#travel(travellers.map(({ request }) => request)).then(
-      (journey) => travellers.forEach(({ resolve }) => resolve(journey)),
+      (journey) => travellers.forEach(({ resolve }) => void this.#turn().then(() => resolve(journey))),
       (error: unknown) => travellers.forEach(({ reject }) => reject(error)),
     );
   }

@@ -72,6 +72,8 @@ export interface RoundTripOptions {
   readonly nonce: () => string;
   readonly now: () => number;
   readonly schedule: (action: () => void, milliseconds: number) => () => void;
+  /** Resolves when everything else has had its turn. */
+  readonly turn: () => Promise<void>;
   readonly count: TripCounts;
   readonly timed: Timed | undefined;
   readonly log: Log;
@@ -92,6 +94,7 @@ export class RoundTrips {
       travel: (requests) => this.#travel(requests),
       patience: PATIENCE,
       schedule: options.schedule,
+      turn: options.turn,
     });
   }
 

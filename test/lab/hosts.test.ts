@@ -175,7 +175,9 @@ describe("a connection that cannot be had", () => {
   test("because the peer never says a word", async () => {
     const relay = await relayTo("silence");
     const calls = [1, 2, 3].map(() => run(hypervisor({ port: relay.port }), "true"));
-    for (const call of calls) await expect(call).rejects.toMatchObject(unreachable("no answer in 10 s"));
+    await Promise.all(
+      calls.map((call) => expect(call).rejects.toMatchObject(unreachable("no answer in 10 s"))),
+    );
   });
 
   test.each([

@@ -213,11 +213,12 @@ test("a second --once does nothing: one look at each hypervisor, and all is as i
   expect(await lab.snapshots()).toEqual(before);
 });
 
-test("with an empty ledger --once does nothing either", async () => {
+test("with an empty ledger --once takes the fences, looks again, and does nothing either", async () => {
   const before = await lab.snapshots();
   fleet.forget();
   const execs = await execsOf(() => lab.converge(fleet));
-  expect(execs).toEqual({ hv1: ["contact", "look"], hv2: ["contact", "look"] });
+  const taking = ["contact", "look", "change", "look"];
+  expect(execs).toEqual({ hv1: taking, hv2: taking });
   expect(await lab.snapshots()).toEqual(before);
 
   expect(await execsOf(() => lab.converge(fleet))).toEqual({ hv1: ["look"], hv2: ["look"] });

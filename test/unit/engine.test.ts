@@ -199,6 +199,7 @@ function convoy(members: number) {
         late = undefined;
       };
     },
+    turn: async () => {},
     travel: async (requests) => {
       journeys.push([...requests]);
       return requests.join("+");
@@ -240,6 +241,7 @@ describe("a convoy", () => {
       members: 2,
       patience: 1,
       schedule: () => () => {},
+      turn: async () => {},
       travel: async () => {
         throw new Error("no road");
       },

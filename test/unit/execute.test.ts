@@ -46,6 +46,7 @@ async function first(...answers: BatchResult[]): Promise<Outcome & { readonly as
     nonce: () => "n",
     now,
     schedule: () => () => {},
+    turn: async () => {},
     count: new Map(),
     timed: undefined,
     log: SILENT,
