@@ -33,12 +33,13 @@ export function tellEdit(
     answer(`${done} already.\n${more}`);
     return;
   }
+  answer(`${done}: changed ${join(directory, file)}\n${more}`);
+  if (commit !== undefined) answer(`${wrap(`Committed ${commit}: ${subject}`)}\n`);
   const git = `git -C ${quoted(directory)}`;
   const toCommit = [`${git} add ${quoted(file)}`, `${git} commit -m ${quoted(subject)} -- ${quoted(file)}`];
   const isOpen = commit === undefined && revision.commit !== undefined;
   const commands = [...next, ...(isOpen ? toCommit : [])];
-  const [first = `reconcile --once${sameDirectory(directory)}`, ...others] = commands;
-  answer(`${done}: changed ${join(directory, file)}\n${more}`);
-  if (commit !== undefined) answer(`${wrap(`Committed ${commit}: ${subject}`)}\n`);
-  answer(others.length === 0 ? `Next: ${first}\n` : `Next:\n${commands.map((one) => `  ${one}\n`).join("")}`);
+  if (commands.length === 0) commands.push(`reconcile --once${sameDirectory(directory)}`);
+  const [only, ...others] = commands;
+  answer(others.length === 0 ? `Next: ${only}\n` : `Next:\n${commands.map((one) => `  ${one}\n`).join("")}`);
 }

@@ -9,7 +9,7 @@ export interface Message {
 }
 
 /** The checkout's own programs are not for evenkeel to start: neither its hooks, nor what signs, nor upkeep. */
-const QUIETLY = ["core.hooksPath=/dev/null", "commit.gpgSign=false", "gc.auto=0", "maintenance.auto=false"];
+const QUIETLY = ["core.hooksPath=/dev/null", "commit.gpgSign=false", "maintenance.auto=false"];
 
 /**
  * Sees to it that a file can be committed alone, and that the commit would hold nothing but what is done to it from now
@@ -64,7 +64,7 @@ export async function commitFile(path: string, { subject, body }: Message): Prom
   const quietly = QUIETLY.flatMap((setting) => ["-c", setting]);
   const message = [subject, body ?? []].flat().flatMap((text) => ["-m", text]);
   try {
-    const words = ["commit", "--quiet", "--only", "--no-verify", ...message, "--", name];
+    const words = ["commit", "--quiet", "--only", ...message, "--", name];
     await git(folder, ...quietly, ...words);
     return (await git(folder, "rev-parse", "--short", "HEAD")).trim();
   } catch (error) {

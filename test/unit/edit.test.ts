@@ -146,6 +146,20 @@ describe("what cannot be changed by itself is refused, with its place:", () => {
       2,
       "web.yaml:5:13: spec.a.b: must not have an anchor",
     ],
+    [
+      "an alias as the value",
+      "  x: &x 1\n  a: *x\n",
+      "spec.a",
+      2,
+      "web.yaml:6:6: spec.a: must not be an alias",
+    ],
+    [
+      "a merged map",
+      "  x: &x {b: 1}\n  a:\n    <<: *x\n    c: 1\n",
+      "spec.a.b",
+      2,
+      'web.yaml:7:9: spec.a["<<"]: must not merge another map',
+    ],
     ["a number on the way", "  a: 1\n", "spec.a.b", 2, "web.yaml:5:6: spec.a: must be a map"],
     [
       "a field that stands twice",
