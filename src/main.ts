@@ -232,8 +232,8 @@ editing(program.command("set"))
   .usage("[options] <object> <path=value | path->... [DIR]")
   .argument("<object>", "hypervisor/NAME, tenant/NAME, or subnet/NAME with -n")
   .argument(
-    "<words...>",
-    "fields, as autoscale.cooldownSeconds=30; autoscale.pause- takes one away. " +
+    "<fields...>",
+    "as autoscale.cooldownSeconds=30; autoscale.pause- takes one away. " +
       `Then the directory of the manifests (default: ${DEFAULT_DIRECTORY})`,
   )
   .addOption(tenant())
