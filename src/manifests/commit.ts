@@ -26,7 +26,6 @@ export async function mustBeCommittable(path: string): Promise<void> {
       throw refuse(`cannot be committed: ${complaint(error)}`, "edit it without --commit");
     });
 
-  await ask("rev-parse", "--show-toplevel");
   const directory = await gitDirectoryOf(folder);
   const work =
     directory === undefined ? undefined : ((await lockIn(directory)) ?? (await unfinishedIn(directory)));
@@ -64,7 +63,7 @@ export async function commitFile(path: string, { subject, body }: Message): Prom
   const quietly = QUIETLY.flatMap((setting) => ["-c", setting]);
   const message = [subject, body ?? []].flat().flatMap((text) => ["-m", text]);
   try {
-    const words = ["commit", "--quiet", "--only", ...message, "--", name];
+    const words = ["commit", "--quiet", ...message, "--", name];
     await git(folder, ...quietly, ...words);
     return (await git(folder, "rev-parse", "--short", "HEAD")).trim();
   } catch (error) {

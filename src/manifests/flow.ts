@@ -53,9 +53,9 @@ function scalarIn(text: string): ScalarValue | undefined {
   });
   const [document] = documents;
   if ("empty" in documents || document === undefined || documents.length > 1) return undefined;
-  const { contents: node, errors, warnings, comment, commentBefore } = document;
+  const { contents: node, errors, comment, commentBefore } = document;
   const isAlone = isScalar(node) && node.anchor === undefined && node.tag === undefined;
-  if (!isAlone || errors.length > 0 || warnings.length > 0) return undefined;
+  if (!isAlone || errors.length > 0) return undefined;
   if ([comment, commentBefore, node.comment, node.commentBefore].some(Boolean)) return undefined;
   const { value } = node;
   if (typeof value === "number") return Number.isFinite(value) && isKept(value) ? value : undefined;

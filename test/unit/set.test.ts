@@ -109,11 +109,14 @@ describe("what is given", () => {
     expect(parseAssignments(["a=1", "./b=2"]).directory).toBe("./b=2");
   });
 
+  test("a field without a value, with how to take it away", () => {
+    expect(() => parseAssignments(["a="])).toThrow("a has no value");
+  });
+
   test.each<readonly string[]>([
     [],
     ["m"],
     ["m", "a=1"],
-    ["a="],
     ["spec=1"],
     ["a[0]=1"],
     ["a..b=1"],
@@ -197,13 +200,21 @@ Next: reconcile plan ${tree}
   test("keeps what it prints within 80 columns", async () => {
     const tree = write(FILES);
     const reason = "very ".repeat(20);
+    await setWeb(tree, [`autoscale.pause.reason="${reason}short"`]);
+    expect(printed).toContain(
+      '\n  autoscale.pause.reason: "disk swap" → "very very very very very very ve…\n',
+    );
+    printed = "";
     await setWeb(tree, [
       `autoscale.pause.reason="${reason}long"`,
       "workload.image=registry.example/team/web:1",
     ]);
     const lines = printed.split("\n").filter((line) => !line.includes(tree));
     expect(lines.filter((line) => line.length > 80)).toEqual([]);
-    expect(lines[0]).toBe('  autoscale.pause.reason: "disk swap" → "very very very very very very ve…');
+    expect(lines.slice(0, 2)).toEqual([
+      "  autoscale.pause.reason:",
+      '    "very very very very very very ve… → "very very very very very very ve…',
+    ]);
   });
 });
 
@@ -248,7 +259,7 @@ describe("nothing is written", () => {
     ["an anchor at it", ["replicas.min=1"], `${WEB}:7:30: spec.replicas.min: must not have an anchor`],
     [
       "an alias at it",
-      ["autoscale.thresholds.cpu.min=20"],
+      ["workload.hint=1", "autoscale.thresholds.cpu.min=20"],
       `${WEB}:14:18: spec.autoscale.thresholds.cpu.min: must not be an alias`,
     ],
   ])("where there is %s", async (_name, words, place) => {
@@ -335,6 +346,17 @@ describe("--commit", () => {
     // Nothing to write is nothing to commit.
     expect(await setWeb(tree, MAX, { commit: true })).toBe(0);
     expect(git("rev-parse", "--short", "HEAD")).toBe(hash);
+  });
+
+  test("takes the file's name for a name, and no file beside it", async () => {
+    const zoo = TEXT.replace("name: web", "name: zoo").replace("13.13.0", "13.14.0");
+    const { [WEB]: _web, ...others } = FILES;
+    const { tree, git } = checkout({ ...others, "tenants/t2/*.yaml": TEXT, "tenants/t2/!.yaml": zoo });
+    git("update-index", "--assume-unchanged", "tenants/t2/!.yaml");
+    writeFileSync(join(tree, "tenants/t2/zoo.yaml"), "# not in git\n");
+    expect(await setWeb(tree, MAX, { commit: true })).toBe(0);
+    expect(git("show", "--format=", "--name-only")).toBe("tenants/t2/*.yaml");
+    expect(git("status", "--porcelain")).toBe("?? tenants/t2/zoo.yaml");
   });
 
   test("says in one message all that is changed", async () => {
