@@ -1,6 +1,7 @@
 import { fileURLToPath } from "node:url";
 import { Argument, Command } from "commander";
 import {
+  DEFAULT_DIRECTORY,
   acting,
   changing,
   directory,
@@ -35,6 +36,7 @@ import type { OnceOptions } from "./cli/once.ts";
 import type { PauseOptions } from "./cli/pause.ts";
 import type { PlanOptions } from "./cli/plan.ts";
 import type { ResumeOptions } from "./cli/resume.ts";
+import type { SetOptions } from "./cli/set.ts";
 import type { ApproveOptions } from "./cli/approve.ts";
 import type { TopOptions } from "./cli/top.ts";
 import type { UpOptions } from "./cli/up.ts";
@@ -223,6 +225,22 @@ onHypervisors(acting(program.command("approve")))
   .action(async (id: string, path: string, options: ApproveOptions) => {
     const { approve } = await import("./cli/approve.ts");
     process.exitCode = await approve(id, path, options);
+  });
+
+editing(program.command("set"))
+  .description("set fields of an object, in its manifest")
+  .usage("[options] <object> <path=value | path->... [DIR]")
+  .argument("<object>", "hypervisor/NAME, tenant/NAME, or subnet/NAME with -n")
+  .argument(
+    "<fields...>",
+    "as autoscale.cooldownSeconds=30; autoscale.pause- takes one away. " +
+      `Then the directory of the manifests (default: ${DEFAULT_DIRECTORY})`,
+  )
+  .addOption(tenant())
+  .option("--commit", "commit the file to git, and it alone")
+  .action(async (word: string, words: string[], options: SetOptions) => {
+    const { set } = await import("./cli/set.ts");
+    process.exitCode = await set(word, words, options);
   });
 
 editing(program.command("pause"))

@@ -18,6 +18,7 @@ const ERROR_CODES = {
   "EK-QUOTA": "more than the tenant's quota allows",
   "EK-FLAPPING": "a pair of thresholds between which a subnet would be scaled out and in by turns",
   "EK-EDIT": "a field of a manifest cannot be changed in place, or the file has changed meanwhile",
+  "EK-COMMIT": "a manifest cannot be committed to git, or not by itself",
   "EK-SECRET": "a private key lies in the manifest tree, or a key file can be read by others",
   "EK-LISTEN": "the daemon cannot listen on the address that it was given",
   "EK-STATE-HELD": "another process holds the state directory",

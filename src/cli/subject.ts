@@ -1,7 +1,9 @@
+import type { DocumentKey } from "../api/documents.ts";
 import { EvenkeelError } from "../api/errors.ts";
+import type { KindName } from "../api/kinds.gen.ts";
 import { type HypervisorName, isName, type SubnetName, type TenantName, trusted } from "../api/names.ts";
 import { parseWishes } from "./select.ts";
-import { parseTarget } from "./target.ts";
+import { parseTarget, titleOf } from "./target.ts";
 
 /** Reads `subnet/web` of the tenant given beside it. */
 export function parseSubnet(
@@ -22,4 +24,26 @@ export function parseHypervisor(word: string): HypervisorName {
   throw new EvenkeelError("EK-USAGE", `${JSON.stringify(word)} names no hypervisor`, {
     fix: "name it as hypervisor/hv1",
   });
+}
+
+/** An object that a document declares. */
+export interface Declared {
+  readonly kind: KindName;
+  readonly key: DocumentKey;
+  /** `hv1`, `t2`, `t2/web`. */
+  readonly title: string;
+}
+
+/** Reads `hypervisor/hv1`, `tenant/t2`, or `subnet/web` of the tenant given beside it. */
+export function parseDeclared(word: string, namespace: string | undefined): Declared {
+  const [wish] = word.includes("/") ? parseWishes([word]) : [];
+  if (wish?.kind === "hypervisors") {
+    const name = parseHypervisor(word);
+    return { kind: "Hypervisor", key: `Hypervisor//${name}`, title: name };
+  }
+  const target = parseTarget(word, namespace);
+  const { tenant, subnet } = target;
+  return subnet === undefined
+    ? { kind: "Tenant", key: `Tenant//${tenant}`, title: tenant }
+    : { kind: "Subnet", key: `Subnet/${tenant}/${subnet}`, title: titleOf(target) };
 }

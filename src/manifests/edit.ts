@@ -11,6 +11,7 @@ import {
   type YAMLMap,
 } from "yaml";
 import { EvenkeelError } from "../api/errors.ts";
+import { flow, flowLike } from "./flow.ts";
 import { Locator } from "./locate.ts";
 import { child, type Path, showPath, valueAt } from "./path.ts";
 
@@ -67,12 +68,21 @@ export function editText(file: string, text: string, edit: Edit): string {
   return edited;
 }
 
+/** The value of a field as it is written in the one document of that name; undefined where it is not. */
+export const writtenIn = (text: string, { kind, name, path }: Omit<Edit, "value">): unknown =>
+  valueAt(
+    parse(text)
+      .map((document): unknown => document.toJS())
+      .find((value) => isAbout(value, { kind, name })),
+    path,
+  );
+
 function parse(text: string, lineCounter = new LineCounter()): readonly Document.Parsed[] {
   const parsed = parseAllDocuments(text, { version: "1.2", schema: "core", merge: false, lineCounter });
   return "empty" in parsed ? [] : parsed;
 }
 
-const isAbout = (value: unknown, { kind, name }: Edit): boolean =>
+const isAbout = (value: unknown, { kind, name }: Pick<Edit, "kind" | "name">): boolean =>
   child(value, "kind") === kind && valueAt(value, ["metadata", "name"]) === name;
 
 /** What a document says; undefined when an alias in it has lost what it stood for. */
@@ -95,19 +105,14 @@ function changed(root: unknown, [step, ...rest]: readonly string[], value: unkno
 }
 
 /** What to change in the text. */
-function spliceFor(
-  document: Document.Parsed,
-  text: string,
-  { path, value }: Edit,
-  refuse: (path: Path, why: string) => EvenkeelError,
-): Splice {
+function spliceFor(document: Document.Parsed, text: string, { path, value }: Edit, refuse: Refuse): Splice {
   let node: unknown = document.contents;
   for (const [depth, step] of path.entries()) {
     const here = path.slice(0, depth);
-    if (isAlias(node)) throw refuse(here, "must not be an alias: what it stands for is used elsewhere too");
-    if (isNode(node) && "anchor" in node && node.anchor !== undefined)
-      throw refuse(here, "must not have an anchor: what it names is used elsewhere too");
+    mustBeItsOwn(node, here, refuse);
     if (!isMap(node)) throw refuse(here, "must be a map");
+    if (node.items.some(({ key }) => isScalar(key) && key.value === "<<"))
+      throw refuse([...here, "<<"], "must not merge another map: what that holds is used elsewhere too");
     const pair = node.items.find(({ key }) => isScalar(key) && key.value === step);
     if (pair === undefined) {
       const inner = path.slice(depth + 1).reduceRight<unknown>((part, name) => ({ [name]: part }), value);
@@ -117,25 +122,24 @@ function spliceFor(
       node = pair.value;
       continue;
     }
-    const [start, end] = rangeOf(pair, text);
+    mustBeItsOwn(pair.value, path, refuse);
     if (value === undefined) {
       const splice = removal(node, pair, text);
       if (splice === undefined) throw refuse(path, "must begin its line to be taken away");
       return splice;
     }
-    return { start, end, text: `${text.slice(start, keyEnd(pair))}: ${flow(value)}` };
+    return replacement(pair, value, text);
   }
   throw refuse([], "must be changed in a field");
 }
 
-/** Plain data as one line of YAML: JSON, whose names need no quotes where they are words. */
-function flow(value: unknown): string {
-  if (typeof value !== "object" || value === null) return JSON.stringify(value);
-  const fields = Object.entries(value).map(([name, part]) => {
-    const plain = /^[A-Za-z][A-Za-z0-9]*$/.test(name) ? name : JSON.stringify(name);
-    return `${plain}: ${flow(part)}`;
-  });
-  return Array.isArray(value) ? `[${value.map(flow).join(", ")}]` : `{${fields.join(", ")}}`;
+type Refuse = (path: Path, why: string) => EvenkeelError;
+
+/** What other places share cannot be changed in one of them alone. */
+function mustBeItsOwn(node: unknown, path: Path, refuse: Refuse): void {
+  if (isAlias(node)) throw refuse(path, "must not be an alias: what it stands for is used elsewhere too");
+  if (isNode(node) && "anchor" in node && node.anchor !== undefined)
+    throw refuse(path, "must not have an anchor: what it names is used elsewhere too");
 }
 
 const range = (node: unknown): readonly [number, number] =>
@@ -162,6 +166,15 @@ const nextLine = (text: string, at: number): number => {
   const end = text.indexOf("\n", at);
   return end === -1 ? text.length : end + 1;
 };
+
+/** Another value in a field, behind the name and what stands between them, such as spaces that align values. */
+function replacement(pair: Pair, value: unknown, text: string): Splice {
+  const [start, end] = rangeOf(pair, text);
+  const [valueStart] = range(pair.value);
+  const between = text.slice(keyEnd(pair), valueStart);
+  const named = /^:[ \t]+$/.test(between) && valueStart < end ? between : ": ";
+  return { start, end, text: `${text.slice(start, keyEnd(pair))}${named}${flowLike(pair.value, value)}` };
+}
 
 /** A new last field of a map. */
 function insertion(map: YAMLMap, field: string, text: string): Splice {

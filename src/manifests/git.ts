@@ -10,10 +10,16 @@ const run = promisify(execFile);
 /** Git may be slow on a large checkout, but a revision does not wait for it for ever. */
 const DEADLINE_MILLISECONDS = 10_000;
 
-/** Asks git without letting the checkout's own configuration start programs, and without taking its locks. */
-async function git(directory: string, ...words: readonly string[]): Promise<string> {
-  const { stdout } = await run("git", ["-c", "core.fsmonitor=false", "-C", directory, ...words], {
-    env: { ...process.env, GIT_OPTIONAL_LOCKS: "0", LC_ALL: "C" },
+/** What would start programs of the checkout's choice: for a look at its files, and for commits that are signed. */
+const SETTINGS = ["core.fsmonitor=false", "log.showSignature=false"].flatMap((setting) => ["-c", setting]);
+
+/**
+ * Runs git in a directory, without a shell, without letting the checkout's own configuration start programs, and without
+ * taking locks that it can do without. Names of files are names, not patterns.
+ */
+export async function git(directory: string, ...words: readonly string[]): Promise<string> {
+  const { stdout } = await run("git", [...SETTINGS, "-C", directory, ...words], {
+    env: { ...process.env, GIT_OPTIONAL_LOCKS: "0", GIT_LITERAL_PATHSPECS: "1", LC_ALL: "C" },
     timeout: DEADLINE_MILLISECONDS,
     maxBuffer: 16 * 1024 * 1024,
   });
@@ -21,7 +27,7 @@ async function git(directory: string, ...words: readonly string[]): Promise<stri
 }
 
 /** Authors and subjects are other people's text, and are shown on terminals. */
-const printable = (text: string): string => text.replaceAll(/\p{Cc}/gu, " ").trim();
+export const printable = (text: string): string => text.replaceAll(/\p{Cc}/gu, " ").trim();
 
 /**
  * The commit that a directory is checked out at, and whether anything in the directory differs from it. Undefined where

@@ -41,7 +41,7 @@ describe("one field is changed, and nothing else:", () => {
       3,
       ["-  a: 1   # one", "+  a: 3   # one"],
     ],
-    ["text in quotes", "  a: 'x'\n", "spec.a", "y # z", ["-  a: 'x'", '+  a: "y # z"']],
+    ["text in quotes", "  a: 'x'\n", "spec.a", "y # z", ["-  a: 'x'", "+  a: 'y # z'"]],
     [
       "a block of text",
       "  a: |\n    x\n    y\n  b: 2\n",
@@ -144,7 +144,21 @@ describe("what cannot be changed by itself is refused, with its place:", () => {
       "  a: {b: &x 1}\n  y: *x\n",
       "spec.a.b",
       2,
-      "spec.a.b: cannot be changed here",
+      "web.yaml:5:13: spec.a.b: must not have an anchor",
+    ],
+    [
+      "an alias as the value",
+      "  x: &x 1\n  a: *x\n",
+      "spec.a",
+      2,
+      "web.yaml:6:6: spec.a: must not be an alias",
+    ],
+    [
+      "a merged map",
+      "  x: &x {b: 1}\n  a:\n    <<: *x\n    c: 1\n",
+      "spec.a.b",
+      2,
+      'web.yaml:7:9: spec.a["<<"]: must not merge another map',
     ],
     ["a number on the way", "  a: 1\n", "spec.a.b", 2, "web.yaml:5:6: spec.a: must be a map"],
     [
