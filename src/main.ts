@@ -31,6 +31,7 @@ import type { DownOptions } from "./cli/down.ts";
 import type { DrainOptions } from "./cli/drain.ts";
 import type { EventsOptions } from "./cli/events.ts";
 import type { GetOptions } from "./cli/get.ts";
+import type { GraphOptions } from "./cli/graph.ts";
 import type { OnceOptions } from "./cli/once.ts";
 import type { PauseOptions } from "./cli/pause.ts";
 import type { PlanOptions } from "./cli/plan.ts";
@@ -142,6 +143,16 @@ onHypervisors(dry(program.command("describe")))
   .action(async (word: string, options: DescribeOptions) => {
     const { describe } = await import("./cli/describe.ts");
     process.exitCode = await describe(word, options);
+  });
+
+onHypervisors(dry(program.command("graph")))
+  .description("draw tenants, segments and replicas on their hypervisors; change nothing")
+  .addArgument(directory())
+  .addOption(tenant())
+  .addOption(output("text", "mermaid", "svg", "json"))
+  .action(async (path: string, options: GraphOptions) => {
+    const { graph } = await import("./cli/graph.ts");
+    process.exitCode = await graph(path, options);
   });
 
 dry(program.command("events"))
