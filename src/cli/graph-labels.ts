@@ -13,12 +13,11 @@ export const tenantLabel = ({ name }: TenantNode): Label => [`tenant ${name}`];
 
 /** The gateway itself; its services stand beside it. */
 export const gatewayLabel = ({ gateway }: TenantNode): Label =>
-  gateway ? [gateway.placed ? "gateway" : "gateway, not there yet"] : [];
+  gateway ? [gateway.placed ? "gateway" : "gateway to come"] : [];
 
 export const serviceLabel = ({ address, ports, subnet }: ServiceNode): Label => [
   address,
-  ...ports.map((port, index) => (index < ports.length - 1 ? `${port},` : port)),
-  `→ ${subnet}`,
+  `${ports.join(", ")} → ${subnet}`,
 ];
 
 export const managementLabel = ({ management }: TenantNode): Label =>

@@ -8,7 +8,7 @@ import {
   subnetLabel,
   tenantLabel,
 } from "./graph-labels.ts";
-import { printable, WIDTH } from "./problems.ts";
+import { printable, WIDTH, wrap } from "./problems.ts";
 import { plural } from "./words.ts";
 
 /** One line of a tree, in parts between which it may be broken, and what hangs below it. */
@@ -79,8 +79,8 @@ function linesOf(branches: readonly Branch[], indent: string): string[] {
   return branches.flatMap(({ parts, below = [] }, index) => {
     const isLast = index === branches.length - 1;
     const next = indent + (isLast ? "   " : "│  ");
-    const [first = "", ...rest] = broken(parts, WIDTH - next.length);
     const hanging = next + (below.length > 0 ? "│  " : "   ");
+    const [first = "", ...rest] = broken(parts, WIDTH - hanging.length);
     return [
       indent + (isLast ? "└─ " : "├─ ") + first,
       ...rest.map((line) => hanging + line),
@@ -89,15 +89,17 @@ function linesOf(branches: readonly Branch[], indent: string): string[] {
   });
 }
 
-/** Parts beside each other while there is room; all lines but the first have three columns less. */
+/** Parts beside each other while there is room; one that is too long by itself is broken between words. */
 function broken(parts: readonly string[], width: number): string[] {
   const lines: string[] = [];
-  for (const part of parts) {
+  for (const part of parts.flatMap((one) => short(one, width))) {
     const last = lines.at(-1);
-    const room = lines.length > 1 ? width - 3 : width;
-    if (last !== undefined && `${last}${GAP}${part.trimEnd()}`.length <= room)
-      lines[lines.length - 1] = `${last}${GAP}${part}`;
+    const joined = `${last}${GAP}${part}`;
+    if (last !== undefined && joined.trimEnd().length <= width) lines[lines.length - 1] = joined;
     else lines.push(part);
   }
   return lines.map((line) => line.trimEnd());
 }
+
+const short = (part: string, width: number): readonly string[] =>
+  part.trimEnd().length <= width ? [part] : wrap(part.trimEnd(), "", width).split("\n");
