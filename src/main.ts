@@ -236,6 +236,14 @@ onHypervisors(acting(program.command("approve")))
     process.exitCode = await approve(id, path, options);
   });
 
+editing(program.command("init"))
+  .description("write a first tree of manifests, where there is none yet")
+  .addArgument(directory())
+  .action(async (path: string) => {
+    const { init } = await import("./cli/init.ts");
+    process.exitCode = await init(fileURLToPath(new URL("first-tree", import.meta.url)), path);
+  });
+
 editing(program.command("pause"))
   .description("freeze a subnet's count of replicas, in its manifest")
   .argument("<object>", "subnet/NAME with -n")

@@ -266,7 +266,7 @@ describe("a layout", () => {
   test("shows faintly what is not there yet, or not known to serve", () => {
     expect(of("gateway").map(({ faint }) => faint)).toEqual([false, true]);
     expect(of("subnet").map(({ faint }) => faint)).toEqual(
-      [false, true].flatMap((one) => Array(4).fill(one)),
+      [false, true].flatMap((faint) => Array<boolean>(4).fill(faint)),
     );
     expect(of("replica").map(({ faint }) => faint)).toEqual([false, false, false]);
     const unseen = layOut(standing((on) => on.unseen.push("hv2"))).boxes;
