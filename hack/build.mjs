@@ -30,4 +30,7 @@ await build({
 });
 // What the demo reads, as anybody's manifests.
 await cp("src/demo/scene", `${outdir}/scene`, { recursive: true });
+// What init writes, with the schemas that its files name.
+await cp("src/manifests/first-tree", `${outdir}/first-tree`, { recursive: true });
+await cp("crd-schemas/json", `${outdir}/first-tree/.schemas`, { recursive: true });
 await chmod(`${outdir}/reconcile.js`, 0o755);

@@ -32,6 +32,7 @@ import type { DownOptions } from "./cli/down.ts";
 import type { DrainOptions } from "./cli/drain.ts";
 import type { EventsOptions } from "./cli/events.ts";
 import type { GetOptions } from "./cli/get.ts";
+import type { GraphOptions } from "./cli/graph.ts";
 import type { OnceOptions } from "./cli/once.ts";
 import type { PauseOptions } from "./cli/pause.ts";
 import type { PlanOptions } from "./cli/plan.ts";
@@ -146,6 +147,16 @@ onHypervisors(dry(program.command("describe")))
     process.exitCode = await describe(word, options);
   });
 
+onHypervisors(dry(program.command("graph")))
+  .description("draw tenants, segments and replicas on their hypervisors; change nothing")
+  .addArgument(directory())
+  .addOption(tenant())
+  .addOption(output("text", "mermaid", "svg", "json"))
+  .action(async (path: string, options: GraphOptions) => {
+    const { graph } = await import("./cli/graph.ts");
+    process.exitCode = await graph(path, options);
+  });
+
 dry(program.command("events"))
   .description("show what happened, the newest last")
   .argument("[object]", "hypervisor/NAME, tenant/NAME, or subnet/NAME, replica/NAME with -n")
@@ -225,6 +236,14 @@ onHypervisors(acting(program.command("approve")))
   .action(async (id: string, path: string, options: ApproveOptions) => {
     const { approve } = await import("./cli/approve.ts");
     process.exitCode = await approve(id, path, options);
+  });
+
+editing(program.command("init"))
+  .description("write a first tree of manifests, where there is none yet")
+  .addArgument(directory())
+  .action(async (path: string) => {
+    const { init } = await import("./cli/init.ts");
+    process.exitCode = await init(fileURLToPath(new URL("first-tree", import.meta.url)), path);
   });
 
 editing(program.command("set"))

@@ -23,6 +23,17 @@ export interface FleetView {
   readonly tenants: readonly TenantObject[];
   readonly subnets: readonly SubnetObject[];
   readonly replicas: readonly ReplicaObject[];
+  /** What connects them; nobody declares it, and it is no object. */
+  readonly networks: readonly TenantNetworks[];
+}
+
+/** What a tenant's networks are like beyond what its documents say. */
+export interface TenantNetworks {
+  readonly tenant: TenantName;
+  /** Where the gateway stands; undefined until it is first placed. */
+  readonly gateway: HypervisorName | undefined;
+  /** By subnet, and the management network's. */
+  readonly segments: TenantMemory["segments"];
 }
 
 /** What is known of one tenant. */
@@ -65,6 +76,11 @@ export function viewFleet(input: ViewInput): FleetView {
         .toSorted((a, b) => compare(a.subnet, b.subnet) || a.ordinal - b.ordinal || a.since - b.since)
         .map((replica) => viewReplica(replica, readinessOf(replica, sighting), fleet)),
     ),
+    networks: tenants.map(({ name, memory: { primary, segments } }) => ({
+      tenant: name,
+      gateway: primary,
+      segments,
+    })),
   };
 }
 

@@ -102,6 +102,8 @@ const ALL: readonly Dry[] = [
   { words: ["get", "all", "-A", "-f", tree], says: /subnet\/web/, asks: ["look"] },
   { words: ["describe", "subnet/web", "-n", "t2", "-f", tree], says: /web/, asks: ["look"] },
   { words: ["describe", "hypervisor/hv1", "-f", tree], says: /hv1/, asks: ["look"] },
+  { words: ["graph", tree], says: /web-1 {2}hv1/, asks: ["look"] },
+  { words: ["graph", tree, "-o", "svg"], says: /<svg/, asks: ["look"] },
   { words: ["events", "-f", tree], says: /ScaledOut/ },
   { words: ["top", "-f", tree], says: /web-1/, asks: ["sample", "sample"] },
   { words: ["why", "subnet/web", "-n", "t2", "-f", tree], says: /web went from 2 to 3/ },
