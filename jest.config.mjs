@@ -8,6 +8,7 @@ export default {
   verbose: true,
   reporters: ["default", "<rootDir>/hack/jest-closing-line.mjs"],
   maxWorkers: "100%",
+  testSequencer: "<rootDir>/hack/jest-sequencer.mjs",
   collectCoverageFrom: ["src/**/*.ts", "!src/**/*.gen.ts"],
   modulePathIgnorePatterns: ["<rootDir>/dist"],
 };

@@ -19,7 +19,7 @@ export const nameOf = ({ scenario, injected }: Plan): string =>
   `${scenario}/${injected.map(({ fault, at }) => `${fault.name}/${at}`).join("+")}`;
 
 /** What repeats a plan alone. */
-export const commandOf = (plan: Plan): string => `PLAN="${nameOf(plan)}" npm test -- test/simulation/matrix`;
+export const commandOf = (plan: Plan): string => `PLAN="${nameOf(plan)}" npm test -- test/simulation/found`;
 
 /** The plan of that name. */
 export function planOf(name: string): Plan {
