@@ -97,14 +97,15 @@ export function departures(revision: Revision, memory: FleetMemory, marked: Mark
       const known = [...Object.keys(remembered?.segments ?? {}), ...standing];
       const gone = known.filter((name) => name !== MANAGEMENT && !manifests.subnets.has(trusted(name)));
       if (gone.length === 0) continue;
+      const names = [...new Set(gone)];
       const going = new Set<string>(remembered?.going === "everything" ? [] : remembered?.going);
       const isBegun = (name: string): boolean => going.has(name);
-      for (const [list, names] of [
-        [begun, [...new Set(gone)].filter(isBegun)],
-        [leaving, [...new Set(gone)].filter((name) => !isBegun(name))],
+      for (const [list, some] of [
+        [begun, names.filter(isBegun)],
+        [leaving, names.filter((name) => !isBegun(name))],
       ] as const) {
-        const replicas = standing.filter((name) => names.includes(name)).length;
-        if (names.length > 0) list.push({ tenant, subnets: names.toSorted(), replicas });
+        const replicas = standing.filter((name) => some.includes(name)).length;
+        if (some.length > 0) list.push({ tenant, subnets: some.toSorted(), replicas });
       }
     }
   }

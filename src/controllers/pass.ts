@@ -82,7 +82,7 @@ export async function passOver(world: World, options: PassOptions): Promise<Pass
   await world.ledger.update((state) => withoutAbandoned(state, lost));
   const marked = await markedOn(observation.seen, world.fleet, turn);
   await turn();
-  await world.ledger.update((state) => withDocuments(state, documentsToKeep(state, revision, now)));
+  await world.ledger.update((state) => withDocuments(state, revision, now));
   await turn();
   const leaving = departures(revision, world.ledger.state, marked);
   await world.ledger.update((state) => (revision.complete ? rememberDepartures(state, leaving) : state));
@@ -124,20 +124,17 @@ export async function passOver(world: World, options: PassOptions): Promise<Pass
   return { tenants, refusals, observation };
 }
 
-/** The same memory where they are the same documents. */
-const withDocuments = (memory: FleetMemory, documents: FleetMemory["documents"]): FleetMemory =>
-  documents === memory.documents ? memory : { ...memory, documents };
-
-/** Documents in force, and those of what is gone from the tree but not yet from the hypervisors. */
-function documentsToKeep(memory: FleetMemory, revision: Revision, now: number): FleetMemory["documents"] {
-  const isKept = ([key, { object, file }]: [DocumentKey, StoredDocument]): boolean =>
-    memory.documents[key]?.object === object && memory.documents[key].file === file;
-  if (
-    Object.keys(memory.documents).length === revision.documents.size &&
-    [...revision.documents].every(isKept)
-  )
-    return memory.documents;
-  const departing = entriesOf(memory.documents).filter(([key, { object }]) => {
+/** With the documents in force, and those of what is gone from the tree but not yet from the hypervisors. */
+function withDocuments(memory: FleetMemory, revision: Revision, now: number): FleetMemory {
+  const before = entriesOf(memory.documents);
+  /** The same object where nothing is new, so that it need not be compared. */
+  const kept = (key: DocumentKey, { object, file }: StoredDocument): StoredDocument | undefined => {
+    const known = memory.documents[key];
+    return known?.object === object && known.file === file ? known : undefined;
+  };
+  const isNew = [...revision.documents].some(([key, document]) => !kept(key, document));
+  if (!isNew && before.length === revision.documents.size) return memory;
+  const departing = before.filter(([key, { object }]) => {
     if (revision.documents.has(key)) return false;
     if (object.kind === "Hypervisor") return revision.hypervisors.has(object.metadata.name);
     if (object.kind === "Tenant") return memory.tenants[object.metadata.name] !== undefined;
@@ -145,10 +142,8 @@ function documentsToKeep(memory: FleetMemory, revision: Revision, now: number): 
     return memory.tenants[namespace]?.segments[name] !== undefined;
   });
   const inForce = [...revision.documents].map(([key, document]) => {
-    const known = memory.documents[key];
-    // The same object where nothing is new, so that it need not be compared.
-    const isSame = known?.object === document.object && known.file === document.file;
-    return [key, isSame ? known : { ...document, since: known?.since ?? now }] as const;
+    const since = memory.documents[key]?.since ?? now;
+    return [key, kept(key, document) ?? { ...document, since }] as const;
   });
-  return { ...Object.fromEntries(departing), ...Object.fromEntries(inForce) };
+  return { ...memory, documents: { ...Object.fromEntries(departing), ...Object.fromEntries(inForce) } };
 }

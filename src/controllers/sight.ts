@@ -182,32 +182,26 @@ function socketsOf(
   return counts;
 }
 
-/** VXLAN ids in any namespace that is not our fleet's. */
-/** What one observation shows of the hypervisors themselves; it serves all tenants, and is read once for them all. */
-type AboutAll = Pick<Sight, "traits" | "foreignVxlanIds"> & { readonly revision: Revision };
-const known = new WeakMap<ReadonlyMap<HypervisorName, HostFacts>, AboutAll>();
+/** What one observation shows of the hypervisors themselves. */
+type AboutAll = Pick<Sight, "traits" | "foreignVxlanIds">;
 
-function aboutAll(
-  facts: ReadonlyMap<HypervisorName, HostFacts>,
-  revision: Revision,
-  fleet: FleetName,
-): Pick<Sight, "traits" | "foreignVxlanIds"> {
+/** It serves all tenants, and is read once for them all: as long as the same documents describe the hypervisors. */
+const known = new WeakMap<Observation["seen"], { readonly revision: Revision; readonly about: AboutAll }>();
+
+function aboutAll(facts: Observation["seen"], revision: Revision, fleet: FleetName): AboutAll {
   const before = known.get(facts);
-  const traits = (): Sight["traits"] =>
-    new Map(
-      [...facts].map(([name, one]) => [
-        name,
-        traitsOf(one, revision.hypervisors.get(name)?.spec.uplink?.device),
-      ]),
-    );
-  const about =
-    before?.revision === revision
-      ? before
-      : { traits: traits(), foreignVxlanIds: foreignVxlanIds(fleet, facts), revision };
-  known.set(facts, about);
-  return { traits: about.traits, foreignVxlanIds: about.foreignVxlanIds };
+  if (before?.revision === revision) return before.about;
+  const uplinkOf = (name: HypervisorName): string | undefined =>
+    revision.hypervisors.get(name)?.spec.uplink?.device;
+  const about = {
+    traits: new Map([...facts].map(([name, one]) => [name, traitsOf(one, uplinkOf(name))])),
+    foreignVxlanIds: foreignVxlanIds(fleet, facts),
+  };
+  known.set(facts, { revision, about });
+  return about;
 }
 
+/** VXLAN ids in any namespace that is not our fleet's. */
 function foreignVxlanIds(
   fleet: FleetName,
   facts: ReadonlyMap<HypervisorName, HostFacts>,

@@ -92,7 +92,7 @@ const median = rounds.map(({ milliseconds }) => milliseconds).toSorted((a, b) =>
 const longest = Math.max(...rounds.map((one) => one.longest));
 const rate = (tenants * subnets * 1000) / median;
 console.log(
-  `${tenants * subnets} subnets, ${resources} resources on ${hypervisors} simulated hypervisors; first apply ${(first.milliseconds / 1000).toFixed(1)} s`,
+  `${tenants * subnets} subnets, ${resources} resources on ${hypervisors} simulated hypervisors; first apply ${(first.milliseconds / 1000).toFixed(1)} s, in which nothing else ran for up to ${first.longest.toFixed(0)} ms`,
 );
 console.log(
   `  subnets a second with nothing to do   ${rate.toFixed(0).padStart(6)}     (at least ${LEAST_RATE})`,

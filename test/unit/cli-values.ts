@@ -10,6 +10,7 @@ import type { PlanEntry } from "../../src/plan/plan.ts";
 import type { ContainerState } from "../../src/resources/container.ts";
 import { labelsOf } from "../../src/resources/marks.ts";
 import { FLEET, type Scenario, scenario, T2 } from "./scenario.ts";
+import { NOTHING } from "./facts-values.ts";
 
 /** What the commands are given, as a scenario would lead to it: the printers and views are tried on these. */
 
@@ -49,7 +50,7 @@ export function observation(on: Scenario): Observation {
   const facts = (hypervisor: (typeof names)[number]): HostFacts => ({
     hypervisor,
     bootId: "b",
-    own: { links: [], routes: [], neighbours: [], forwarding: [], ipv4: {}, sysctls: {} },
+    own: NOTHING,
     namespaces: new Map(),
     containers: on.withoutDocker.includes(hypervisor)
       ? undefined

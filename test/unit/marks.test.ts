@@ -12,6 +12,7 @@ import {
   linkNames,
   type ReplicaMark,
 } from "../../src/resources/marks.ts";
+import { NOTHING } from "./facts-values.ts";
 import { FLEET, pass, scenario, T2 } from "./scenario.ts";
 
 const MARK: ReplicaMark = {
@@ -33,20 +34,10 @@ const OURS: ContainerSummary = {
 };
 const OTHER = trusted<typeof FLEET>("other");
 
-const EMPTY = {
-  links: [] as LinkFact[],
-  routes: [],
-  neighbours: [],
-  forwarding: [],
-  ipv4: {},
-  ipv6: {},
-  bridge: {},
-  sysctls: {},
-};
 const facts = (change: Partial<HostFacts>): HostFacts => ({
   hypervisor: trusted("hv1"),
   bootId: "",
-  own: EMPTY,
+  own: NOTHING,
   namespaces: new Map(),
   containers: [],
   sandboxes: new Map(),
@@ -55,7 +46,7 @@ const facts = (change: Partial<HostFacts>): HostFacts => ({
 });
 const namespace = (name: string, links: LinkFact[] = []): [string, NamespaceFacts] => [
   name,
-  { ...EMPTY, name, links, connections: undefined, unclosed: undefined },
+  { ...NOTHING, name, links, connections: undefined, unclosed: undefined },
 ];
 const observed = (change: Partial<HostFacts>): string[] =>
   observe(facts(change), FLEET).map(({ kind, name }) => `${kind} ${name}`);
@@ -84,7 +75,7 @@ describe("what is ours", () => {
     const rule = (owner: string): string =>
       `-A ${chain} -p udp -m udp --dport 4789 -m u32 --u32 "0x0>>0x16&0x3c@0xc>>0x8=0x3e9" -m comment --comment ${owner} -j DROP`;
     const own = (owner: string) => ({
-      ...EMPTY,
+      ...NOTHING,
       ipv4: { filter: { chains: { [chain]: "-" }, rules: [`-A INPUT -j ${chain}`, rule(owner)] } },
     });
     expect(observed({ own: own("campus:t2") })).toEqual([`guard ${chain}`]);
@@ -99,7 +90,7 @@ describe("what somebody else has taken", () => {
   const DEVICES = [link({ name: "eth0" }), link({ name: "edge" })];
   const plan = (change: Partial<HostFacts>) => {
     const entries = pass(scenario()).filter(({ hypervisor }) => hypervisor === HV1);
-    const seen = new Map([[HV1, facts({ own: { ...EMPTY, links: DEVICES }, ...change })]]);
+    const seen = new Map([[HV1, facts({ own: { ...NOTHING, links: DEVICES }, ...change })]]);
     const guarded = guardNames(entries, seen, FLEET);
     return { kinds: guarded.entries.map(({ kind }) => kind), notes: guarded.notes };
   };
@@ -115,7 +106,7 @@ describe("what somebody else has taken", () => {
       { namespaces: new Map([namespace("other.t2", vxlan)]) },
       "namespace other.t2",
     ],
-    ["the hypervisor's own", { own: { ...EMPTY, links: [...DEVICES, ...vxlan] } }, "held by vx9"],
+    ["the hypervisor's own", { own: { ...NOTHING, links: [...DEVICES, ...vxlan] } }, "held by vx9"],
   ])("a VXLAN id in %s, is left to its holder, who is named", (_, change, holder) => {
     const { notes } = plan(change);
     expect(notes).toContainEqual(
@@ -134,7 +125,7 @@ describe("what somebody else has taken", () => {
     } as const;
     const onBridge = entries.map((entry) => ({ ...entry, operations: [create] }));
     const held = (group: string) => {
-      const own = { ...EMPTY, links: [...DEVICES, link({ name, group })] };
+      const own = { ...NOTHING, links: [...DEVICES, link({ name, group })] };
       return guardNames(onBridge, new Map([[HV1, facts({ own })]]), FLEET);
     };
     expect(held("0").entries).toEqual([]);

@@ -9,6 +9,7 @@ import { MemoryLedger } from "../../src/ledger/ledger.ts";
 import { EMPTY_TENANT, emptyMemory, type FleetMemory } from "../../src/replicas/memory.ts";
 import { containerName, labelsOf, type ReplicaMark } from "../../src/resources/marks.ts";
 import { FLEET, subnet, T2, tenant } from "./scenario.ts";
+import { NOTHING } from "./facts-values.ts";
 
 const [HV1, HV2] = [trusted<HypervisorName>("hv1"), trusted<HypervisorName>("hv2")];
 
@@ -38,21 +39,11 @@ function facts(
   sockets?: ReadonlyMap<number, SocketFact>,
 ): HostFacts {
   const containers = sockets ? [CONTAINER] : [];
-  const own = {
-    links: [],
-    routes: [],
-    neighbours: [],
-    forwarding: [],
-    ipv4: {},
-    ipv6: {},
-    bridge: {},
-    sysctls: {},
-  };
-  const namespace = { ...own, name: "campus.t2", connections: counted };
+  const namespace = { ...NOTHING, name: "campus.t2", connections: counted };
   return {
     hypervisor,
     bootId: "",
-    own,
+    own: NOTHING,
     namespaces: new Map([["campus.t2", namespace]]),
     containers,
     sandboxes: new Map(
