@@ -49,7 +49,7 @@ export const VIRSH = "virsh -q -c qemu:///system";
 const domains = (fleet: FleetName): string => `
 domains() {
   asked=
-  for f in ${fleetDirectory(fleet)}/domains/* /run/libvirt/qemu/${fleet}.*.pid; do [ ! -e "$f" ] || asked=yes; done
+  for f in ${fleetDirectory(fleet)}/domains/* /run/libvirt/qemu/${fleet}.*.pid /etc/libvirt/qemu/${fleet}.*.xml; do [ ! -e "$f" ] || asked=yes; done
   [ "$asked" ] || return 0
   timeout 5 ${VIRSH} list --all --name > "$d/names" 2>/dev/null || { echo silent; return 0; }
   timeout 5 ${VIRSH} "list --all; $(sed -n 's/^${fleet}\.[a-z0-9.-]*$/dumpxml &/p' "$d/names" | paste -sd ';' -)" 2>/dev/null || echo silent

@@ -1,10 +1,11 @@
-import type { HypervisorName, Incarnation } from "../api/names.ts";
+import type { FleetName, HypervisorName, Incarnation } from "../api/names.ts";
 import type { HostFacts } from "../facts/facts.ts";
 import type { Reading } from "../load/samples.ts";
 import type { ContainerRequest } from "../resources/operation.ts";
 import type { Batch, BatchResult } from "./change.ts";
 import type { Underlay, Uplink } from "./contact-script.ts";
 import type { Finding } from "./finding.ts";
+import type { ImageStore } from "./image-store.ts";
 import type { ListenOptions } from "./listen.ts";
 import type { LookOptions } from "./look.ts";
 import type { ProbeTarget } from "./probe.ts";
@@ -77,6 +78,8 @@ export interface Host {
    */
   listen(options: ListenOptions): Promise<void>;
   readonly containers: ContainerEngine;
+  /** A fleet's image directory there. */
+  images(fleet: FleetName): ImageStore;
   /** Ends the connection and leaves no timer behind. May be called twice. */
   close(): Promise<void>;
 }

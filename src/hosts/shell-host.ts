@@ -1,4 +1,4 @@
-import type { HypervisorName, Incarnation } from "../api/names.ts";
+import type { FleetName, HypervisorName, Incarnation } from "../api/names.ts";
 import type { HostFacts } from "../facts/facts.ts";
 import type { Reading } from "../load/samples.ts";
 import { type Batch, type BatchResult, change } from "./change.ts";
@@ -7,6 +7,7 @@ import type { Underlay, Uplink } from "./contact-script.ts";
 import type { Finding } from "./finding.ts";
 import { checkHealth } from "./health.ts";
 import type { ContainerEngine, Host } from "./host.ts";
+import { type ImageStore, ShellImageStore } from "./image-store.ts";
 import { listen, type ListenOptions } from "./listen.ts";
 import { look, type LookOptions } from "./look.ts";
 import { probe, type ProbeTarget } from "./probe.ts";
@@ -54,6 +55,10 @@ export class ShellHost implements Host {
 
   listen(options: ListenOptions): Promise<void> {
     return listen(this.#shell, options);
+  }
+
+  images(fleet: FleetName): ImageStore {
+    return new ShellImageStore(this.#shell, fleet);
   }
 
   close(): Promise<void> {

@@ -12,12 +12,13 @@ import { Refused } from "./refused.ts";
  * @throws Refused where the name is somebody else's, or the image is not there
  */
 export function startDomain(machine: Machine, request: DomainRequest): void {
-  const { name, uuid, image } = request;
+  const { name, uuid, image, kernel } = request;
   const holder = [...machine.domains.values()].find((one) => one.request.name === name);
   if (holder && holder.id !== uuid)
     throw new Refused(`domain '${name}' already exists with uuid ${holder.id}`);
-  if (!holder && image !== undefined && !machine.images.has(image))
-    throw new Refused(`Could not open '${image}': No such file or directory`);
+  for (const file of [image, kernel?.image, kernel?.initrd])
+    if (file !== undefined && !machine.files.has(file))
+      throw new Refused(`Could not open '${file}': No such file or directory`);
   const domain = holder ?? define(machine, request);
   if (domain.state === "exited") boot(machine, domain);
 }
