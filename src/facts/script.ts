@@ -52,7 +52,7 @@ domains() {
   for f in ${fleetDirectory(fleet)}/domains/* /run/libvirt/qemu/${fleet}.*.pid /etc/libvirt/qemu/${fleet}.*.xml; do [ ! -e "$f" ] || asked=yes; done
   [ "$asked" ] || return 0
   timeout 5 ${VIRSH} list --all --name > "$d/names" 2>/dev/null || { echo silent; return 0; }
-  timeout 5 ${VIRSH} "list --all; $(sed -n 's/^${fleet}\.[a-z0-9.-]*$/dumpxml &/p' "$d/names" | paste -sd ';' -)" 2>/dev/null || echo silent
+  timeout 5 ${VIRSH} "list --all; $(sed -n 's/^${fleet}[.][a-z0-9.-]*$/dumpxml &/p' "$d/names" | paste -sd ';' -)" 2>/dev/null || echo silent
 }`;
 
 /** Directory of a fleet's files on a hypervisor. */

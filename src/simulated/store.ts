@@ -1,4 +1,4 @@
-import type { ImageState, ImageStore } from "../hosts/image-store.ts";
+import type { ImageCopy, ImageState, ImageStore } from "../hosts/image-store.ts";
 import type { Machine } from "./machine.ts";
 import { Refused } from "./refused.ts";
 
@@ -12,8 +12,6 @@ export function simulatedStore({ files, images }: Machine, ask: Ask): ImageStore
     if (found === undefined) throw new Refused(`${file}: No such file or directory`);
     return found;
   };
-  const part = ({ file, sha256 }: { readonly file: string; readonly sha256: string }): string =>
-    `.${file}.${sha256}.part`;
   return {
     state: (file, signal) => ask(signal, () => stateOf(files.get(file))),
     read: (file, offset, signal) => ask(signal, () => Buffer.from(content(file).slice(offset))),
@@ -38,3 +36,5 @@ export function simulatedStore({ files, images }: Machine, ask: Ask): ImageStore
 /** Its digest is its content: two are the same when that is. */
 const stateOf = (content: string | undefined): ImageState | undefined =>
   content === undefined ? undefined : { bytes: content.length, sha256: content };
+
+const part = ({ file, sha256 }: ImageCopy): string => `.${file}.${sha256}.part`;
