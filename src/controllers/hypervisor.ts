@@ -83,7 +83,7 @@ async function meet(
         const spec = revision.hypervisors.get(name)?.spec;
         if (!host || !spec) return;
         try {
-          const findings = await host.contact(spec.underlay, spec.uplink, signal);
+          const findings = await host.contact({ ...spec, domainType: spec.libvirt.domainType }, signal);
           const failed = findings.filter(({ state }) => state === "failed");
           if (failed.length === 0) return;
           const message = failed.map(({ check, message: what }) => `${check}: ${what}`).join("; ");

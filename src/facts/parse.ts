@@ -64,13 +64,14 @@ function readLook(hypervisor: HypervisorName, output: string, options: ParseOpti
     textOf(sections, "interfaces"),
     textOf(sections, "sockets"),
   );
+  const listed = options.containers ?? (textOf(sections, "docker").trim() === "none" ? [] : undefined);
   return {
     hypervisor,
     bootId: textOf(own, "boot").trim(),
     own: { links, routes, neighbours, forwarding, ipv4, sysctls },
     namespaces,
     // guard: what contradicts itself is not believed
-    containers: believed(options.containers, sandboxes),
+    containers: believed(listed, sandboxes),
     domains: parseDomains(textOf(sections, "domains"), options.fleet),
     sandboxes,
     fence: parseFence(textOf(own, "fence")),

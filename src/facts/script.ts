@@ -39,6 +39,10 @@ const renewal = (fleet: FleetName, { epoch, ledger, line }: KeptFence): string =
   fi
 ) &`;
 
+/** Prints `none` where there is no Docker, and never was: then there are no containers, whoever does not answer. */
+export const dockerPresence =
+  "command -v docker >/dev/null 2>&1 || [ -e /var/run/docker.sock ] || [ -d /var/lib/docker/containers ] || echo none";
+
 /** How libvirt is spoken to on a hypervisor: the one for the whole machine, and in words that do not change. */
 export const VIRSH = "virsh -q -c qemu:///system";
 
@@ -150,6 +154,7 @@ wait
 for f; do n=\${f##*/}; h namespace "$n"; cat "$d/o.$n"; done
 h domains
 cat "$d/domains"
+h docker; ${dockerPresence}
 h sandboxes
 ${runningContainers()} > "$d/pids"
 cat "$d/pids"

@@ -3,7 +3,7 @@ import type { HostFacts } from "../facts/facts.ts";
 import type { Reading } from "../load/samples.ts";
 import { type Batch, type BatchResult, change } from "./change.ts";
 import { contact } from "./contact.ts";
-import type { Underlay, Uplink } from "./contact-script.ts";
+import type { ContactOptions } from "./contact-script.ts";
 import type { Finding } from "./finding.ts";
 import { checkHealth } from "./health.ts";
 import type { ContainerEngine, Host } from "./host.ts";
@@ -49,8 +49,8 @@ export class ShellHost implements Host {
     return sample(this.#shell, options);
   }
 
-  contact(underlay: Underlay, uplink: Uplink | undefined, signal: AbortSignal): Promise<readonly Finding[]> {
-    return contact(this.#shell, underlay, signal, uplink);
+  contact(asked: ContactOptions, signal: AbortSignal): Promise<readonly Finding[]> {
+    return contact(this.#shell, asked, signal);
   }
 
   listen(options: ListenOptions): Promise<void> {

@@ -164,7 +164,7 @@ export class SimulatedHost implements Host {
     );
   }
 
-  contact(_underlay: unknown, _uplink: unknown, signal: AbortSignal): Promise<readonly Finding[]> {
+  contact(_: unknown, signal: AbortSignal): Promise<readonly Finding[]> {
     return this.#ask("contact", signal, () => []);
   }
 

@@ -211,6 +211,19 @@ describe("the copy of an image", () => {
     expect(await of.state("nothing.img", signal)).toBeUndefined();
   });
 
+  test("is refused where another file of the hypervisor's stands behind it, which its guest would see", async () => {
+    const told = (json: string) => (script: string) =>
+      script.replace('qemu-img info -U --output=json -f qcow2 "$f"', `printf '%s' '${json}'`);
+    writeFileSync(file("a", "x.qcow2"), "x");
+    const behind = store("a", told('{"backing-filename": "/etc/shadow"}'));
+    expect(await behind.state("x.qcow2", signal)).toMatchObject({
+      trouble: "has another file behind it, which is not allowed",
+    });
+    expect(await store("a", told('{"format": "qcow2"}')).state("x.qcow2", signal)).not.toHaveProperty(
+      "trouble",
+    );
+  });
+
   test("of a machine is looked for on the tenant's other hypervisors, and what is not to be had says where it was looked for", async () => {
     const host = (name: string): Host => ({ name, images: () => store(name) }) as unknown as Host;
     writeFileSync(file("a", "web.img"), CONTENT);
