@@ -1,6 +1,6 @@
 import { EvenkeelError } from "../api/errors.ts";
 import type { FleetName, HypervisorName } from "../api/names.ts";
-import { believed } from "./consistent.ts";
+import { believed, believedMachines } from "./consistent.ts";
 import { parseDomains } from "./domains.ts";
 import type { ContainerSummary, FenceFact, HostFacts, NamespaceFacts } from "./facts.ts";
 import { parseForwarding, parseNetwork } from "./network.ts";
@@ -72,7 +72,11 @@ function readLook(hypervisor: HypervisorName, output: string, options: ParseOpti
     namespaces,
     // guard: what contradicts itself is not believed
     containers: believed(listed, sandboxes),
-    domains: parseDomains(textOf(sections, "domains"), options.fleet),
+    domains: believedMachines(
+      parseDomains(textOf(sections, "domains"), options.fleet),
+      namespaces,
+      options.ours,
+    ),
     sandboxes,
     fence: parseFence(textOf(own, "fence")),
   };

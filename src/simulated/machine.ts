@@ -98,6 +98,8 @@ export class Machine {
   readonly spaces = new Map<string, Space>();
   readonly containers = new Map<string, Container>();
   readonly domains = new Map<string, Domain>();
+  /** Whether libvirt answers. */
+  libvirt = true;
   /** The fleet's image directory: content by name. */
   readonly files = new Map<string, string>();
   /** Docker's: ids by name. */
