@@ -125,13 +125,14 @@ onHypervisors(dry(program.command("get")))
   .addArgument(
     new Argument(
       "<what...>",
-      "all, hypervisors (hv), tenants (ten), subnets (sub), replicas (rep), subnet/NAME",
+      "all, hypervisors (hv), tenants (ten), subnets (sub), replicas (rep), subnet/NAME, " +
+        "or state: a tenant's in one piece, for programs (-o legacy as the predecessor wrote it)",
     ),
   )
   .addOption(manifests())
   .addOption(tenant())
   .option("-A, --all-namespaces", "of all tenants; so it is without -n")
-  .addOption(output("table", "wide", "json", "yaml", "name"))
+  .addOption(output("table", "wide", "json", "yaml", "name", "legacy"))
   .action(async (words: string[], options: GetOptions) => {
     const { get } = await import("./cli/get.ts");
     process.exitCode = await get(words, options);
