@@ -1,6 +1,7 @@
 import { decide } from "../autoscale/decide.ts";
 import type { Loads } from "../autoscale/decision.ts";
 import type { DecisionRecord } from "../autoscale/record.ts";
+import { visibilityOf } from "../facts/visibility.ts";
 import { sampleAll } from "../hosts/sample.ts";
 import { hypervisorLoads, type Readings, subnetLoad } from "../load/samples.ts";
 import type { Standing } from "../replicas/room.ts";
@@ -77,8 +78,7 @@ export function autoscaleController(
     }: Pick<AutoscalePass, "revision" | "observation" | "log" | "now">,
   ): Promise<readonly DecisionRecord[]> {
     const now = clock();
-    const withDocker = [...observation.seen].filter(([, { containers }]) => containers);
-    const visible = new Set(withDocker.map(([name]) => name));
+    const visible = visibilityOf(observation.seen);
     const site = { hypervisors: revision.hypervisors, visible, drained: ledger.state.drained, loads };
     const next = new Map(watches);
     const records: DecisionRecord[] = [];

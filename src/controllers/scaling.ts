@@ -80,11 +80,15 @@ export function observationOf(
     loads: { cpu: { ratio, complete: replicas.every(({ sample }) => "ratio" in sample) } },
     serving: new Map(servingOf(subnet, memory).map(({ ordinal, since }) => [ordinal, since])),
     others: siblings.reduce((sum, sibling) => sum + desiredOf(sibling, memory), 0),
-    room: placeAll(candidates({ order: orderOf(tenant) }, site, standing), needOf(subnet.spec), {
-      use: "required",
-      // As many as this decision and the next might ask for.
-      count: Math.max(2 * policy.step, policy.min - current),
-    }),
+    room: placeAll(
+      candidates({ order: orderOf(tenant), runtime: subnet.spec.workload.runtime }, site, standing),
+      needOf(subnet.spec),
+      {
+        use: "required",
+        // As many as this decision and the next might ask for.
+        count: Math.max(2 * policy.step, policy.min - current),
+      },
+    ),
   };
 }
 
