@@ -1,6 +1,7 @@
 import type { Tenant } from "../api/kinds.gen.ts";
 import type { HypervisorName, TenantName, SubnetName } from "../api/names.ts";
 import type { Note } from "../api/reasons.ts";
+import { isSeenWhole } from "../facts/visibility.ts";
 import type { Observation } from "../facts/facts.ts";
 import type { Revision } from "../manifests/revision.ts";
 import { adopt } from "../replicas/adopt.ts";
@@ -32,7 +33,7 @@ export interface FleetViewInput {
 export function fleetView({ revision, memory, observation, tenants, now }: FleetViewInput): FleetView {
   const known = new Set([
     ...memory.seen,
-    ...[...observation.seen].flatMap(([place, { containers }]) => (containers ? [place] : [])),
+    ...[...observation.seen].flatMap(([place, facts]) => (isSeenWhole(facts) ? [place] : [])),
   ]);
   return viewFleet({
     fleet: revision.fleet,

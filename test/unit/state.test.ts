@@ -50,7 +50,13 @@ function states(on: Scenario, now = SCALED_AT + 60_000): TenantState[] {
     on.hypervisors.map(({ metadata }) => metadata.name).filter((name) => !on.unseen.includes(name)),
   );
   const observed = on.observed.filter((one) => seen.has(one.hypervisor));
-  const sighting = { observed, seen, visible: seen, connections: undefined, answers: new Map() };
+  const sighting = {
+    observed,
+    seen,
+    visible: { docker: seen, libvirt: seen },
+    connections: undefined,
+    answers: new Map(),
+  };
   const tenants = [{ name: T2, sighting, notes: [], pending: [] }];
   return statesOf(
     fleetView({ revision: revisionOf(on), memory: on.fleet, observation: observation(on), tenants, now }),
