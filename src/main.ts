@@ -47,6 +47,9 @@ import type { WhyOptions } from "./cli/why.ts";
 
 const VERSION = process.env.EVENKEEL_BUILD_VERSION ?? "0.0.0-source";
 
+/** What init writes lies beside the program. */
+const firstTree = (): string => fileURLToPath(new URL("first-tree", import.meta.url));
+
 /** The exit code of a command that could not do its work. */
 let exitOnError = 1;
 
@@ -244,7 +247,16 @@ editing(program.command("init"))
   .addArgument(directory())
   .action(async (path: string) => {
     const { init } = await import("./cli/init.ts");
-    process.exitCode = await init(fileURLToPath(new URL("first-tree", import.meta.url)), path);
+    process.exitCode = await init(firstTree(), path);
+  });
+
+editing(program.command("import"))
+  .description("write manifests for a tenant of the predecessor's, from its file")
+  .argument("<file>", "the tenant's JSON file, of containers or of virtual machines")
+  .addArgument(directory())
+  .action(async (file: string, path: string) => {
+    const { importTenant } = await import("./cli/import.ts");
+    process.exitCode = await importTenant(firstTree(), file, path);
   });
 
 editing(program.command("set"))
