@@ -109,7 +109,7 @@ function workloadText({ runtime, image }: DraftSubnet): string {
   return `  workload:
     runtime: ${runtime}
     image: ${image === undefined ? "fill-in/image:1                # FILL IN" : scalar(image)}
-    # What it listens on; the first TCP port tells readiness. Not in the old file.
+    # What it listens on, which is not in the old file; the first tells readiness.
     # ports:
     #   - {name: http, containerPort: 80}
     # Guessed: ${of.guess}.
