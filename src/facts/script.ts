@@ -113,8 +113,12 @@ for c in all default; do
 done
 grep -sH . "$@"
 case " $DRAINING " in *" $name "*) h connections; must conntrack -L > "$d/c.$name" 2>/dev/null; awk '
-  { state = $1 == "tcp" ? $4 : "-"; n = 0
-    for (i = 1; i <= NF; i++) if ($i ~ /^src=/ && ++n == 2) count[$1 " " state " " substr($i, 5)]++ }
+  # Whom nobody has answered yet, and the balancer did not send: a probe of our own, of a replica that is not up yet.
+  { state = $1 == "tcp" ? $4 : "-"; n = 0; to = ""
+    for (i = 1; i <= NF; i++) {
+      if ($i ~ /^dst=/ && to == "") to = substr($i, 5)
+      if ($i ~ /^src=/ && ++n == 2 && !(state == "SYN_SENT" && substr($i, 5) == to)) count[$1 " " state " " substr($i, 5)]++
+    } }
   END { for (entry in count) print entry, count[entry] }' "$d/c.$name";; esac
 NAMESPACE
 DRAINING='${draining.join(" ")}'; export DRAINING

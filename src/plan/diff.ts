@@ -50,8 +50,8 @@ function compare(wanted: Resources, present: Resources, { fleet, seen, visible }
   for (const [key, resource] of [...wanted, ...unwanted]) {
     // guard: unknown is not absent
     if (!seen.has(resource.hypervisor)) continue;
-    // guard: unknown is not absent
     const runtime = runtimeOf(resource);
+    // guard: unknown is not absent
     if (runtime !== undefined && !visible[runtime].has(resource.hypervisor)) continue;
     const change = kindOf(resource.kind).change({
       place: resource,

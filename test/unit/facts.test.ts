@@ -156,8 +156,8 @@ describe("a look", () => {
     expect(() => parse(failing("fence"))).toThrow(expect.objectContaining({ code: "EK-LOOK-INCOMPLETE" }));
     expect(() => parse(failing("namespace campus.t1"))).toThrow(/namespace campus\.t1/);
     const foreign = captured.replace(
-      "#>n0nce sandboxes",
-      "#>n0nce namespace other\n\n#>n0nce failed other\n\n#>n0nce sandboxes",
+      "#>n0nce domains",
+      "#>n0nce namespace other\n\n#>n0nce failed other\n\n#>n0nce domains",
     );
     expect([...parse(foreign).namespaces.keys()]).toEqual(["campus.t1", "campus.t2"]);
   });
