@@ -31,6 +31,7 @@ import type { DiffOptions } from "./cli/diff.ts";
 import type { DownOptions } from "./cli/down.ts";
 import type { DrainOptions } from "./cli/drain.ts";
 import type { EventsOptions } from "./cli/events.ts";
+import type { ExportOptions } from "./cli/export.ts";
 import type { GetOptions } from "./cli/get.ts";
 import type { GraphOptions } from "./cli/graph.ts";
 import type { OnceOptions } from "./cli/once.ts";
@@ -257,6 +258,16 @@ editing(program.command("import"))
   .action(async (file: string, path: string) => {
     const { importTenant } = await import("./cli/import.ts");
     process.exitCode = await importTenant(firstTree(), file, path);
+  });
+
+onHypervisors(editing(program.command("export")))
+  .description("print manifests of what hypervisors show, or write them")
+  .addArgument(directory())
+  .addOption(tenant())
+  .option("--write", "into the directory, where none of them is there; instead of printing")
+  .action(async (path: string, options: ExportOptions) => {
+    const { exportTenants } = await import("./cli/export.ts");
+    process.exitCode = await exportTenants(path, options);
   });
 
 editing(program.command("set"))

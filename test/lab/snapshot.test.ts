@@ -1,6 +1,7 @@
-import { existsSync, readFileSync } from "node:fs";
+import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, jest, test } from "@jest/globals";
+import { parse, parseAllDocuments } from "yaml";
 import type { TenantState } from "../../src/status/state.ts";
 import { complaints } from "../unit/state-schema.ts";
 import { type Background, type Container, eventually, type Fleet, Lab, type Ran } from "./lab.ts";
@@ -114,4 +115,127 @@ describe("a tenant's snapshot", () => {
 
   const allReady = (state: TenantState | undefined): boolean =>
     state?.subnets.every(({ replicas }) => replicas.every(({ ready }) => ready === "yes")) ?? false;
+});
+
+describe("export", () => {
+  const lost = ["provider/t2.yaml", "tenants/t2/web.yaml", "tenants/t2/batch.yaml"];
+
+  test("of a converged tenant whose files and ledger are lost: diff against what it wrote shows no difference", async () => {
+    const files = fleet.files();
+    fleet.remove("provider/t2.yaml", "tenants/t2");
+    const before = await lab.snapshots();
+    const { code, stdout } = await lab.reconcile(fleet, "export", "-n", "t2", "--write");
+    expect(code).toBe(0);
+    for (const file of lost) expect(stdout).toContain(`  ${file}\n`);
+    expect(parse(fleet.read("tenants/t2/web.yaml"))).toMatchObject({
+      spec: {
+        cidr: "10.13.13.0/24",
+        workload: {
+          image: "evenkeel/web:1",
+          env: [{ name: "GREETING", value: "hello from t2" }],
+          resources: { cpu: "200m", memory: "64Mi" },
+        },
+        service: { address: "198.18.100.10" },
+      },
+    });
+    expect(fleet.read("tenants/t2/web.yaml")).not.toMatch(/FILL IN|CHECK/);
+    expect(fleet.read("tenants/t2/batch.yaml")).toContain("# FILL IN spec.workload: no replica stands");
+
+    fleet.forget();
+    const diff = await lab.reconcile(fleet, "diff");
+    expect([diff.code, diff.stdout]).toEqual([0, ""]);
+    // And it is in force: nothing is done, and the tenant goes on as it did.
+    await lab.converge(fleet);
+    expect(await lab.snapshots()).toEqual(before);
+
+    // A second time nothing is overwritten.
+    const again = await lab.reconcile(fleet, "export", "-n", "t2", "--write");
+    expect([again.code, again.stdout]).toEqual([1, ""]);
+    expect(again.stderr).toMatch(/is\s+there\s+already;\s+nothing\s+was\s+written/);
+    fleet.restore(files);
+  });
+
+  test("prints what a tenant is made of, and none of another's", async () => {
+    const { code, stdout } = await lab.reconcile(fleet, "export", "-n", "t1");
+    expect(code).toBe(0);
+    const documents = parseAllDocuments(stdout).map((one) => one.toJS() as { kind: string });
+    expect(documents.map(({ kind }) => kind)).toEqual(["Tenant", "Subnet"]);
+    expect(stdout).toContain("hello from t1");
+    expect(stdout).not.toMatch(/t2|198\.18\.100\.10\b/);
+    expect((await lab.reconcile(fleet, "export", "-n", "t9")).code).toBe(1);
+  });
+
+  test("says what it did not see, and writes nothing then", async () => {
+    const files = fleet.files();
+    fleet.remove("provider/t2.yaml", "tenants/t2");
+    await lab.hack("cut", "hv2");
+    const printed = await lab.reconcile(fleet, "export", "-n", "t2");
+    expect(printed.code).toBe(3);
+    expect(printed.stdout.match(/# NOT SEEN: hv2\./g)).toHaveLength(lost.length);
+    const written = await lab.reconcile(fleet, "export", "-n", "t2", "--write");
+    expect([written.code, written.stdout]).toEqual([1, ""]);
+    expect(Object.keys(fleet.files()).filter((file) => lost.includes(file))).toEqual([]);
+    await lab.hack("heal", "hv2");
+    fleet.restore(files);
+  });
+});
+
+describe("import", () => {
+  test("of a tenant whose containers stand there unmarked: it comes up beside them, and they are left alone", async () => {
+    await lab.sh("hv1", "docker run -d --name T4N1C1 --network none evenkeel/web:1");
+    const old = (): Promise<string> => lab.sh("hv1", "docker inspect T4N1C1");
+    const before = await old();
+    const replica = {
+      Name: "T4N1C1",
+      IP: "10.40.0.2",
+      mgmtIP: "192.1.2.3",
+      ScaledUpResource: "no",
+      ScaledUpOrder: "0",
+    };
+    const file = join(fleet.tree, "..", "old.json");
+    writeFileSync(
+      file,
+      JSON.stringify({
+        TName: "T4",
+        Details: [
+          {
+            SubnetName: "T4-N1",
+            NetName: "T4N1",
+            Subnet: "10.40.0.0",
+            Mask: "24",
+            image_name: "evenkeel/web:1",
+            num_cons: "1",
+            max_load: "10",
+            min_load: "5",
+            cooldownperiod: "0",
+            ConList: [
+              { Hypervisor: lab.hypervisor("hv1").address, List: [replica] },
+              { Hypervisor: lab.hypervisor("hv2").address, List: [] },
+            ],
+          },
+        ],
+      }),
+    );
+    const imported = await lab.try("ctl", [
+      ...["node", join(lab.build, "reconcile.js"), "import", file, fleet.tree],
+    ]);
+    expect([imported.code, imported.stderr]).toEqual([0, ""]);
+    expect(imported.stdout).toContain(`  ${lab.hypervisor("hv1").address}  T4N1C1  10.40.0.2\n`);
+    // The tree describes both hypervisors already.
+    expect(imported.stdout).not.toContain("provider/hv");
+    expect(
+      (await lab.try("ctl", ["node", join(lab.build, "reconcile.js"), "validate", fleet.tree])).code,
+    ).toBe(0);
+    // It is guessed to take a whole CPU of what it may, for which there is room on hv2.
+    const plan = await lab.reconcile(fleet, "plan");
+    expect(plan.code).toBe(0);
+    expect(plan.stdout).toMatch(/\+ container\s+n1-1@hv2/);
+    expect(plan.stdout).not.toContain("T4N1C1");
+
+    await lab.converge(fleet);
+    expect((await lab.containers("t4")).map(({ replica: name, hv, running }) => [name, hv, running])).toEqual(
+      [["n1-1", "hv2", true]],
+    );
+    expect(await old()).toBe(before);
+  });
 });

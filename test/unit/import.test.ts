@@ -104,10 +104,12 @@ describe("the predecessor's file of containers", () => {
 
 test("the predecessor's file of virtual machines becomes manifests of those, by steal, and warns of what flaps", async () => {
   const done = await importing(MACHINES);
-  expect(done.said).toEqual([]);
+  expect(done.said).toEqual([
+    'warning Details[0].image_name: "/srv/images/web.qcow2" is taken as web.qcow2, a file in the fleet\'s image directory',
+  ]);
   expect(done.spec("tenants/t3/n1.yaml")).toMatchObject({
     replicas: { min: 2, max: 3 },
-    workload: { runtime: "libvirt", image: "example/web.qcow2" },
+    workload: { runtime: "libvirt", image: "web.qcow2" },
     autoscale: { thresholds: { steal: { min: 8, max: 10 } }, cooldownSeconds: 120 },
   });
   expect(done.spec("provider/hv1.yaml")).toMatchObject({ runtimes: ["libvirt"] });

@@ -46,7 +46,10 @@ export interface DraftSubnet {
 const QUOTA = { subnets: 8, replicas: 40 };
 const MOST_REPLICAS = 250;
 const LONGEST_COOLDOWN = 86_400;
-const IMAGE = /^[A-Za-z0-9][A-Za-z0-9._:/@-]{0,254}$/;
+const IMAGE = {
+  docker: /^[A-Za-z0-9][A-Za-z0-9._:/@-]{0,254}$/,
+  libvirt: /^[A-Za-z0-9][A-Za-z0-9._-]{0,200}\.(qcow2|img|raw)$/,
+};
 
 /**
  * What the manifests of an old tenant are to say. What was guessed or changed is told to `remarks`; so is what cannot be
@@ -86,7 +89,7 @@ function draftSubnet(
   names: Map<string, OldSubnet>,
   remarks: Remarks,
 ): DraftSubnet[] {
-  const { path, cidr, runtime, image, places } = old;
+  const { path, cidr, runtime, places } = old;
   const twin = [...names.values()].find((one) => one.name === old.name && one.cidr === cidr);
   if (twin) {
     remarks.warn(path, `is ${quoted(old.name)} with the network ${cidr} a second time; it is left out`);
@@ -101,13 +104,6 @@ function draftSubnet(
     );
   const name = subnetName(old, tenant, names, remarks);
   names.set(name, old);
-  const isImage = image !== undefined && IMAGE.test(image);
-  if (!isImage)
-    remarks.warn(
-      image === undefined ? path : [...path, "image_name"],
-      image === undefined ? "has no image_name" : `is no name of an image: ${quoted(image)}`,
-      "fill in the image in the manifest",
-    );
   const replicas = places.flatMap((place) => place.replicas);
   const min = countOf(old, replicas.filter(({ isScaled }) => !isScaled).length, remarks);
   const max = Math.min(Math.max(replicas.length, min + 1), MOST_REPLICAS);
@@ -118,7 +114,7 @@ function draftSubnet(
       oldName: old.name,
       cidr,
       runtime,
-      image: isImage ? image : undefined,
+      image: imageOf(old, remarks),
       min: Math.min(min, max),
       max,
       stood: replicas.length,
@@ -127,6 +123,25 @@ function draftSubnet(
       flaps: band && flapping(band, 1, { min, max }),
     },
   ];
+}
+
+/** The image's name; of a virtual machine the file's, without the folders that the predecessor had it in. */
+function imageOf({ path, image, runtime }: OldSubnet, remarks: Remarks): string | undefined {
+  const fix = "fill in the image in the manifest";
+  if (image === undefined || image === "") {
+    remarks.warn(path, "has no image_name", fix);
+    return undefined;
+  }
+  const at = [...path, "image_name"];
+  const name = runtime === "libvirt" ? (image.split("/").at(-1) ?? "") : image;
+  if (!IMAGE[runtime].test(name)) {
+    const form = runtime === "libvirt" ? "a disk image's file, .qcow2, .img or .raw" : "an image";
+    remarks.warn(at, `is no name of ${form}: ${quoted(image)}`, fix);
+    return undefined;
+  }
+  if (name !== image)
+    remarks.warn(at, `${quoted(image)} is taken as ${name}, a file in the fleet's image directory`);
+  return name;
 }
 
 /** The name in its tenant, whose own name the predecessor put in front: `n1` of `T2-N1`. */

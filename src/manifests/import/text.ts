@@ -98,6 +98,8 @@ ${workloadText(subnet)}
 ${autoscaleText(subnet)}`;
 }
 
+const FILL_IN = { docker: "fill-in/image:1", libvirt: "fill-in.qcow2" };
+
 function workloadText({ runtime, image }: DraftSubnet): string {
   const of =
     runtime === "docker"
@@ -108,8 +110,8 @@ function workloadText({ runtime, image }: DraftSubnet): string {
       : { resources: "{cpu: 1, memory: 1Gi}", guess: "what a virtual machine gets" };
   return `  workload:
     runtime: ${runtime}
-    image: ${image === undefined ? "fill-in/image:1                # FILL IN" : scalar(image)}
-    # What it listens on, which is not in the old file; the first tells readiness.
+    image: ${image === undefined ? `${FILL_IN[runtime]}    # FILL IN` : scalar(image)}
+    # What it listens on: not in the old file. The first tells readiness.
     # ports:
     #   - {name: http, containerPort: 80}
     # Guessed: ${of.guess}.
