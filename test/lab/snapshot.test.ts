@@ -217,7 +217,11 @@ describe("import", () => {
       }),
     );
     const imported = await lab.try("ctl", [
-      ...["node", join(lab.build, "reconcile.js"), "import", file, fleet.tree],
+      "node",
+      join(lab.build, "reconcile.js"),
+      "import",
+      file,
+      fleet.tree,
     ]);
     expect([imported.code, imported.stderr]).toEqual([0, ""]);
     expect(imported.stdout).toContain(`  ${lab.hypervisor("hv1").address}  T4N1C1  10.40.0.2\n`);
