@@ -1231,6 +1231,11 @@ export const DEFINITIONS: Readonly<Record<KindName, Definition>> = {
                     "additionalProperties": false
                   }
                 },
+                "scaleOnContention": {
+                  "description": "Whether steal counts as load where the replicas' own use is low, so that it is a neighbour's doing. Left out, more replicas are added only where they are asked for.",
+                  "type": "boolean",
+                  "default": false
+                },
                 "step": {
                   "description": "Replicas added or taken away at once.",
                   "type": "integer",

@@ -450,6 +450,11 @@ export interface Autoscale {
    * metric's own unit otherwise.
    */
   readonly thresholds: Readonly<Record<string, Threshold>>;
+  /**
+   * Whether steal counts as load where the replicas' own use is low, so that it is a neighbour's doing. Left
+   * out, more replicas are added only where they are asked for. Default: false.
+   */
+  readonly scaleOnContention: boolean;
   /** Replicas added or taken away at once. Default: 1. */
   readonly step: number;
   /** Seconds from one sample of the load to the next. Default: 5. */

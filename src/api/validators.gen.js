@@ -2251,7 +2251,7 @@ function validate11(data, { instancePath = "", parentData, parentDataProperty, r
   return errors === 0;
 }
 var validateSubnet = validate12;
-var schema13 = { "$id": "Subnet", "type": "object", "additionalProperties": false, "required": ["apiVersion", "kind", "metadata", "spec"], "properties": { "apiVersion": { "type": "string", "enum": ["evenkeel.dev/v1alpha1"] }, "kind": { "type": "string", "enum": ["Subnet"] }, "metadata": { "type": "object", "additionalProperties": false, "required": ["name"], "properties": { "name": { "type": "string", "maxLength": 32, "pattern": "^[a-z0-9]([a-z0-9-]*[a-z0-9])?$" }, "namespace": { "type": "string", "maxLength": 32, "pattern": "^[a-z0-9]([a-z0-9-]*[a-z0-9])?$" }, "labels": { "type": "object", "additionalProperties": { "type": "string" } }, "annotations": { "type": "object", "additionalProperties": { "type": "string" } } } }, "spec": { "type": "object", "required": ["cidr", "replicas", "workload"], "properties": { "cidr": { "type": "string", "pattern": "^((25[0-5]|2[0-4][0-9]|1[0-9]{2}|[1-9]?[0-9])\\.){3}(25[0-5]|2[0-4][0-9]|1[0-9]{2}|[1-9]?[0-9])/(1[6-9]|2[0-9])$" }, "gatewayAddress": { "type": "string", "pattern": "^((25[0-5]|2[0-4][0-9]|1[0-9]{2}|[1-9]?[0-9])\\.){3}(25[0-5]|2[0-4][0-9]|1[0-9]{2}|[1-9]?[0-9])$" }, "dhcp": { "type": "boolean", "default": true }, "replicas": { "type": "object", "required": ["min", "max"], "properties": { "min": { "type": "integer", "minimum": 0, "maximum": 250 }, "max": { "type": "integer", "minimum": 1, "maximum": 250 } }, "additionalProperties": false }, "workload": { "type": "object", "properties": { "runtime": { "type": "string", "enum": ["docker", "libvirt"], "default": "docker" }, "image": { "type": "string", "pattern": "^[A-Za-z0-9][A-Za-z0-9._:/@-]{0,254}$" }, "checksum": { "type": "string", "pattern": "^sha256:[0-9a-f]{64}$" }, "kernel": { "type": "object", "required": ["image"], "properties": { "image": { "type": "string", "pattern": "^[A-Za-z0-9][A-Za-z0-9._-]{0,254}$" }, "initrd": { "type": "string", "pattern": "^[A-Za-z0-9][A-Za-z0-9._-]{0,254}$" }, "arguments": { "type": "string", "default": "", "maxLength": 1024, "pattern": "^[ -~]*$" } }, "additionalProperties": false }, "userData": { "type": "string", "maxLength": 32768 }, "startSeconds": { "type": "integer", "default": 300, "minimum": 5, "maximum": 3600 }, "imagePullPolicy": { "type": "string", "enum": ["Always", "IfNotPresent", "Never"], "default": "IfNotPresent" }, "command": { "type": "array", "minItems": 1, "maxItems": 256, "items": { "type": "string", "maxLength": 16384, "pattern": "^[^\\u0000]*$" } }, "env": { "type": "array", "default": [], "maxItems": 256, "items": { "type": "object", "required": ["name", "value"], "properties": { "name": { "type": "string", "maxLength": 256, "pattern": "^[A-Za-z_][A-Za-z0-9_.-]*$" }, "value": { "type": "string", "maxLength": 32768, "pattern": "^[^\\u0000]*$" } }, "additionalProperties": false } }, "ports": { "type": "array", "default": [], "maxItems": 64, "items": { "type": "object", "required": ["containerPort"], "properties": { "name": { "type": "string", "maxLength": 15, "pattern": "^[a-z0-9]*[a-z][a-z0-9]*(-[a-z0-9]+)*$" }, "containerPort": { "type": "integer", "minimum": 1, "maximum": 65535 }, "protocol": { "type": "string", "enum": ["TCP", "UDP"], "default": "TCP" } }, "additionalProperties": false } }, "resources": { "type": "object", "default": {}, "properties": { "cpu": { "minimum": 0, "pattern": "^([0-9]{1,9}m|[0-9]{1,6}(\\.[0-9]{1,3})?)$", "default": "500m", "type": ["number", "string"] }, "memory": { "minimum": 0, "pattern": "^[0-9]{1,15}(\\.[0-9]{1,3})?(Ki|Mi|Gi|Ti|k|M|G|T)?$", "default": "256Mi", "type": ["number", "string"] } }, "additionalProperties": false } }, "additionalProperties": false }, "service": { "type": "object", "required": ["address", "ports"], "properties": { "address": { "type": "string", "pattern": "^((25[0-5]|2[0-4][0-9]|1[0-9]{2}|[1-9]?[0-9])\\.){3}(25[0-5]|2[0-4][0-9]|1[0-9]{2}|[1-9]?[0-9])$" }, "ports": { "type": "array", "minItems": 1, "maxItems": 64, "items": { "type": "object", "required": ["port"], "properties": { "name": { "type": "string", "maxLength": 15, "pattern": "^[a-z0-9]*[a-z][a-z0-9]*(-[a-z0-9]+)*$" }, "port": { "type": "integer", "minimum": 1, "maximum": 65535 }, "targetPort": { "minimum": 1, "maximum": 65535, "pattern": "^[a-z0-9]*[a-z][a-z0-9]*(-[a-z0-9]+)*$", "type": ["integer", "string"] }, "protocol": { "type": "string", "enum": ["TCP", "UDP"], "default": "TCP" } }, "additionalProperties": false } } }, "additionalProperties": false }, "healthCheck": { "type": "object", "properties": { "httpGet": { "type": "object", "properties": { "path": { "type": "string", "default": "/", "maxLength": 1024, "pattern": "^/[!-~]*$" }, "port": { "minimum": 1, "maximum": 65535, "pattern": "^[a-z0-9]*[a-z][a-z0-9]*(-[a-z0-9]+)*$", "type": ["integer", "string"] } }, "additionalProperties": false }, "tcpSocket": { "type": "object", "properties": { "port": { "minimum": 1, "maximum": 65535, "pattern": "^[a-z0-9]*[a-z][a-z0-9]*(-[a-z0-9]+)*$", "type": ["integer", "string"] } }, "additionalProperties": false }, "periodSeconds": { "type": "integer", "default": 2, "minimum": 1, "maximum": 300 }, "timeoutSeconds": { "type": "integer", "default": 1, "minimum": 1, "maximum": 300 }, "failureThreshold": { "type": "integer", "default": 3, "minimum": 1, "maximum": 100 }, "successThreshold": { "type": "integer", "default": 1, "minimum": 1, "maximum": 100 } }, "additionalProperties": false }, "update": { "type": "object", "default": {}, "properties": { "maxSurge": { "type": "integer", "default": 1, "minimum": 0, "maximum": 250 }, "maxUnavailable": { "type": "integer", "default": 0, "minimum": 0, "maximum": 250 } }, "additionalProperties": false }, "drain": { "type": "object", "default": {}, "properties": { "gracePeriodSeconds": { "type": "integer", "default": 30, "minimum": 0, "maximum": 3600 }, "signal": { "type": "string", "enum": ["SIGTERM", "SIGINT", "SIGQUIT", "SIGHUP", "SIGUSR1", "SIGUSR2", "SIGWINCH", "SIGKILL"], "default": "SIGTERM" }, "stopSeconds": { "type": "integer", "default": 10, "minimum": 0, "maximum": 300 } }, "additionalProperties": false }, "autoscale": { "type": "object", "required": ["thresholds"], "properties": { "mode": { "type": "string", "enum": ["auto", "outOnly", "inOnly", "recommend", "off"], "default": "auto" }, "thresholds": { "type": "object", "minProperties": 1, "maxProperties": 8, "additionalProperties": { "type": "object", "required": ["min", "max"], "properties": { "min": { "type": "number", "exclusiveMinimum": 0 }, "max": { "type": "number", "exclusiveMinimum": 0 } }, "additionalProperties": false } }, "step": { "type": "integer", "default": 1, "minimum": 1, "maximum": 250 }, "sampleSeconds": { "type": "integer", "default": 5, "minimum": 1, "maximum": 300 }, "windowSeconds": { "type": "integer", "default": 15, "minimum": 1, "maximum": 3600 }, "cooldownSeconds": { "type": "integer", "default": 60, "minimum": 0, "maximum": 86400 }, "pause": { "type": "object", "required": ["reason"], "properties": { "reason": { "type": "string", "minLength": 1, "maxLength": 256, "pattern": "^[^\\u0000-\\u001f\\u007f-\\u009f]*$" }, "until": { "type": "string", "format": "date-time" } }, "additionalProperties": false } }, "additionalProperties": false } }, "additionalProperties": false } } };
+var schema13 = { "$id": "Subnet", "type": "object", "additionalProperties": false, "required": ["apiVersion", "kind", "metadata", "spec"], "properties": { "apiVersion": { "type": "string", "enum": ["evenkeel.dev/v1alpha1"] }, "kind": { "type": "string", "enum": ["Subnet"] }, "metadata": { "type": "object", "additionalProperties": false, "required": ["name"], "properties": { "name": { "type": "string", "maxLength": 32, "pattern": "^[a-z0-9]([a-z0-9-]*[a-z0-9])?$" }, "namespace": { "type": "string", "maxLength": 32, "pattern": "^[a-z0-9]([a-z0-9-]*[a-z0-9])?$" }, "labels": { "type": "object", "additionalProperties": { "type": "string" } }, "annotations": { "type": "object", "additionalProperties": { "type": "string" } } } }, "spec": { "type": "object", "required": ["cidr", "replicas", "workload"], "properties": { "cidr": { "type": "string", "pattern": "^((25[0-5]|2[0-4][0-9]|1[0-9]{2}|[1-9]?[0-9])\\.){3}(25[0-5]|2[0-4][0-9]|1[0-9]{2}|[1-9]?[0-9])/(1[6-9]|2[0-9])$" }, "gatewayAddress": { "type": "string", "pattern": "^((25[0-5]|2[0-4][0-9]|1[0-9]{2}|[1-9]?[0-9])\\.){3}(25[0-5]|2[0-4][0-9]|1[0-9]{2}|[1-9]?[0-9])$" }, "dhcp": { "type": "boolean", "default": true }, "replicas": { "type": "object", "required": ["min", "max"], "properties": { "min": { "type": "integer", "minimum": 0, "maximum": 250 }, "max": { "type": "integer", "minimum": 1, "maximum": 250 } }, "additionalProperties": false }, "workload": { "type": "object", "properties": { "runtime": { "type": "string", "enum": ["docker", "libvirt"], "default": "docker" }, "image": { "type": "string", "pattern": "^[A-Za-z0-9][A-Za-z0-9._:/@-]{0,254}$" }, "checksum": { "type": "string", "pattern": "^sha256:[0-9a-f]{64}$" }, "kernel": { "type": "object", "required": ["image"], "properties": { "image": { "type": "string", "pattern": "^[A-Za-z0-9][A-Za-z0-9._-]{0,254}$" }, "initrd": { "type": "string", "pattern": "^[A-Za-z0-9][A-Za-z0-9._-]{0,254}$" }, "arguments": { "type": "string", "default": "", "maxLength": 1024, "pattern": "^[ -~]*$" } }, "additionalProperties": false }, "userData": { "type": "string", "maxLength": 32768 }, "startSeconds": { "type": "integer", "default": 300, "minimum": 5, "maximum": 3600 }, "imagePullPolicy": { "type": "string", "enum": ["Always", "IfNotPresent", "Never"], "default": "IfNotPresent" }, "command": { "type": "array", "minItems": 1, "maxItems": 256, "items": { "type": "string", "maxLength": 16384, "pattern": "^[^\\u0000]*$" } }, "env": { "type": "array", "default": [], "maxItems": 256, "items": { "type": "object", "required": ["name", "value"], "properties": { "name": { "type": "string", "maxLength": 256, "pattern": "^[A-Za-z_][A-Za-z0-9_.-]*$" }, "value": { "type": "string", "maxLength": 32768, "pattern": "^[^\\u0000]*$" } }, "additionalProperties": false } }, "ports": { "type": "array", "default": [], "maxItems": 64, "items": { "type": "object", "required": ["containerPort"], "properties": { "name": { "type": "string", "maxLength": 15, "pattern": "^[a-z0-9]*[a-z][a-z0-9]*(-[a-z0-9]+)*$" }, "containerPort": { "type": "integer", "minimum": 1, "maximum": 65535 }, "protocol": { "type": "string", "enum": ["TCP", "UDP"], "default": "TCP" } }, "additionalProperties": false } }, "resources": { "type": "object", "default": {}, "properties": { "cpu": { "minimum": 0, "pattern": "^([0-9]{1,9}m|[0-9]{1,6}(\\.[0-9]{1,3})?)$", "default": "500m", "type": ["number", "string"] }, "memory": { "minimum": 0, "pattern": "^[0-9]{1,15}(\\.[0-9]{1,3})?(Ki|Mi|Gi|Ti|k|M|G|T)?$", "default": "256Mi", "type": ["number", "string"] } }, "additionalProperties": false } }, "additionalProperties": false }, "service": { "type": "object", "required": ["address", "ports"], "properties": { "address": { "type": "string", "pattern": "^((25[0-5]|2[0-4][0-9]|1[0-9]{2}|[1-9]?[0-9])\\.){3}(25[0-5]|2[0-4][0-9]|1[0-9]{2}|[1-9]?[0-9])$" }, "ports": { "type": "array", "minItems": 1, "maxItems": 64, "items": { "type": "object", "required": ["port"], "properties": { "name": { "type": "string", "maxLength": 15, "pattern": "^[a-z0-9]*[a-z][a-z0-9]*(-[a-z0-9]+)*$" }, "port": { "type": "integer", "minimum": 1, "maximum": 65535 }, "targetPort": { "minimum": 1, "maximum": 65535, "pattern": "^[a-z0-9]*[a-z][a-z0-9]*(-[a-z0-9]+)*$", "type": ["integer", "string"] }, "protocol": { "type": "string", "enum": ["TCP", "UDP"], "default": "TCP" } }, "additionalProperties": false } } }, "additionalProperties": false }, "healthCheck": { "type": "object", "properties": { "httpGet": { "type": "object", "properties": { "path": { "type": "string", "default": "/", "maxLength": 1024, "pattern": "^/[!-~]*$" }, "port": { "minimum": 1, "maximum": 65535, "pattern": "^[a-z0-9]*[a-z][a-z0-9]*(-[a-z0-9]+)*$", "type": ["integer", "string"] } }, "additionalProperties": false }, "tcpSocket": { "type": "object", "properties": { "port": { "minimum": 1, "maximum": 65535, "pattern": "^[a-z0-9]*[a-z][a-z0-9]*(-[a-z0-9]+)*$", "type": ["integer", "string"] } }, "additionalProperties": false }, "periodSeconds": { "type": "integer", "default": 2, "minimum": 1, "maximum": 300 }, "timeoutSeconds": { "type": "integer", "default": 1, "minimum": 1, "maximum": 300 }, "failureThreshold": { "type": "integer", "default": 3, "minimum": 1, "maximum": 100 }, "successThreshold": { "type": "integer", "default": 1, "minimum": 1, "maximum": 100 } }, "additionalProperties": false }, "update": { "type": "object", "default": {}, "properties": { "maxSurge": { "type": "integer", "default": 1, "minimum": 0, "maximum": 250 }, "maxUnavailable": { "type": "integer", "default": 0, "minimum": 0, "maximum": 250 } }, "additionalProperties": false }, "drain": { "type": "object", "default": {}, "properties": { "gracePeriodSeconds": { "type": "integer", "default": 30, "minimum": 0, "maximum": 3600 }, "signal": { "type": "string", "enum": ["SIGTERM", "SIGINT", "SIGQUIT", "SIGHUP", "SIGUSR1", "SIGUSR2", "SIGWINCH", "SIGKILL"], "default": "SIGTERM" }, "stopSeconds": { "type": "integer", "default": 10, "minimum": 0, "maximum": 300 } }, "additionalProperties": false }, "autoscale": { "type": "object", "required": ["thresholds"], "properties": { "mode": { "type": "string", "enum": ["auto", "outOnly", "inOnly", "recommend", "off"], "default": "auto" }, "thresholds": { "type": "object", "minProperties": 1, "maxProperties": 8, "additionalProperties": { "type": "object", "required": ["min", "max"], "properties": { "min": { "type": "number", "exclusiveMinimum": 0 }, "max": { "type": "number", "exclusiveMinimum": 0 } }, "additionalProperties": false } }, "scaleOnContention": { "type": "boolean", "default": false }, "step": { "type": "integer", "default": 1, "minimum": 1, "maximum": 250 }, "sampleSeconds": { "type": "integer", "default": 5, "minimum": 1, "maximum": 300 }, "windowSeconds": { "type": "integer", "default": 15, "minimum": 1, "maximum": 3600 }, "cooldownSeconds": { "type": "integer", "default": 60, "minimum": 0, "maximum": 86400 }, "pause": { "type": "object", "required": ["reason"], "properties": { "reason": { "type": "string", "minLength": 1, "maxLength": 256, "pattern": "^[^\\u0000-\\u001f\\u007f-\\u009f]*$" }, "until": { "type": "string", "format": "date-time" } }, "additionalProperties": false } }, "additionalProperties": false } }, "additionalProperties": false } } };
 var pattern28 = new RegExp("^sha256:[0-9a-f]{64}$", "u");
 var pattern29 = new RegExp("^[A-Za-z0-9][A-Za-z0-9._-]{0,254}$", "u");
 var pattern31 = new RegExp("^[ -~]*$", "u");
@@ -4194,6 +4194,9 @@ function validate12(data, { instancePath = "", parentData, parentDataProperty, r
             if (data66.mode === void 0) {
               data66.mode = "auto";
             }
+            if (data66.scaleOnContention === void 0) {
+              data66.scaleOnContention = false;
+            }
             if (data66.step === void 0) {
               data66.step = 1;
             }
@@ -4216,7 +4219,7 @@ function validate12(data, { instancePath = "", parentData, parentDataProperty, r
               errors++;
             }
             for (const key18 of Object.keys(data66)) {
-              if (!(key18 === "mode" || key18 === "thresholds" || key18 === "step" || key18 === "sampleSeconds" || key18 === "windowSeconds" || key18 === "cooldownSeconds" || key18 === "pause")) {
+              if (!(key18 === "mode" || key18 === "thresholds" || key18 === "scaleOnContention" || key18 === "step" || key18 === "sampleSeconds" || key18 === "windowSeconds" || key18 === "cooldownSeconds" || key18 === "pause")) {
                 const err177 = { instancePath: instancePath + "/spec/autoscale", schemaPath: "#/properties/spec/properties/autoscale/additionalProperties", keyword: "additionalProperties", params: { additionalProperty: key18 }, message: "must NOT have additional properties" };
                 if (vErrors === null) {
                   vErrors = [err177];
@@ -4362,9 +4365,8 @@ function validate12(data, { instancePath = "", parentData, parentDataProperty, r
                 errors++;
               }
             }
-            let data72 = data66.step;
-            if (!(typeof data72 == "number" && (!(data72 % 1) && !isNaN(data72)) && isFinite(data72))) {
-              const err191 = { instancePath: instancePath + "/spec/autoscale/step", schemaPath: "#/properties/spec/properties/autoscale/properties/step/type", keyword: "type", params: { type: "integer" }, message: "must be integer" };
+            if (typeof data66.scaleOnContention !== "boolean") {
+              const err191 = { instancePath: instancePath + "/spec/autoscale/scaleOnContention", schemaPath: "#/properties/spec/properties/autoscale/properties/scaleOnContention/type", keyword: "type", params: { type: "boolean" }, message: "must be boolean" };
               if (vErrors === null) {
                 vErrors = [err191];
               } else {
@@ -4372,18 +4374,19 @@ function validate12(data, { instancePath = "", parentData, parentDataProperty, r
               }
               errors++;
             }
-            if (typeof data72 == "number" && isFinite(data72)) {
-              if (data72 > 250 || isNaN(data72)) {
-                const err192 = { instancePath: instancePath + "/spec/autoscale/step", schemaPath: "#/properties/spec/properties/autoscale/properties/step/maximum", keyword: "maximum", params: { comparison: "<=", limit: 250 }, message: "must be <= 250" };
-                if (vErrors === null) {
-                  vErrors = [err192];
-                } else {
-                  vErrors.push(err192);
-                }
-                errors++;
+            let data73 = data66.step;
+            if (!(typeof data73 == "number" && (!(data73 % 1) && !isNaN(data73)) && isFinite(data73))) {
+              const err192 = { instancePath: instancePath + "/spec/autoscale/step", schemaPath: "#/properties/spec/properties/autoscale/properties/step/type", keyword: "type", params: { type: "integer" }, message: "must be integer" };
+              if (vErrors === null) {
+                vErrors = [err192];
+              } else {
+                vErrors.push(err192);
               }
-              if (data72 < 1 || isNaN(data72)) {
-                const err193 = { instancePath: instancePath + "/spec/autoscale/step", schemaPath: "#/properties/spec/properties/autoscale/properties/step/minimum", keyword: "minimum", params: { comparison: ">=", limit: 1 }, message: "must be >= 1" };
+              errors++;
+            }
+            if (typeof data73 == "number" && isFinite(data73)) {
+              if (data73 > 250 || isNaN(data73)) {
+                const err193 = { instancePath: instancePath + "/spec/autoscale/step", schemaPath: "#/properties/spec/properties/autoscale/properties/step/maximum", keyword: "maximum", params: { comparison: "<=", limit: 250 }, message: "must be <= 250" };
                 if (vErrors === null) {
                   vErrors = [err193];
                 } else {
@@ -4391,29 +4394,29 @@ function validate12(data, { instancePath = "", parentData, parentDataProperty, r
                 }
                 errors++;
               }
-            }
-            let data73 = data66.sampleSeconds;
-            if (!(typeof data73 == "number" && (!(data73 % 1) && !isNaN(data73)) && isFinite(data73))) {
-              const err194 = { instancePath: instancePath + "/spec/autoscale/sampleSeconds", schemaPath: "#/properties/spec/properties/autoscale/properties/sampleSeconds/type", keyword: "type", params: { type: "integer" }, message: "must be integer" };
-              if (vErrors === null) {
-                vErrors = [err194];
-              } else {
-                vErrors.push(err194);
-              }
-              errors++;
-            }
-            if (typeof data73 == "number" && isFinite(data73)) {
-              if (data73 > 300 || isNaN(data73)) {
-                const err195 = { instancePath: instancePath + "/spec/autoscale/sampleSeconds", schemaPath: "#/properties/spec/properties/autoscale/properties/sampleSeconds/maximum", keyword: "maximum", params: { comparison: "<=", limit: 300 }, message: "must be <= 300" };
+              if (data73 < 1 || isNaN(data73)) {
+                const err194 = { instancePath: instancePath + "/spec/autoscale/step", schemaPath: "#/properties/spec/properties/autoscale/properties/step/minimum", keyword: "minimum", params: { comparison: ">=", limit: 1 }, message: "must be >= 1" };
                 if (vErrors === null) {
-                  vErrors = [err195];
+                  vErrors = [err194];
                 } else {
-                  vErrors.push(err195);
+                  vErrors.push(err194);
                 }
                 errors++;
               }
-              if (data73 < 1 || isNaN(data73)) {
-                const err196 = { instancePath: instancePath + "/spec/autoscale/sampleSeconds", schemaPath: "#/properties/spec/properties/autoscale/properties/sampleSeconds/minimum", keyword: "minimum", params: { comparison: ">=", limit: 1 }, message: "must be >= 1" };
+            }
+            let data74 = data66.sampleSeconds;
+            if (!(typeof data74 == "number" && (!(data74 % 1) && !isNaN(data74)) && isFinite(data74))) {
+              const err195 = { instancePath: instancePath + "/spec/autoscale/sampleSeconds", schemaPath: "#/properties/spec/properties/autoscale/properties/sampleSeconds/type", keyword: "type", params: { type: "integer" }, message: "must be integer" };
+              if (vErrors === null) {
+                vErrors = [err195];
+              } else {
+                vErrors.push(err195);
+              }
+              errors++;
+            }
+            if (typeof data74 == "number" && isFinite(data74)) {
+              if (data74 > 300 || isNaN(data74)) {
+                const err196 = { instancePath: instancePath + "/spec/autoscale/sampleSeconds", schemaPath: "#/properties/spec/properties/autoscale/properties/sampleSeconds/maximum", keyword: "maximum", params: { comparison: "<=", limit: 300 }, message: "must be <= 300" };
                 if (vErrors === null) {
                   vErrors = [err196];
                 } else {
@@ -4421,29 +4424,29 @@ function validate12(data, { instancePath = "", parentData, parentDataProperty, r
                 }
                 errors++;
               }
-            }
-            let data74 = data66.windowSeconds;
-            if (!(typeof data74 == "number" && (!(data74 % 1) && !isNaN(data74)) && isFinite(data74))) {
-              const err197 = { instancePath: instancePath + "/spec/autoscale/windowSeconds", schemaPath: "#/properties/spec/properties/autoscale/properties/windowSeconds/type", keyword: "type", params: { type: "integer" }, message: "must be integer" };
-              if (vErrors === null) {
-                vErrors = [err197];
-              } else {
-                vErrors.push(err197);
-              }
-              errors++;
-            }
-            if (typeof data74 == "number" && isFinite(data74)) {
-              if (data74 > 3600 || isNaN(data74)) {
-                const err198 = { instancePath: instancePath + "/spec/autoscale/windowSeconds", schemaPath: "#/properties/spec/properties/autoscale/properties/windowSeconds/maximum", keyword: "maximum", params: { comparison: "<=", limit: 3600 }, message: "must be <= 3600" };
+              if (data74 < 1 || isNaN(data74)) {
+                const err197 = { instancePath: instancePath + "/spec/autoscale/sampleSeconds", schemaPath: "#/properties/spec/properties/autoscale/properties/sampleSeconds/minimum", keyword: "minimum", params: { comparison: ">=", limit: 1 }, message: "must be >= 1" };
                 if (vErrors === null) {
-                  vErrors = [err198];
+                  vErrors = [err197];
                 } else {
-                  vErrors.push(err198);
+                  vErrors.push(err197);
                 }
                 errors++;
               }
-              if (data74 < 1 || isNaN(data74)) {
-                const err199 = { instancePath: instancePath + "/spec/autoscale/windowSeconds", schemaPath: "#/properties/spec/properties/autoscale/properties/windowSeconds/minimum", keyword: "minimum", params: { comparison: ">=", limit: 1 }, message: "must be >= 1" };
+            }
+            let data75 = data66.windowSeconds;
+            if (!(typeof data75 == "number" && (!(data75 % 1) && !isNaN(data75)) && isFinite(data75))) {
+              const err198 = { instancePath: instancePath + "/spec/autoscale/windowSeconds", schemaPath: "#/properties/spec/properties/autoscale/properties/windowSeconds/type", keyword: "type", params: { type: "integer" }, message: "must be integer" };
+              if (vErrors === null) {
+                vErrors = [err198];
+              } else {
+                vErrors.push(err198);
+              }
+              errors++;
+            }
+            if (typeof data75 == "number" && isFinite(data75)) {
+              if (data75 > 3600 || isNaN(data75)) {
+                const err199 = { instancePath: instancePath + "/spec/autoscale/windowSeconds", schemaPath: "#/properties/spec/properties/autoscale/properties/windowSeconds/maximum", keyword: "maximum", params: { comparison: "<=", limit: 3600 }, message: "must be <= 3600" };
                 if (vErrors === null) {
                   vErrors = [err199];
                 } else {
@@ -4451,29 +4454,29 @@ function validate12(data, { instancePath = "", parentData, parentDataProperty, r
                 }
                 errors++;
               }
-            }
-            let data75 = data66.cooldownSeconds;
-            if (!(typeof data75 == "number" && (!(data75 % 1) && !isNaN(data75)) && isFinite(data75))) {
-              const err200 = { instancePath: instancePath + "/spec/autoscale/cooldownSeconds", schemaPath: "#/properties/spec/properties/autoscale/properties/cooldownSeconds/type", keyword: "type", params: { type: "integer" }, message: "must be integer" };
-              if (vErrors === null) {
-                vErrors = [err200];
-              } else {
-                vErrors.push(err200);
-              }
-              errors++;
-            }
-            if (typeof data75 == "number" && isFinite(data75)) {
-              if (data75 > 86400 || isNaN(data75)) {
-                const err201 = { instancePath: instancePath + "/spec/autoscale/cooldownSeconds", schemaPath: "#/properties/spec/properties/autoscale/properties/cooldownSeconds/maximum", keyword: "maximum", params: { comparison: "<=", limit: 86400 }, message: "must be <= 86400" };
+              if (data75 < 1 || isNaN(data75)) {
+                const err200 = { instancePath: instancePath + "/spec/autoscale/windowSeconds", schemaPath: "#/properties/spec/properties/autoscale/properties/windowSeconds/minimum", keyword: "minimum", params: { comparison: ">=", limit: 1 }, message: "must be >= 1" };
                 if (vErrors === null) {
-                  vErrors = [err201];
+                  vErrors = [err200];
                 } else {
-                  vErrors.push(err201);
+                  vErrors.push(err200);
                 }
                 errors++;
               }
-              if (data75 < 0 || isNaN(data75)) {
-                const err202 = { instancePath: instancePath + "/spec/autoscale/cooldownSeconds", schemaPath: "#/properties/spec/properties/autoscale/properties/cooldownSeconds/minimum", keyword: "minimum", params: { comparison: ">=", limit: 0 }, message: "must be >= 0" };
+            }
+            let data76 = data66.cooldownSeconds;
+            if (!(typeof data76 == "number" && (!(data76 % 1) && !isNaN(data76)) && isFinite(data76))) {
+              const err201 = { instancePath: instancePath + "/spec/autoscale/cooldownSeconds", schemaPath: "#/properties/spec/properties/autoscale/properties/cooldownSeconds/type", keyword: "type", params: { type: "integer" }, message: "must be integer" };
+              if (vErrors === null) {
+                vErrors = [err201];
+              } else {
+                vErrors.push(err201);
+              }
+              errors++;
+            }
+            if (typeof data76 == "number" && isFinite(data76)) {
+              if (data76 > 86400 || isNaN(data76)) {
+                const err202 = { instancePath: instancePath + "/spec/autoscale/cooldownSeconds", schemaPath: "#/properties/spec/properties/autoscale/properties/cooldownSeconds/maximum", keyword: "maximum", params: { comparison: "<=", limit: 86400 }, message: "must be <= 86400" };
                 if (vErrors === null) {
                   vErrors = [err202];
                 } else {
@@ -4481,44 +4484,44 @@ function validate12(data, { instancePath = "", parentData, parentDataProperty, r
                 }
                 errors++;
               }
+              if (data76 < 0 || isNaN(data76)) {
+                const err203 = { instancePath: instancePath + "/spec/autoscale/cooldownSeconds", schemaPath: "#/properties/spec/properties/autoscale/properties/cooldownSeconds/minimum", keyword: "minimum", params: { comparison: ">=", limit: 0 }, message: "must be >= 0" };
+                if (vErrors === null) {
+                  vErrors = [err203];
+                } else {
+                  vErrors.push(err203);
+                }
+                errors++;
+              }
             }
             if (data66.pause !== void 0 && func0.call(data66, "pause")) {
-              let data76 = data66.pause;
-              if (data76 && typeof data76 == "object" && !Array.isArray(data76)) {
-                if (data76.reason === void 0 || !func0.call(data76, "reason")) {
-                  const err203 = { instancePath: instancePath + "/spec/autoscale/pause", schemaPath: "#/properties/spec/properties/autoscale/properties/pause/required", keyword: "required", params: { missingProperty: "reason" }, message: "must have required property 'reason'" };
+              let data77 = data66.pause;
+              if (data77 && typeof data77 == "object" && !Array.isArray(data77)) {
+                if (data77.reason === void 0 || !func0.call(data77, "reason")) {
+                  const err204 = { instancePath: instancePath + "/spec/autoscale/pause", schemaPath: "#/properties/spec/properties/autoscale/properties/pause/required", keyword: "required", params: { missingProperty: "reason" }, message: "must have required property 'reason'" };
                   if (vErrors === null) {
-                    vErrors = [err203];
+                    vErrors = [err204];
                   } else {
-                    vErrors.push(err203);
+                    vErrors.push(err204);
                   }
                   errors++;
                 }
-                for (const key21 of Object.keys(data76)) {
+                for (const key21 of Object.keys(data77)) {
                   if (!(key21 === "reason" || key21 === "until")) {
-                    const err204 = { instancePath: instancePath + "/spec/autoscale/pause", schemaPath: "#/properties/spec/properties/autoscale/properties/pause/additionalProperties", keyword: "additionalProperties", params: { additionalProperty: key21 }, message: "must NOT have additional properties" };
+                    const err205 = { instancePath: instancePath + "/spec/autoscale/pause", schemaPath: "#/properties/spec/properties/autoscale/properties/pause/additionalProperties", keyword: "additionalProperties", params: { additionalProperty: key21 }, message: "must NOT have additional properties" };
                     if (vErrors === null) {
-                      vErrors = [err204];
+                      vErrors = [err205];
                     } else {
-                      vErrors.push(err204);
+                      vErrors.push(err205);
                     }
                     errors++;
                   }
                 }
-                if (data76.reason !== void 0 && func0.call(data76, "reason")) {
-                  let data77 = data76.reason;
-                  if (typeof data77 === "string") {
-                    if (func54(data77) > 256) {
-                      const err205 = { instancePath: instancePath + "/spec/autoscale/pause/reason", schemaPath: "#/properties/spec/properties/autoscale/properties/pause/properties/reason/maxLength", keyword: "maxLength", params: { limit: 256 }, message: "must NOT have more than 256 characters" };
-                      if (vErrors === null) {
-                        vErrors = [err205];
-                      } else {
-                        vErrors.push(err205);
-                      }
-                      errors++;
-                    }
-                    if (func54(data77) < 1) {
-                      const err206 = { instancePath: instancePath + "/spec/autoscale/pause/reason", schemaPath: "#/properties/spec/properties/autoscale/properties/pause/properties/reason/minLength", keyword: "minLength", params: { limit: 1 }, message: "must NOT have fewer than 1 characters" };
+                if (data77.reason !== void 0 && func0.call(data77, "reason")) {
+                  let data78 = data77.reason;
+                  if (typeof data78 === "string") {
+                    if (func54(data78) > 256) {
+                      const err206 = { instancePath: instancePath + "/spec/autoscale/pause/reason", schemaPath: "#/properties/spec/properties/autoscale/properties/pause/properties/reason/maxLength", keyword: "maxLength", params: { limit: 256 }, message: "must NOT have more than 256 characters" };
                       if (vErrors === null) {
                         vErrors = [err206];
                       } else {
@@ -4526,8 +4529,8 @@ function validate12(data, { instancePath = "", parentData, parentDataProperty, r
                       }
                       errors++;
                     }
-                    if (!pattern44.test(data77)) {
-                      const err207 = { instancePath: instancePath + "/spec/autoscale/pause/reason", schemaPath: "#/properties/spec/properties/autoscale/properties/pause/properties/reason/pattern", keyword: "pattern", params: { pattern: "^[^\\u0000-\\u001f\\u007f-\\u009f]*$" }, message: 'must match pattern "^[^\\u0000-\\u001f\\u007f-\\u009f]*$"' };
+                    if (func54(data78) < 1) {
+                      const err207 = { instancePath: instancePath + "/spec/autoscale/pause/reason", schemaPath: "#/properties/spec/properties/autoscale/properties/pause/properties/reason/minLength", keyword: "minLength", params: { limit: 1 }, message: "must NOT have fewer than 1 characters" };
                       if (vErrors === null) {
                         vErrors = [err207];
                       } else {
@@ -4535,74 +4538,83 @@ function validate12(data, { instancePath = "", parentData, parentDataProperty, r
                       }
                       errors++;
                     }
-                  } else {
-                    const err208 = { instancePath: instancePath + "/spec/autoscale/pause/reason", schemaPath: "#/properties/spec/properties/autoscale/properties/pause/properties/reason/type", keyword: "type", params: { type: "string" }, message: "must be string" };
-                    if (vErrors === null) {
-                      vErrors = [err208];
-                    } else {
-                      vErrors.push(err208);
-                    }
-                    errors++;
-                  }
-                }
-                if (data76.until !== void 0 && func0.call(data76, "until")) {
-                  let data78 = data76.until;
-                  if (typeof data78 === "string") {
-                    if (!formats0.validate(data78)) {
-                      const err209 = { instancePath: instancePath + "/spec/autoscale/pause/until", schemaPath: "#/properties/spec/properties/autoscale/properties/pause/properties/until/format", keyword: "format", params: { format: "date-time" }, message: 'must match format "date-time"' };
+                    if (!pattern44.test(data78)) {
+                      const err208 = { instancePath: instancePath + "/spec/autoscale/pause/reason", schemaPath: "#/properties/spec/properties/autoscale/properties/pause/properties/reason/pattern", keyword: "pattern", params: { pattern: "^[^\\u0000-\\u001f\\u007f-\\u009f]*$" }, message: 'must match pattern "^[^\\u0000-\\u001f\\u007f-\\u009f]*$"' };
                       if (vErrors === null) {
-                        vErrors = [err209];
+                        vErrors = [err208];
                       } else {
-                        vErrors.push(err209);
+                        vErrors.push(err208);
                       }
                       errors++;
                     }
                   } else {
-                    const err210 = { instancePath: instancePath + "/spec/autoscale/pause/until", schemaPath: "#/properties/spec/properties/autoscale/properties/pause/properties/until/type", keyword: "type", params: { type: "string" }, message: "must be string" };
+                    const err209 = { instancePath: instancePath + "/spec/autoscale/pause/reason", schemaPath: "#/properties/spec/properties/autoscale/properties/pause/properties/reason/type", keyword: "type", params: { type: "string" }, message: "must be string" };
                     if (vErrors === null) {
-                      vErrors = [err210];
+                      vErrors = [err209];
                     } else {
-                      vErrors.push(err210);
+                      vErrors.push(err209);
+                    }
+                    errors++;
+                  }
+                }
+                if (data77.until !== void 0 && func0.call(data77, "until")) {
+                  let data79 = data77.until;
+                  if (typeof data79 === "string") {
+                    if (!formats0.validate(data79)) {
+                      const err210 = { instancePath: instancePath + "/spec/autoscale/pause/until", schemaPath: "#/properties/spec/properties/autoscale/properties/pause/properties/until/format", keyword: "format", params: { format: "date-time" }, message: 'must match format "date-time"' };
+                      if (vErrors === null) {
+                        vErrors = [err210];
+                      } else {
+                        vErrors.push(err210);
+                      }
+                      errors++;
+                    }
+                  } else {
+                    const err211 = { instancePath: instancePath + "/spec/autoscale/pause/until", schemaPath: "#/properties/spec/properties/autoscale/properties/pause/properties/until/type", keyword: "type", params: { type: "string" }, message: "must be string" };
+                    if (vErrors === null) {
+                      vErrors = [err211];
+                    } else {
+                      vErrors.push(err211);
                     }
                     errors++;
                   }
                 }
               } else {
-                const err211 = { instancePath: instancePath + "/spec/autoscale/pause", schemaPath: "#/properties/spec/properties/autoscale/properties/pause/type", keyword: "type", params: { type: "object" }, message: "must be object" };
+                const err212 = { instancePath: instancePath + "/spec/autoscale/pause", schemaPath: "#/properties/spec/properties/autoscale/properties/pause/type", keyword: "type", params: { type: "object" }, message: "must be object" };
                 if (vErrors === null) {
-                  vErrors = [err211];
+                  vErrors = [err212];
                 } else {
-                  vErrors.push(err211);
+                  vErrors.push(err212);
                 }
                 errors++;
               }
             }
           } else {
-            const err212 = { instancePath: instancePath + "/spec/autoscale", schemaPath: "#/properties/spec/properties/autoscale/type", keyword: "type", params: { type: "object" }, message: "must be object" };
+            const err213 = { instancePath: instancePath + "/spec/autoscale", schemaPath: "#/properties/spec/properties/autoscale/type", keyword: "type", params: { type: "object" }, message: "must be object" };
             if (vErrors === null) {
-              vErrors = [err212];
+              vErrors = [err213];
             } else {
-              vErrors.push(err212);
+              vErrors.push(err213);
             }
             errors++;
           }
         }
       } else {
-        const err213 = { instancePath: instancePath + "/spec", schemaPath: "#/properties/spec/type", keyword: "type", params: { type: "object" }, message: "must be object" };
+        const err214 = { instancePath: instancePath + "/spec", schemaPath: "#/properties/spec/type", keyword: "type", params: { type: "object" }, message: "must be object" };
         if (vErrors === null) {
-          vErrors = [err213];
+          vErrors = [err214];
         } else {
-          vErrors.push(err213);
+          vErrors.push(err214);
         }
         errors++;
       }
     }
   } else {
-    const err214 = { instancePath, schemaPath: "#/type", keyword: "type", params: { type: "object" }, message: "must be object" };
+    const err215 = { instancePath, schemaPath: "#/type", keyword: "type", params: { type: "object" }, message: "must be object" };
     if (vErrors === null) {
-      vErrors = [err214];
+      vErrors = [err215];
     } else {
-      vErrors.push(err214);
+      vErrors.push(err215);
     }
     errors++;
   }

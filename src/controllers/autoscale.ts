@@ -3,6 +3,7 @@ import type { Loads } from "../autoscale/decision.ts";
 import type { DecisionRecord } from "../autoscale/record.ts";
 import { visibilityOf } from "../facts/visibility.ts";
 import { sampleAll } from "../hosts/sample.ts";
+import { isMetric } from "../load/metrics.ts";
 import { hypervisorLoads, type Readings, subnetLoad } from "../load/samples.ts";
 import type { Standing } from "../replicas/room.ts";
 import { needOf } from "../replicas/spec.ts";
@@ -91,7 +92,11 @@ export function autoscaleController(
       if (!memory) continue; // it went while the hypervisors were asked
       const watch = watches.get(key);
       const longest = (pace / 1000) * PATIENCE;
-      const load = subnetLoad(servingOf(subnet, memory), watch?.readings ?? new Map(), readings, longest);
+      const load = subnetLoad(servingOf(subnet, memory), Object.keys(policy.thresholds).filter(isMetric), {
+        earlier: watch?.readings ?? new Map(),
+        later: readings,
+        longest,
+      });
       const seen = observationOf(follower, memory, load, { revision, fleet: ledger.state, site, granted });
       const last = memory.scaling?.[name];
       const {

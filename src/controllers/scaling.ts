@@ -67,7 +67,7 @@ export interface Circumstances {
 export function observationOf(
   { subnet, policy, tenant }: Follower,
   memory: TenantMemory,
-  { ratio, replicas }: SubnetLoad,
+  { loads }: SubnetLoad,
   { revision, fleet, site, granted }: Circumstances,
 ): ScalingObservation {
   const current = desiredOf(subnet, memory);
@@ -77,7 +77,7 @@ export function observationOf(
   const standing = [...Object.values(fleet.tenants).flatMap((one) => one.replicas), ...granted];
   return {
     current,
-    loads: { cpu: { ratio, complete: replicas.every(({ sample }) => "ratio" in sample) } },
+    loads,
     serving: new Map(servingOf(subnet, memory).map(({ ordinal, since }) => [ordinal, since])),
     others: siblings.reduce((sum, sibling) => sum + desiredOf(sibling, memory), 0),
     room: placeAll(

@@ -30,6 +30,7 @@ function define(machine: Machine, request: DomainRequest): Domain {
     space: undefined,
     endsAt: undefined,
     cpu: new CpuCounter(machine.now),
+    waits: new CpuCounter(machine.now),
   };
   machine.domains.set(domain.id, domain);
   return domain;
@@ -52,6 +53,7 @@ function boot(machine: Machine, domain: Domain): void {
   domain.space = space;
   domain.state = "paused";
   domain.cpu = new CpuCounter(machine.now);
+  domain.waits = new CpuCounter(machine.now);
 }
 
 /**

@@ -66,6 +66,8 @@ export interface Container extends Workload {
 /** A virtual machine as libvirt keeps it, by its UUID. */
 export interface Domain extends Workload {
   readonly request: DomainRequest;
+  /** What its virtual CPUs wait for those of the hypervisor. */
+  waits: CpuCounter;
 }
 
 /** The fence as the hypervisor keeps it. */

@@ -262,6 +262,7 @@ describe("the count that load asked for", () => {
   const WEB = trusted<SubnetName>("web");
   const AUTOSCALE: Autoscale = {
     mode: "auto",
+    scaleOnContention: false,
     thresholds: { cpu: { min: 25, max: 60 } },
     step: 1,
     sampleSeconds: 5,
