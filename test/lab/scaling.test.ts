@@ -231,6 +231,24 @@ test("nowhere to place: it says so, and does nothing about it again and again", 
   fleet.edit(HV2, "\n  unschedulable: true", "");
 });
 
+test("thresholds and cooldown are set from the command line while it runs, and the next decision goes by them", async () => {
+  const set = (...fields: readonly string[]): Promise<string> =>
+    command(`set subnet/web -n t1 ${fields.map((one) => `autoscale.${one}`).join(" ")} ${fleet.tree}`);
+  const goesBy = (max: number): Promise<unknown> =>
+    eventually(
+      `a decision goes by ${max} %`,
+      () => decisions().at(-1)?.trace.metrics[0]?.max === max / 100,
+      60,
+    );
+  await untouched(async () => {
+    expect(await set("thresholds.cpu.max=45", "cooldownSeconds=3000")).toMatch(/cooldownSeconds/);
+    await goesBy(45);
+    expect(fleet.read(WEB)).toContain("max: 45}");
+    await set("thresholds.cpu.max=50", "cooldownSeconds=6");
+    await goesBy(50);
+  });
+});
+
 test("hv2 is cut off: its replicas are kept and counted, and load still adds one at home", async () => {
   await decided(/^bounds: replicas.max is 4$/);
   await lab.hack("cut", "hv2");
