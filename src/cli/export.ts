@@ -4,10 +4,11 @@ import { viewHypervisors } from "../controllers/hypervisor-view.ts";
 import { silentRuntime } from "../facts/visibility.ts";
 import type { Observation } from "../facts/facts.ts";
 import { writeExported } from "../manifests/export/export.ts";
-import { type ContainersShown, shownTenant } from "../manifests/export/shown.ts";
+import { type ReplicasShown, shownTenant } from "../manifests/export/shown.ts";
 import { manifestsOf } from "../manifests/export/text.ts";
 import { isContainer } from "../resources/container.ts";
 import { observe } from "../resources/index.ts";
+import { markedDomains } from "../resources/taps.ts";
 import type { Resource } from "../resources/resource.ts";
 import { begin } from "./begin.ts";
 import { interruptible } from "./interrupt.ts";
@@ -38,9 +39,12 @@ export async function exportTenants(directory: string, options: ExportOptions): 
     const { fleet } = session.world;
     const observed = [...observation.seen.values()].flatMap((facts) => observe(facts, fleet));
     const names = tenantsIn(observed, options.namespace, fleet);
-    const containers = await containersOf(observed, new Set(names), session);
+    const shown: ReplicasShown = {
+      containers: await containersOf(observed, new Set(names), session),
+      machines: machinesOf(observation, fleet),
+    };
     const manifests = new Map(
-      names.flatMap((name) => [...manifestsOf(shownTenant(name, observed, containers), unseen)]),
+      names.flatMap((name) => [...manifestsOf(shownTenant(name, observed, shown), unseen)]),
     );
     if (options.write) await writeTo(directory, manifests, unseen);
     else answer([...manifests].map(([file, text]) => `---\n# ${file}\n${text}`).join(""));
@@ -76,7 +80,7 @@ const containersOf = (
   observed: readonly Resource[],
   tenants: ReadonlySet<TenantName>,
   { world }: Session,
-): Promise<ContainersShown> =>
+): Promise<ReplicasShown["containers"]> =>
   interruptible(async (signal) => {
     const all = observed.filter(isContainer).filter(({ tenant }) => tenants.has(tenant));
     const shown = await Promise.all(
@@ -90,6 +94,16 @@ const containersOf = (
       shown.filter((one) => one !== undefined),
     );
   });
+
+/** What virtual machines were defined with, which the look shows. */
+const machinesOf = ({ seen }: Observation, fleet: FleetName): ReplicasShown["machines"] =>
+  new Map(
+    [...seen.values()].flatMap((facts) =>
+      markedDomains(facts, fleet).flatMap(({ fact, mark }) =>
+        fact.made ? [[mark.incarnation, fact.made] as const] : [],
+      ),
+    ),
+  );
 
 async function writeTo(
   directory: string,

@@ -4,12 +4,14 @@ import { gatewayAddress } from "../../src/api/subnets.ts";
 import type { Subnet } from "../../src/api/kinds.gen.ts";
 import type { HypervisorName, Incarnation } from "../../src/api/names.ts";
 import { trusted } from "../../src/api/names.ts";
+import type { DomainMade } from "../../src/facts/domain-made.ts";
 import { shownTenant } from "../../src/manifests/export/shown.ts";
 import { manifestsOf } from "../../src/manifests/export/text.ts";
 import { type ContainerShown, workloadOf } from "../../src/manifests/export/workload.ts";
 import { load } from "../../src/manifests/load.ts";
 import { emptyMemory } from "../../src/replicas/memory.ts";
 import { specHashOf } from "../../src/replicas/spec.ts";
+import { isWorkload } from "../../src/resources/workload.ts";
 import { isContainer } from "../../src/resources/container.ts";
 import { VALID, write } from "./manifests-tree.ts";
 import { FLEET, hypervisor, pass, type Scenario, scenario, serving, subnet, T2, tenant } from "./scenario.ts";
@@ -40,10 +42,40 @@ function containersOf(on: Scenario): Map<Incarnation, ContainerShown> {
   );
 }
 
+/** What libvirt would tell of the virtual machines that stand. */
+function machinesOf(on: Scenario): Map<Incarnation, DomainMade> {
+  return new Map(
+    on.observed.filter(isWorkload).flatMap(({ kind, state: { mark } }) => {
+      const workload = on.subnets.find(({ metadata }) => metadata.name === mark.subnet)?.spec.workload;
+      if (kind !== "domain" || workload === undefined) return [];
+      const { image, kernel, userData } = workload;
+      const made: DomainMade = {
+        nanoCpus: 500_000_000,
+        memory: 256 * 2 ** 20,
+        image,
+        kernel: kernel && { ...kernel, initrd: kernel.initrd },
+        hasSeed: userData !== undefined,
+      };
+      return [[mark.incarnation, made] as const];
+    }),
+  );
+}
+
+/** Hypervisors that run virtual machines too. */
+const WITH_MACHINES = ["198.18.0.11", "198.18.0.12"].map((address, index) => {
+  const plain = hypervisor(`hv${index + 1}`, address);
+  return { ...plain, spec: { ...plain.spec, runtimes: ["docker", "libvirt"] as const } };
+});
+
+const machine = (workload: Partial<Subnet["spec"]["workload"]>): Subnet => {
+  const { image: _, ...plain } = subnet("web", 2).spec.workload;
+  return subnet("web", 2, { workload: { ...plain, runtime: "libvirt", ...workload } });
+};
+
 /** The manifests that an export of a scenario gives, by file. */
 const exported = (on: Scenario, unseen: readonly string[] = []): Map<string, string> => {
   const observed = on.observed.filter((one) => !unseen.includes(one.hypervisor));
-  const shown = shownTenant(T2, observed, containersOf(on));
+  const shown = shownTenant(T2, observed, { containers: containersOf(on), machines: machinesOf(on) });
   return manifestsOf(
     shown,
     unseen.map((name) => trusted<HypervisorName>(name)),
@@ -52,7 +84,10 @@ const exported = (on: Scenario, unseen: readonly string[] = []): Map<string, str
 
 /** What a controller without a ledger would do to what stands, if these manifests were its tenant's. */
 async function changesBy(manifests: ReadonlyMap<string, string>, on: Scenario): Promise<string[]> {
-  const hypervisors = ["hv1", "hv2"].map((name) => [`provider/${name}.yaml`, VALID[`provider/${name}.yaml`]]);
+  const hypervisors = ["hv1", "hv2"].map((name) => {
+    const file = `provider/${name}.yaml`;
+    return [file, VALID[file]?.replace("fleet:", "runtimes: [docker, libvirt]\n  fleet:")];
+  });
   const tree = write(Object.fromEntries([...hypervisors, ...manifests]));
   trees.push(tree);
   const { tenants, problems } = await load(tree);
@@ -107,6 +142,17 @@ describe("an export of what stands", () => {
       { subnets: [subnet("web", 2, { service: serving("198.18.100.11") })] },
     ],
     [
+      "virtual machines on a disk",
+      { hypervisors: WITH_MACHINES, subnets: [machine({ image: "web.qcow2" })] },
+    ],
+    [
+      "virtual machines that boot a kernel",
+      {
+        hypervisors: WITH_MACHINES,
+        subnets: [machine({ kernel: { image: "vmlinuz", initrd: "initrd", arguments: "quiet" } })],
+      },
+    ],
+    [
       "a command and variables of its own",
       {
         subnets: [
@@ -151,6 +197,16 @@ describe("an export of what stands", () => {
     expect(manifests.get("provider/t2.yaml")).toMatch(/^# FILL IN spec.primary:/m);
     expect(manifests.get("tenants/t2/web.yaml")).toMatch(/^# FILL IN spec.cidr:/m);
   });
+});
+
+test("of virtual machines with user data it is said that it is not all", () => {
+  const on = converged({
+    hypervisors: WITH_MACHINES,
+    subnets: [machine({ image: "web.qcow2", userData: "#cloud-config\n" })],
+  });
+  const web = exported(on).get("tenants/t2/web.yaml");
+  expect(web).toMatch(/^# CHECK spec.workload: it is not all of what the replicas were made from;$/m);
+  expect(web).toContain("image: web.qcow2");
 });
 
 test("what a container was made from is proved by its mark, or is to be checked", () => {

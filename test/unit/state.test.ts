@@ -8,6 +8,8 @@ import { printStates } from "../../src/cli/get-state.ts";
 import { fleetView } from "../../src/controllers/fleet-view.ts";
 import { withDesired } from "../../src/controllers/scaling.ts";
 import { StateFiles } from "../../src/ledger/state-files.ts";
+import { importOldFile } from "../../src/manifests/import/import.ts";
+import { load } from "../../src/manifests/load.ts";
 import { tenantLegacyState, tenantState } from "../../src/server/state.ts";
 import { legacyState } from "../../src/status/legacy-state.ts";
 import { statesOf, type TenantState } from "../../src/status/state.ts";
@@ -238,6 +240,21 @@ describe("in the predecessor's format", () => {
     expect(details).toMatchObject({ num_vms: "1", num_scaled_vms: "3", max_load: "7", min_load: "3" });
     expect(details).toHaveProperty("VMList");
     expect(details).not.toHaveProperty("ConList");
+  });
+
+  test("is taken by import again, which makes of it what it was made from", async () => {
+    const file = join(folder, "old.json");
+    writeFileSync(file, JSON.stringify(legacyState(state(afterScaleUps()))));
+    const tree = join(folder, "imported");
+    const { problems } = await importOldFile(file, tree, "src/manifests/first-tree");
+    expect(problems).toEqual([]);
+    const { tenants } = await load(tree);
+    expect(tenants.get(T2)?.subnets.get(WEB)?.spec).toMatchObject({
+      cidr: "10.13.13.0/24",
+      replicas: { min: 1, max: 4 },
+      workload: { image: "evenkeel/web:1" },
+      autoscale: { thresholds: { cpu: { min: 5, max: 10 } }, cooldownSeconds: 0 },
+    });
   });
 
   test("has one replica of a name while another takes its place", () => {

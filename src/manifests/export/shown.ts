@@ -7,6 +7,7 @@ import {
   networkOf,
 } from "../../api/addresses.ts";
 import type { HypervisorName, Incarnation, SubnetName, TenantName } from "../../api/names.ts";
+import type { DomainMade } from "../../facts/domain-made.ts";
 import { type BridgeState, isBridge } from "../../resources/bridge.ts";
 import type { ReplicaMark } from "../../resources/marks.ts";
 import { isNat } from "../../resources/nat.ts";
@@ -15,7 +16,7 @@ import { isUplink } from "../../resources/uplink.ts";
 import { isVxlan } from "../../resources/vxlan.ts";
 import { isWorkload } from "../../resources/workload.ts";
 import { type ShownService, servicesOf } from "./services.ts";
-import { type ContainerShown, type ShownWorkload, workloadOf } from "./workload.ts";
+import { type ContainerShown, machineOf, type ShownWorkload, workloadOf } from "./workload.ts";
 
 /** A tenant as hypervisors show it: what its marks, links and rules tell. What is undefined cannot be seen there. */
 export interface ShownTenant {
@@ -41,22 +42,25 @@ export interface ShownSubnet {
   readonly service: ShownService | undefined;
 }
 
-/** What is to be known of a tenant's containers beyond their marks, by incarnation. */
-export type ContainersShown = ReadonlyMap<Incarnation, ContainerShown>;
+/** What is to be known of replicas beyond their marks, by incarnation. */
+export interface ReplicasShown {
+  readonly containers: ReadonlyMap<Incarnation, ContainerShown>;
+  readonly machines: ReadonlyMap<Incarnation, DomainMade>;
+}
 
 /** Puts together what hypervisors show of one tenant. Pure. */
 export function shownTenant(
   name: TenantName,
   observed: readonly Resource[],
-  containers: ContainersShown,
+  shown: ReplicasShown,
 ): ShownTenant {
   const own = observed.filter(({ tenant }) => tenant === name);
   const bridges = own.filter(isBridge);
   const home = bridges.find(carriesGateway)?.hypervisor;
-  const marks = own.filter(isWorkload).map(({ kind, state }) => ({ kind, mark: state.mark }));
+  const marks = own.filter(isWorkload).map(({ state: { mark } }) => mark);
   const names = new Set<SubnetName>([
     ...[...bridges, ...own.filter(isVxlan)].flatMap(({ subnet }) => subnet ?? []),
-    ...marks.map(({ mark }) => mark.subnet),
+    ...marks.map((mark) => mark.subnet),
   ]);
   const uplink = own.filter(isUplink).find(({ hypervisor }) => hypervisor === home)?.state;
   const table = own.filter(isNat).find(({ hypervisor }) => hypervisor === home)?.state.table;
@@ -75,13 +79,13 @@ export function shownTenant(
     egress: table?.rules.some((rule) => / -j SNAT /.test(rule)) ? "snat" : "none",
     subnets: subnets.map((subnet) => {
       const bridge = bridges.find((one) => one.subnet === subnet && carriesGateway(one));
-      const replicas = marks.filter(({ mark }) => mark.subnet === subnet);
+      const replicas = marks.filter((mark) => mark.subnet === subnet);
       return {
         name: subnet,
         cidr: networkAt(bridge),
         gateway: bridge && addressOf(firstOf(bridge)),
-        replicas: Math.max(0, ...replicas.map(({ mark }) => mark.ordinal)),
-        workload: newestOf(replicas, containers),
+        replicas: Math.max(0, ...replicas.map(({ ordinal }) => ordinal)),
+        workload: workloadOfMost(replicas, shown),
         service: services.get(subnet),
       };
     }),
@@ -100,17 +104,20 @@ const firstOf = ({ state }: Resource<BridgeState>): InterfaceAddress => {
 const networkAt = (bridge: Resource<BridgeState> | undefined): Cidr | undefined =>
   bridge && networkOf(firstOf(bridge));
 
-/** What most replicas of a subnet are made from: while one is rolled, the others are of the version before or after it. */
-function newestOf(
-  replicas: readonly { readonly kind: string; readonly mark: ReplicaMark }[],
-  containers: ContainersShown,
+/** What most replicas of a subnet are made from: while it is rolled, the others are of the version before or after it. */
+function workloadOfMost(
+  replicas: readonly ReplicaMark[],
+  { containers, machines }: ReplicasShown,
 ): ShownWorkload | undefined {
-  const [domain] = replicas.filter(({ kind }) => kind === "domain");
-  if (domain) return { runtime: "libvirt" };
-  const hashes = replicas.map(({ mark }) => mark.specHash);
+  const hashes = replicas.map(({ specHash }) => specHash);
   const count = (hash: string): number => hashes.filter((one) => one === hash).length;
-  const [most] = hashes.toSorted((a, b) => count(b) - count(a) || (a < b ? -1 : 1));
-  const example = replicas.find(({ mark }) => mark.specHash === most && containers.has(mark.incarnation));
-  const shown = example && containers.get(example.mark.incarnation);
-  return example && shown && workloadOf(shown, example.mark.specHash);
+  const sorted = replicas.toSorted(
+    (a, b) => count(b.specHash) - count(a.specHash) || (a.specHash < b.specHash ? -1 : 1),
+  );
+  for (const { incarnation, specHash } of sorted) {
+    const [container, machine] = [containers.get(incarnation), machines.get(incarnation)];
+    if (container) return workloadOf(container, specHash);
+    if (machine) return machineOf(machine, specHash);
+  }
+  return undefined;
 }

@@ -60,18 +60,7 @@ function subnetText(shown: ShownSubnet, unseen: readonly HypervisorName[]): stri
       cidr: network,
       ...(cidr !== undefined && gateway !== addressAt(cidr, 1) && { gatewayAddress: gateway }),
       replicas: { min: replicas, max: Math.max(replicas, 1) },
-      workload: {
-        runtime: workload?.runtime ?? "docker",
-        ...(workload?.runtime === "docker"
-          ? {
-              image: workload.image,
-              ...(workload.command && { command: workload.command }),
-              ...(workload.env.length > 0 && { env: workload.env }),
-              resources: workload.resources,
-            }
-          : { image: workload ? "fill-in.qcow2" : "fill-in/image:1" }),
-        ...(ports.length > 0 && { ports }),
-      },
+      workload: { ...workloadFields(workload), ...(ports.length > 0 && { ports }) },
       ...(service && {
         service: {
           address: service.address,
@@ -94,6 +83,31 @@ function subnetText(shown: ShownSubnet, unseen: readonly HypervisorName[]): stri
   ]);
 }
 
+/** What the manifest says of the workload, and what stands for it where nothing is known. */
+function workloadFields(workload: ShownSubnet["workload"]): object {
+  switch (workload?.runtime) {
+    case undefined:
+      return { runtime: "docker", image: "fill-in/image:1" };
+    case "docker":
+      return {
+        runtime: "docker",
+        image: workload.image,
+        ...(workload.command && { command: workload.command }),
+        ...(workload.env.length > 0 && { env: workload.env }),
+        resources: workload.resources,
+      };
+    case "libvirt": {
+      const { image, kernel, resources } = workload;
+      return {
+        runtime: "libvirt",
+        image: image ?? (kernel ? undefined : "fill-in.qcow2"),
+        kernel,
+        resources,
+      };
+    }
+  }
+}
+
 function workloadNotes({ workload, replicas, service }: ShownSubnet): string[] {
   const roll = "until it is as it was, applying this rolls the replicas.";
   const unknownTarget = service?.ports.some(({ targetPort }) => targetPort === undefined);
@@ -104,10 +118,7 @@ function workloadNotes({ workload, replicas, service }: ShownSubnet): string[] {
     ...(workload === undefined && replicas > 0
       ? [`FILL IN spec.workload: no replica could be asked; ${roll}`]
       : []),
-    ...(workload?.runtime === "libvirt"
-      ? [`FILL IN spec.workload: of virtual machines nothing is read back;`, roll]
-      : []),
-    ...(workload?.runtime === "docker" && !workload.isProved
+    ...(workload && !workload.isProved
       ? ["CHECK spec.workload: it is not all of what the replicas were made from;", roll]
       : []),
     ...(unknownTarget ? ["CHECK spec.service.ports: where they lead was not to be seen."] : []),

@@ -1,4 +1,5 @@
-import type { Workload } from "../../api/kinds.gen.ts";
+import type { DomainMade } from "../../facts/domain-made.ts";
+import type { Kernel, Workload } from "../../api/kinds.gen.ts";
 import { specHashOf } from "../../replicas/spec.ts";
 
 /** What Docker keeps of what a container was made from. */
@@ -14,7 +15,13 @@ export interface ContainerShown {
 
 /** What a manifest would say of a subnet's replicas. */
 export type ShownWorkload =
-  | { readonly runtime: "libvirt" }
+  | {
+      readonly runtime: "libvirt";
+      readonly image: string | undefined;
+      readonly kernel: Kernel | undefined;
+      readonly resources: { readonly cpu: string; readonly memory: string };
+      readonly isProved: boolean;
+    }
   | {
       readonly runtime: "docker";
       readonly image: string;
@@ -54,6 +61,30 @@ export function workloadOf(shown: ContainerShown, specHash: string): ShownWorklo
   return { runtime: "docker", ...guess, isProved: proved !== undefined };
 }
 
+/** What a virtual machine's manifest said; the user data that it was given is not read back. */
+export function machineOf({ image, kernel, nanoCpus, memory }: DomainMade, specHash: string): ShownWorkload {
+  const guess = {
+    image,
+    kernel: kernel && {
+      image: kernel.image,
+      ...(kernel.initrd !== undefined && { initrd: kernel.initrd }),
+      arguments: kernel.arguments,
+    },
+    resources: { cpu: cpuText(nanoCpus), memory: memoryText(memory) },
+  };
+  const hash = specHashOf({
+    workload: {
+      ...UNHASHED,
+      runtime: "libvirt",
+      env: [],
+      resources: guess.resources,
+      ...(image !== undefined && { image }),
+      ...(guess.kernel && { kernel: guess.kernel }),
+    },
+  });
+  return { runtime: "libvirt", ...guess, isProved: hash === specHash };
+}
+
 const variable = (line: string): { name: string; value: string } => {
   const at = line.indexOf("=");
   return { name: line.slice(0, at), value: line.slice(at + 1) };
@@ -65,14 +96,15 @@ interface Guess extends Pick<Workload, "env"> {
   readonly resources: Workload["resources"];
 }
 
-/** The digest of what a replica is made from; the fields that are not in it are as they come. */
+/** The fields that are not in the digest. */
+const UNHASHED = { ports: [], imagePullPolicy: "IfNotPresent", startSeconds: 300 } as const;
+
+/** The digest of what a container's replica is made from. */
 const hashOf = ({ command, ...guess }: Guess): string =>
   specHashOf({
     workload: {
       runtime: "docker",
-      ports: [],
-      imagePullPolicy: "IfNotPresent",
-      startSeconds: 300,
+      ...UNHASHED,
       ...guess,
       ...(command !== undefined && { command }),
     },
