@@ -17,6 +17,8 @@ export interface PublishOptions {
 
 /** What becomes known comes in bursts: the files are brought up to date at most this often, in milliseconds. */
 const PERIOD = 1_000;
+/** And of a large fleet seldom enough that it takes at most this part of the time. */
+const SHARE = 1 / 20;
 
 /** Keeps each tenant's state in its files. Ends with the signal, when they are as it is known then. */
 export async function publish(options: PublishOptions): Promise<void> {
@@ -39,8 +41,10 @@ export async function publish(options: PublishOptions): Promise<void> {
     }
   };
   while (!signal.aborted) {
+    const began = clock.now();
     await write();
-    await clock.sleep(PERIOD, signal).catch(() => {});
+    const took = clock.now() - began;
+    await clock.sleep(Math.max(PERIOD, took / SHARE), signal).catch(() => {});
   }
   await write();
 }

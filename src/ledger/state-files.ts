@@ -36,7 +36,9 @@ export class StateFiles {
     try {
       await mkdir(this.#directory, { recursive: true, mode: 0o700 });
       await this.#removeOthers(new Set(states.map(({ metadata }) => metadata.name)));
-      await Promise.all(states.map((state) => this.#writeOne(state)));
+      // One after the other: there is no hurry, and everything else has its turn in between.
+      // oxlint-disable-next-line no-await-in-loop
+      for (const state of states) await this.#writeOne(state);
     } catch (error) {
       throw new EvenkeelError("EK-STATE-WRITE", `${this.#directory}: ${asError(error).message}`, {
         cause: error,
