@@ -93,3 +93,13 @@ const octets = (address: Ipv4): string =>
  */
 export const macOf = (address: Ipv4, role: "01" | "02" | "04" | "05" = "01"): Mac =>
   trusted(`02:${role}:${octets(address)}`);
+
+/** The address that a MAC follows from: the inverse of {@link macOf}, whatever its role. */
+export const addressOfMac = (mac: Mac): Ipv4 =>
+  trusted(
+    mac
+      .split(":")
+      .slice(2)
+      .map((octet) => Number.parseInt(octet, 16))
+      .join("."),
+  );

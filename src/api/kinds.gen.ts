@@ -527,6 +527,8 @@ export interface SubnetStatus {
   readonly load?: Readonly<Record<string, number>>;
   /** When the desired count last changed. */
   readonly lastScaleTime?: string;
+  /** When the desired count last grew. */
+  readonly lastScaleOutTime?: string;
   /** Ready, Reconciling, Stalled, ScalingActive, ScalingLimited and Degraded. */
   readonly conditions?: readonly Condition[];
 }

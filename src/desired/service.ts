@@ -39,7 +39,7 @@ function servedPorts({ metadata: { name }, spec: { service, workload } }: Subnet
 }
 
 /** `web-tcp-80`. A chain's name has at most 28 characters, and leaves of a long one need 3 of them. */
-function chainName(subnet: SubnetName, protocol: string, port: number): string {
+export function chainName(subnet: SubnetName, protocol: string, port: number): string {
   const name = `${subnet}-${protocol}-${port}`;
   return name.length <= 25
     ? name

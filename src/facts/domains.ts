@@ -1,4 +1,5 @@
 import type { FleetName } from "../api/names.ts";
+import { type DomainMade, domainMade } from "./domain-made.ts";
 import { XMLParser } from "fast-xml-parser";
 
 /** A virtual machine as libvirt shows it; only what evenkeel compares. */
@@ -11,6 +12,8 @@ export interface DomainFact {
   readonly metadata: Readonly<Record<string, string>>;
   /** The hypervisor's ends of its interfaces, by the names they were made with. */
   readonly taps: readonly string[];
+  /** What it was defined with; nothing is compared with it, for its mark has a digest of that. */
+  readonly made?: DomainMade;
 }
 
 /** Namespace of our element in a domain's metadata. */
@@ -48,7 +51,7 @@ const parser = new XMLParser({
   parseTagValue: false,
   parseAttributeValue: false,
   processEntities: true,
-  isArray: (name) => name === "interface",
+  isArray: (name) => name === "interface" || name === "disk",
 });
 
 type Described = Omit<DomainFact, "state">;
@@ -74,7 +77,7 @@ function readAnew(xml: string): Described | undefined {
   const taps = Array.isArray(interfaces)
     ? interfaces.flatMap((one) => text(child(child(one, "target"), "dev")) || [])
     : [];
-  return { name, uuid, metadata: ours(child(domain, "metadata")), taps };
+  return { name, uuid, metadata: ours(child(domain, "metadata")), taps, made: domainMade(domain) };
 }
 
 /** The attributes of our element: that of our namespace, whatever libvirt calls that. */
