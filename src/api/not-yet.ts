@@ -16,7 +16,6 @@ export const NOT_YET: Readonly<Record<KindName, readonly NotYet[]>> = {
   Hypervisor: [{ path: "spec.runtimes[]", value: "libvirt" }],
   Tenant: [{ path: "spec.bastion" }],
   Subnet: [
-    { path: "spec.dhcp" },
     { path: "spec.workload.runtime", value: "libvirt" },
     { path: "spec.workload.kernel" },
     { path: "spec.workload.env[].valueFrom" },

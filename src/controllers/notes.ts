@@ -4,6 +4,7 @@ import { approvalOf, type Note, type Refusal } from "../api/reasons.ts";
 import type { Failure } from "../hosts/execute.ts";
 import type { PlanEntry } from "../plan/plan.ts";
 import type { TenantMemory } from "../replicas/memory.ts";
+import { isResolver } from "../resources/resolver.ts";
 import type { Sight } from "./sight.ts";
 
 /** What a change did not do although nothing said that it failed. */
@@ -14,6 +15,14 @@ export const leftNotes = (tenant: TenantName, left: readonly PlanEntry[]): Note[
     message: `${kind} ${name}@${hypervisor} is still not as it should be: ${reason}`,
     severity: "waiting",
   }));
+
+/** Resolvers that could not be started: somebody has to see to it, and nothing else waits for that. */
+export const resolverNotes = ({ tenant, observed }: Sight): Note[] =>
+  observed.filter(isResolver).flatMap(({ hypervisor, state: { failure } }): Note[] => {
+    if (failure === undefined) return [];
+    const message = `DHCP and DNS are not answered: on ${hypervisor} ${failure}`;
+    return [{ reason: "ResolverFailing", object: `tenant/${tenant}`, message, severity: "stuck" }];
+  });
 
 /** What waits for an operator. */
 export const refusalNote = (refusal: Refusal): Note => ({

@@ -6,8 +6,12 @@ import type { TenantMemory } from "../replicas/memory.ts";
 import type { DrainReceipt } from "../replicas/receipt.ts";
 import type { StepResult } from "../replicas/step.ts";
 import type { TenantResult } from "./controller.ts";
-import { comingNotes, heldNotes, leftNotes, unseenNotes, waitingNotes } from "./notes.ts";
+import { comingNotes, heldNotes, leftNotes, resolverNotes, unseenNotes, waitingNotes } from "./notes.ts";
+import { isResolver } from "../resources/resolver.ts";
+import type { Resource } from "../resources/resource.ts";
 import type { Sight } from "./sight.ts";
+
+const saysWhy = (resource: Resource): boolean => isResolver(resource) && resource.state.failure !== undefined;
 
 /** What happened to one tenant in one pass, as it is told to people. */
 export class Report {
@@ -52,9 +56,9 @@ export class Report {
     return entries.filter(({ key }) => !this.#failed.has(key));
   }
 
-  /** What still differs after everything was done: it did not take effect, or somebody undid it. */
+  /** What still differs after everything was done: it did not take effect, or somebody undid it. What says why has a note. */
   verified(left: readonly PlanEntry[]): void {
-    this.#left = this.notFailed(left);
+    this.#left = this.notFailed(left).filter(({ before }) => !before || !saysWhy(before));
   }
 
   /** Where something was changed, or was to be. */
@@ -75,6 +79,7 @@ export class Report {
       ...this.#news,
       ...this.#notes,
       ...unseenNotes(sight, memory),
+      ...resolverNotes(sight),
       ...leftNotes(this.#tenant, this.#left),
       ...this.#coming,
       ...waitingNotes(memory).filter(({ object }) => !this.#coming.some((one) => one.object === object)),

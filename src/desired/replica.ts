@@ -1,4 +1,5 @@
 import { macOf } from "../api/addresses.ts";
+import { searchDomains } from "../api/domains.ts";
 import type { Subnet } from "../api/kinds.gen.ts";
 import { replicaName } from "../api/names.ts";
 import type { ReplicaMemory } from "../replicas/memory.ts";
@@ -46,6 +47,8 @@ function containerState(
   // Of a former specification nothing is known that a container could be made from.
   if (!document?.spec.workload.image || specHashOf(document.spec) !== of.specHash) return state;
   if (scope.waiting.has(of.incarnation)) return state;
+  const resolver = scope.segments.find(({ subnet }) => subnet === of.subnet)?.gateway;
+  if (!resolver) return state;
   const { image, command, env } = document.spec.workload;
   return {
     ...state,
@@ -56,6 +59,8 @@ function containerState(
       command,
       env,
       labels: labelsOf(scope.fleet, of),
+      resolver,
+      searchDomains: searchDomains(scope.name, of.subnet),
       ...needOf(document.spec),
     },
   };

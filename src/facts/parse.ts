@@ -1,7 +1,8 @@
 import { EvenkeelError } from "../api/errors.ts";
-import type { HypervisorName } from "../api/names.ts";
+import type { FleetName, HypervisorName } from "../api/names.ts";
 import { believed } from "./consistent.ts";
 import type { ContainerSummary, FenceFact, HostFacts, NamespaceFacts } from "./facts.ts";
+import { parseResolvers } from "./resolvers.ts";
 import { parseForwarding, parseNetwork } from "./network.ts";
 import { parseTables } from "./rules.ts";
 import { parseSandboxes } from "./sandboxes.ts";
@@ -14,6 +15,7 @@ interface Section {
 /** What reading a look needs to know. */
 export interface ParseOptions {
   readonly nonce: string;
+  readonly fleet: FleetName;
   /** Whether a namespace is our fleet's. */
   readonly ours: (namespace: string) => boolean;
   /** Docker's list; undefined when it did not answer. */
@@ -70,6 +72,7 @@ function readLook(hypervisor: HypervisorName, output: string, options: ParseOpti
     // guard: what contradicts itself is not believed
     containers: believed(options.containers, sandboxes),
     sandboxes,
+    resolvers: parseResolvers(options.fleet, textOf(sections, "resolvers")),
     fence: parseFence(textOf(own, "fence")),
   };
 }

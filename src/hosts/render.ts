@@ -1,5 +1,6 @@
 import type { FleetName } from "../api/names.ts";
 import { fleetDirectory } from "../facts/script.ts";
+import { RESOLVER_PROGRAMS } from "./resolver-programs.ts";
 import { SANDBOX, type ScriptOperation } from "../resources/operation.ts";
 
 /** One tenant's part of a script: it may fail without stopping the others'. */
@@ -115,7 +116,7 @@ netns_remove() { while read -r n; do [ -e "/run/netns/$n" ] || continue
     while [ -n "$(ip netns pids "$n")" ] && [ $i -lt 20 ]; do sleep 0.1; i=$((i + 1)); done
     p=$(ip netns pids "$n"); [ -z "$p" ] || kill -9 $p || :; }
   ip netns del "$n" || return 1; done; }
-`;
+${RESOLVER_PROGRAMS}`;
 
 function renderBlock({ tenant, operations, sandboxes }: Block, nonce: string): string {
   return `( set -e
@@ -168,6 +169,7 @@ const MERGES: ReadonlySet<string> = new Set<ScriptOperation["tool"]>([
   "unpause",
   "signal",
   "remove-container",
+  "resolver-stop",
   "netns-add",
   "netns-remove",
 ]);
@@ -217,6 +219,12 @@ function command(tool: Section["tool"], namespace: string | undefined, sandbox: 
       return "signal";
     case "remove-container":
       return "remove_containers";
+    case "resolver-start":
+      return `resolver_start ${namespace}`;
+    case "resolver-tell":
+      return `resolver_tell ${namespace}`;
+    case "resolver-stop":
+      return "resolver_stop";
     case "netns-add":
       return "netns_add";
     case "netns-remove":

@@ -17,7 +17,7 @@ export interface DiffOptions {
 /** Kinds that cannot be compared while Docker does not answer. */
 const NEEDS_DOCKER = new Set(["container", "port"]);
 /** What does not go by itself when its namespace goes. */
-const OUTLIVES_NAMESPACE = new Set(["container", "guard", "netns"]);
+const OUTLIVES_NAMESPACE = new Set(["container", "guard", "netns", "resolver"]);
 
 /** Desired minus observed: one entry for each resource that differs. */
 export function diff(

@@ -5,6 +5,7 @@ import { endContainer, removeContainer } from "./docker.ts";
 import { bridgeLine, ipLine } from "./ip-lines.ts";
 import { removeSpace } from "./links.ts";
 import { emptySpace, loopback, type Machine, type Space } from "./machine.ts";
+import { killResolver, startResolver, tellResolver } from "./resolvers.ts";
 import { Refused } from "./refused.ts";
 import { hostChain, removeHostChain, restore, restoreNoFlush } from "./tables.ts";
 
@@ -36,12 +37,17 @@ function run(
   sandboxes: ReadonlyMap<string, string>,
   budget: Budget,
 ): void {
-  const sandbox = sandboxOf === undefined ? undefined : sandboxes.get(sandboxOf);
-  const place = tool === "sandbox" ? sandbox : namespace;
-  const space = place === undefined ? machine.own : spaceOf(machine, place);
   const spend = (): void => {
     if (budget.lines-- <= 0) throw new Cut();
   };
+  const resolve = RESOLVES[tool];
+  if (resolve) {
+    spend();
+    return resolve(machine, namespace ?? "", lines);
+  }
+  const sandbox = sandboxOf === undefined ? undefined : sandboxes.get(sandboxOf);
+  const place = tool === "sandbox" ? sandbox : namespace;
+  const space = place === undefined ? machine.own : spaceOf(machine, place);
   const whole = WHOLE[tool];
   if (whole) {
     spend();
@@ -69,6 +75,14 @@ const WHOLE: { readonly [tool in Tool]?: (space: Space, lines: readonly string[]
   "host-chain": (space, [chain = "", hook = ""]) => hostChain(space, chain, hook),
 };
 
+/** Tools that never refuse, whether the namespace is there or not. */
+const RESOLVES: {
+  readonly [tool in Tool]?: (machine: Machine, namespace: string, lines: readonly string[]) => void;
+} = {
+  "resolver-start": startResolver,
+  "resolver-tell": tellResolver,
+};
+
 /** Tools that do one line after the other. */
 const LINES: { readonly [tool in Tool]?: (machine: Machine, space: Space, line: string) => void } = {
   ip: inSpace(),
@@ -88,6 +102,7 @@ const LINES: { readonly [tool in Tool]?: (machine: Machine, space: Space, line: 
     endContainer(machine, id);
   },
   "remove-container": (machine, _, id) => removeContainer(machine, id),
+  "resolver-stop": (machine, _, line) => void machine.resolvers.delete(line.split(" ")[0] ?? ""),
   "netns-add"(machine, _, name) {
     if (machine.spaces.has(name)) return;
     const space = emptySpace();
@@ -97,6 +112,7 @@ const LINES: { readonly [tool in Tool]?: (machine: Machine, space: Space, line: 
   "netns-remove"(machine, _, name) {
     const space = machine.spaces.get(name);
     if (!space) return;
+    killResolver(machine, name);
     removeSpace(machine, space);
     machine.spaces.delete(name);
   },

@@ -15,7 +15,12 @@ const containers = JSON.parse(
 const HV1 = trusted<import("../../src/api/names.ts").HypervisorName>("hv1");
 const FLEET = trusted<import("../../src/api/names.ts").FleetName>("campus");
 const parse = (output: string) =>
-  parseLook(HV1, output, { nonce: "n0nce", containers, ours: (name) => name.startsWith("campus.") });
+  parseLook(HV1, output, {
+    nonce: "n0nce",
+    fleet: FLEET,
+    containers,
+    ours: (name) => name.startsWith("campus."),
+  });
 
 describe("a look", () => {
   const facts = parse(captured);
@@ -116,7 +121,7 @@ describe("a look", () => {
     // What `docker commit` of a replica and `docker run` of that image give: our labels, another name.
     const copies = containers.map((one) => ({ ...one, name: "debug" }));
     const found = observe(
-      parseLook(HV1, captured, { nonce: "n0nce", containers: copies, ours: () => true }),
+      parseLook(HV1, captured, { nonce: "n0nce", fleet: FLEET, containers: copies, ours: () => true }),
       FLEET,
     );
     expect(found.filter(({ kind }) => kind === "container")).toEqual([]);

@@ -13,6 +13,7 @@ const UPLINK = { device: "edge", address: "198.18.100.2/24" as InterfaceAddress 
 const GOOD = [
   "uid 0",
   ...[...TOOLS.keys()].map((tool) => `tool ${tool} yes`),
+  "resolver yes",
   "iproute2 ip utility, iproute2-6.1.0, libbpf 1.1.2",
   "json yes",
   "iptables iptables v1.8.9 (nf_tables)",
