@@ -52,14 +52,14 @@ export function parseResolvers(fleet: FleetName, text: string): Map<TenantName, 
   const commands = new Map<string, string[]>();
   const own = `${resolversDirectory(fleet)}/`;
   for (const line of text.split("\n")) {
-    const [, pid, word] = /^\/proc\/(\d+)\/cmdline:(.*)$/.exec(line) ?? [];
-    const [, name, place] = /^(\S+) (\d+) (inside|outside|none)$/.exec(line) ?? [];
+    const word = /^\/proc\/(\d+)\/cmdline:(.*)$/.exec(line);
+    const process = /^(\S+) (\d+) (inside|outside|none)$/.exec(line);
     const colon = line.indexOf(":");
-    if (pid !== undefined && word !== undefined) add(commands, pid, word);
+    if (word) add(commands, word[1] ?? "", word[2] ?? "");
     else if (line.startsWith(own) && colon > 0)
       add(files, line.slice(own.length, colon), line.slice(colon + 1));
-    else if (name !== undefined && isName(name) && place !== undefined)
-      processes.set(trusted(name), { pid: line.split(" ")[1] ?? "", place });
+    else if (process && isName(process[1] ?? ""))
+      processes.set(trusted(process[1] ?? ""), { pid: process[2] ?? "", place: process[3] ?? "" });
   }
   return new Map(
     [...processes].map(([tenant, { pid, place }]) => {
