@@ -251,6 +251,8 @@ describe("a container", () => {
       Labels: { "evenkeel.fleet": "f1" },
       HostConfig: {
         NetworkMode: "none",
+        Dns: ["10.13.13.1"],
+        DnsSearch: ["web.t2.internal", "t2.internal"],
         RestartPolicy: { Name: "no" },
         Sysctls: { "net.ipv6.conf.all.disable_ipv6": "1", "net.ipv6.conf.default.disable_ipv6": "1" },
         NanoCpus: 500_000_000,
