@@ -130,12 +130,10 @@ function openFilter(scope: Scope, part: Part): Table {
 function questions({ subnets }: Scope, { subnet, gateway: address }: Segment): string[] {
   const bridge = linkNames.bridge(subnet);
   const leases = subnets.find(({ metadata }) => metadata.name === subnet)?.spec.dhcp === true;
+  // guard: tenant boundary
+  const own = `-d ${address}/32 -i ${bridge}`;
   return [
-    // guard: tenant boundary
-    ...["udp", "tcp"].map(
-      (protocol) =>
-        `-A INPUT -d ${address}/32 -i ${bridge} -p ${protocol} -m ${protocol} --dport 53 -j ACCEPT`,
-    ),
+    ...["udp", "tcp"].map((protocol) => `-A INPUT ${own} -p ${protocol} -m ${protocol} --dport 53 -j ACCEPT`),
     // Asked for with a broadcast; a known address is asked for again at the gateway's own.
     ...(leases ? [`-A INPUT -i ${bridge} -p udp -m udp --sport 68 --dport 67 -j ACCEPT`] : []),
   ];

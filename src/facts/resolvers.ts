@@ -17,6 +17,9 @@ export interface ResolverFacts {
   readonly failure: string | undefined;
 }
 
+/** Whether it holds a namespace that nobody finds by its name any more, with all that is in it. */
+export const isAstray = ({ command, isInside }: ResolverFacts): boolean => command.length > 0 && !isInside;
+
 /** Directory of all that a fleet's resolvers have on a hypervisor; gone with a reboot, as they are themselves. */
 const resolversDirectory = (fleet: FleetName): string => `/run/evenkeel/${fleet}`;
 
@@ -37,8 +40,11 @@ for f in ${resolversDirectory(fleet)}/*/; do
   n=\${f%/}; n=\${n##*/}; p=; place=none
   [ ! -r "\${f}pid" ] || read -r p < "\${f}pid"
   case $p in ""|*[!0-9]*) p=0;; esac
-  if [ "/proc/$p/ns/net" -ef "/run/netns/${fleet}.$n" ]; then place=inside
-  elif [ -e "/proc/$p/ns/net" ]; then place=outside; fi
+  if [ ! -e "/proc/$p/ns/net" ]; then :
+  elif [ "/proc/$p/ns/net" -ef "/run/netns/${fleet}.$n" ]; then place=inside
+  # A namespace whose name is merely not seen from here has not lost it.
+  elif grep -qsF "$(readlink "/proc/$p/ns/net") " /proc/1/mountinfo; then place=inside
+  else place=outside; fi
   echo "$n $p $place"
   commands="$commands /proc/$p/cmdline"
   set -- "$@" "\${f}hosts" "\${f}leases" "\${f}told" "\${f}failure"

@@ -4,6 +4,7 @@ import type { FleetName } from "../api/names.ts";
 import type { HostFacts } from "../facts/facts.ts";
 import { contradiction } from "../facts/consistent.ts";
 import { parseLook } from "../facts/parse.ts";
+import { isAstray } from "../facts/resolvers.ts";
 import { lookScript } from "../facts/script.ts";
 import { readMark, tenantOf } from "../resources/marks.ts";
 import type { Shell } from "./shell.ts";
@@ -67,7 +68,12 @@ const ours =
  * @throws EvenkeelError EK-LOOK-INCOMPLETE
  */
 export function consistent(facts: HostFacts, fleet: FleetName): HostFacts {
-  const why = contradiction(facts, ours(fleet), (container) => readMark(fleet, container) !== undefined);
+  const why = contradiction(facts, ours(fleet), (container) => {
+    const mark = readMark(fleet, container);
+    const resolver = mark && facts.resolvers.get(mark.tenant);
+    // Of a namespace that a resolver keeps it is known why it is not seen.
+    return mark !== undefined && !(resolver && isAstray(resolver));
+  });
   // guard: what contradicts itself is not believed
   if (why === undefined) return facts;
   throw new EvenkeelError("EK-LOOK-INCOMPLETE", `the look at ${facts.hypervisor} is incomplete: ${why}`, {

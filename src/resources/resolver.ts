@@ -1,4 +1,5 @@
 import type { Ipv4 } from "../api/addresses.ts";
+import { isAstray as isAstrayed } from "../facts/resolvers.ts";
 import { groupOf, namespaceOf } from "./marks.ts";
 import type { ScriptOperation } from "./operation.ts";
 import { kind, type Resource } from "./resource.ts";
@@ -29,9 +30,10 @@ export const resolver = kind<ResolverState>({
   name: "resolver",
 
   *observe({ hypervisor, resolvers }) {
-    for (const [tenant, { isInside, ...facts }] of resolvers) {
-      const isAstray = facts.command.length > 0 && !isInside;
-      yield { kind: "resolver", hypervisor, tenant, name: tenant, state: { ...facts, isAstray } };
+    for (const [tenant, facts] of resolvers) {
+      const { isInside: _, ...state } = facts;
+      const isAstray = isAstrayed(facts);
+      yield { kind: "resolver", hypervisor, tenant, name: tenant, state: { ...state, isAstray } };
     }
   },
 
