@@ -5,6 +5,7 @@ import type { Failure } from "../hosts/execute.ts";
 import type { PlanEntry } from "../plan/plan.ts";
 import type { TenantMemory } from "../replicas/memory.ts";
 import { isResolver } from "../resources/resolver.ts";
+import type { Resource } from "../resources/resource.ts";
 import type { Sight } from "./sight.ts";
 
 /** What a change did not do although nothing said that it failed. */
@@ -17,7 +18,7 @@ export const leftNotes = (tenant: TenantName, left: readonly PlanEntry[]): Note[
   }));
 
 /** Resolvers that could not be started: somebody has to see to it, and nothing else waits for that. */
-export const resolverNotes = ({ tenant, observed }: Sight): Note[] =>
+export const resolverNotes = (tenant: TenantName, observed: readonly Resource[]): Note[] =>
   observed.filter(isResolver).flatMap(({ hypervisor, state: { failure } }): Note[] => {
     if (failure === undefined) return [];
     const message = `DHCP and DNS are not answered: on ${hypervisor} ${failure}`;
