@@ -228,7 +228,11 @@ describe("a resolver", () => {
     const thief = lab.begin("hv1", [
       "nsenter",
       `--net=/run/netns/${namespace("t2")}`,
-      ...["busybox", "nc", "-l", "-p", "53"],
+      "busybox",
+      "nc",
+      "-l",
+      "-p",
+      "53",
     ]);
     await eventually("the port is taken", async () =>
       (await lab.inTenant("hv1", "t2", "ss -Hlnt")).includes("*:53"),
