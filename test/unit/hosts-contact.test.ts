@@ -91,6 +91,7 @@ describe("the first contact's findings", () => {
     ],
     ["engine yes 20.10.24+dfsg1", "engine no", "failed", "no answer in 5 s", "systemctl"],
     ["live-restore true", "live-restore false", "warning", "whenever dockerd does", "live-restore"],
+    ["resolver yes", "resolver no", "warning", "DHCP and DNS", "apt-get install dnsmasq-base"],
     ["device yes underlay eth0", "device no underlay eth9", "failed", "eth9 is missing", "underlay.device"],
     [
       "address yes underlay eth0 198.18.0.11",
