@@ -17,7 +17,7 @@ is_running() { [[ -n $(pid_of "$1") ]]; }
 
 make_keys() {
   local hv=$1 dir=$LAB_STATE/$1
-  mkdir -p "$dir"/{docker,evenkeel,log,ssh,root/.ssh} "$LAB_STATE/keys"
+  mkdir -p "$dir"/{docker,evenkeel,log/libvirt/qemu,ssh,libvirt/{etc,lib,cache},root/.ssh} "$LAB_STATE/keys"
   chmod 700 "$dir"/root{,/.ssh} "$LAB_STATE/keys"
   local host_key=$dir/ssh/ssh_host_ed25519_key key=$LAB_STATE/keys/id_$hv
   [[ -s $host_key ]] || ssh-keygen -q -t ed25519 -N '' -C "$hv" -f "$host_key"
@@ -124,19 +124,20 @@ power_off() {
 has_sshd() { [[ $(cat "$1/proc/$(cat "$1/run/sshd.pid" 2>/dev/null)/comm" 2>/dev/null) == sshd ]]; }
 
 hypervisor_json() {
-  local hv=$1 pid dir=$LAB_STATE/$1 sshd=false docker=false cut=false key=''
+  local hv=$1 pid dir=$LAB_STATE/$1 sshd=false docker=false libvirt=false cut=false key=''
   pid=$(pid_of "$hv")
   if [[ -n $pid ]]; then
     has_sshd "/proc/$pid/root" && sshd=true
     (enter "$hv" curl -sf -m 2 --unix-socket /run/docker.sock -o /dev/null http://docker/_ping) && docker=true
+    (enter "$hv" virsh -q uri &>/dev/null) && libvirt=true
     ip -n "$LAB-switch" link show up dev "ul-$hv" 2>/dev/null | grep -q . || cut=true
   fi
   [[ ! -e $dir/ssh/ssh_host_ed25519_key.pub ]] || key=$(ssh-keygen -lf "$dir/ssh/ssh_host_ed25519_key.pub" | cut -d' ' -f2)
   jq -n --arg name "$hv" --arg address "${UNDERLAY[$hv]}" --arg edge "${EDGE[$hv]}" --arg key "$key" --arg pid "$pid" \
     --arg dir "$dir" --arg keys "$LAB_STATE/keys" --arg cgroup "$LAB-$hv" \
-    --argjson sshd "$sshd" --argjson docker "$docker" --argjson cut "$cut" \
+    --argjson sshd "$sshd" --argjson docker "$docker" --argjson libvirt "$libvirt" --argjson cut "$cut" \
     '{name: $name, address: $address, edge: $edge, hostKey: (if $key == "" then null else $key end),
       privateKey: "\($keys)/id_\($name)", sshConfig: "\($keys)/ssh_config_\($name)", knownHosts: "\($keys)/known_hosts_\($name)",
-      sshdLog: "\($dir)/log/sshd.log", dockerdLog: "\($dir)/log/dockerd.log", cgroup: $cgroup,
-      pid: (if $pid == "" then null else ($pid | tonumber) end), sshd: $sshd, docker: $docker, cut: $cut}'
+      sshdLog: "\($dir)/log/sshd.log", dockerdLog: "\($dir)/log/dockerd.log", libvirtdLog: "\($dir)/log/libvirt/libvirtd.log", cgroup: $cgroup,
+      pid: (if $pid == "" then null else ($pid | tonumber) end), sshd: $sshd, docker: $docker, libvirt: $libvirt, cut: $cut}'
 }

@@ -1,7 +1,9 @@
 import { EvenkeelError } from "../api/errors.ts";
 import { replicaName, type TenantName } from "../api/names.ts";
 import { approvalOf, type Note, type Refusal } from "../api/reasons.ts";
-import type { Failure } from "../hosts/execute.ts";
+import { SILENCE, silentRuntime } from "../facts/visibility.ts";
+import type { Waiting } from "../hosts/execute.ts";
+import type { Failure } from "../hosts/failure.ts";
 import type { PlanEntry } from "../plan/plan.ts";
 import type { TenantMemory } from "../replicas/memory.ts";
 import { isResolver } from "../resources/resolver.ts";
@@ -41,15 +43,13 @@ export const failureNote = (tenant: TenantName, { hypervisor, reason, name, mess
   severity: "waiting",
 });
 
-/** Containers whose image is on its way. */
-export const comingNotes = ({ hypervisor, tenant, operations }: PlanEntry): Note[] =>
-  operations.flatMap((operation): Note[] => {
-    if (operation.tool !== "engine") return [];
-    const { hostname, image } = operation.request;
-    const message = `on ${hypervisor} waits for image ${image}, which is being pulled`;
-    return [
-      { reason: "ImagePulling", object: `replica/${tenant}/${hostname}`, message, severity: "waiting" },
-    ];
+/** Workloads whose image is on its way, or that wait until others have been started. */
+export const comingNotes = ({ entry, why }: Waiting): Note[] =>
+  entry.operations.flatMap((operation): Note[] => {
+    if (operation.tool !== "engine" && operation.tool !== "domain-start") return [];
+    const object = `replica/${entry.tenant}/${operation.request.hostname}`;
+    const message = `on ${entry.hypervisor} waits for ${why ?? "others to be started"}`;
+    return [{ reason: why ? "ImagePulling" : "Progressing", object, message, severity: "waiting" }];
   });
 
 /** What an operator took down, so that nobody wonders why it does not stand. */
@@ -80,9 +80,11 @@ export function unseenNotes({ facts, unseen, wanted }: Sight, memory: TenantMemo
     const object = `hypervisor/${name}`;
     const error = unseen.get(name)?.error;
     if (error) return [{ reason: reasonOf(error), object, message: error.message, severity: "stuck" }];
-    const silent = facts.get(name) && !facts.get(name)?.containers;
-    const message = "Docker does not answer there; its containers and their ports are left alone";
-    return silent ? [{ reason: "DockerUnreachable", object, message, severity: "stuck" }] : [];
+    const seen = facts.get(name);
+    const silent = seen && silentRuntime(seen);
+    if (silent === undefined) return [];
+    const reason = silent === "docker" ? "DockerUnreachable" : "LibvirtUnreachable";
+    return [{ reason, object, message: SILENCE[silent].message, severity: "stuck" }];
   });
 }
 

@@ -2,12 +2,12 @@ import { isDeepStrictEqual } from "node:util";
 import type { FleetName } from "../api/names.ts";
 import type { TenantMemory } from "../replicas/memory.ts";
 import { isActive } from "../replicas/phase.ts";
-import { isContainer } from "../resources/container.ts";
 import { containerName } from "../resources/marks.ts";
 import { isNat } from "../resources/nat.ts";
 import { isPort } from "../resources/port.ts";
 import { isResolver, withoutNames } from "../resources/resolver.ts";
 import type { Resource } from "../resources/resource.ts";
+import { isWorkload } from "../resources/workload.ts";
 import { gateway } from "./gateway.ts";
 import { type CompileInput, scope, type TimelessInput, withoutTime } from "./input.ts";
 import { resolver } from "./resolver.ts";
@@ -62,9 +62,9 @@ export function asItStands(
   return observed.flatMap((resource): Resource[] => {
     if (isNat(resource)) return [{ ...resource, state: withoutReplicas(resource.state, unbalanced) }];
     if (isResolver(resource)) return [{ ...resource, state: withoutNames(resource.state, unbalanced) }];
-    const of = leaving.get(isPort(resource) ? resource.state.container : resource.name);
+    const of = leaving.get(isPort(resource) ? resource.state.workload : resource.name);
     if (of?.phase === "leaving") return [];
-    if (!isContainer(resource) || of?.phase !== "stopping") return [resource];
+    if (!isWorkload(resource) || of?.phase !== "stopping") return [resource];
     return [{ ...resource, state: ending(resource.state, of, "SIGTERM") }];
   });
 }

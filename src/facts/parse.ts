@@ -1,6 +1,7 @@
 import { EvenkeelError } from "../api/errors.ts";
 import type { FleetName, HypervisorName } from "../api/names.ts";
 import { believed } from "./consistent.ts";
+import { parseDomains } from "./domains.ts";
 import type { ContainerSummary, FenceFact, HostFacts, NamespaceFacts } from "./facts.ts";
 import { parseResolvers } from "./resolvers.ts";
 import { parseForwarding, parseNetwork } from "./network.ts";
@@ -42,7 +43,7 @@ function readLook(hypervisor: HypervisorName, output: string, options: ParseOpti
     throw incomplete(hypervisor, "the output ends before its closing line");
 
   const firstNamespace = sections.findIndex(({ title }) => title.startsWith("namespace "));
-  const afterNamespaces = sections.findIndex(({ title }) => title === "sandboxes");
+  const afterNamespaces = sections.findIndex(({ title }) => title === "domains");
   const own = sections.slice(0, firstNamespace === -1 ? afterNamespaces : firstNamespace);
   const failed = [...own, ...sections.slice(afterNamespaces)].find(({ title }) =>
     title.startsWith("failed "),
@@ -64,13 +65,15 @@ function readLook(hypervisor: HypervisorName, output: string, options: ParseOpti
     textOf(sections, "interfaces"),
     textOf(sections, "sockets"),
   );
+  const listed = options.containers ?? (textOf(sections, "docker").trim() === "none" ? [] : undefined);
   return {
     hypervisor,
     bootId: textOf(own, "boot").trim(),
     own: { links, routes, neighbours, forwarding, ipv4, sysctls },
     namespaces,
     // guard: what contradicts itself is not believed
-    containers: believed(options.containers, sandboxes),
+    containers: believed(listed, sandboxes),
+    domains: parseDomains(textOf(sections, "domains"), options.fleet),
     sandboxes,
     resolvers: parseResolvers(options.fleet, textOf(sections, "resolvers")),
     fence: parseFence(textOf(own, "fence")),

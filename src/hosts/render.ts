@@ -1,12 +1,18 @@
 import type { FleetName } from "../api/names.ts";
 import { fleetDirectory } from "../facts/script.ts";
+import {
+  type BatchOperation,
+  type DomainOperation,
+  SANDBOX,
+  type ScriptOperation,
+} from "../resources/operation.ts";
+import { domainPrograms, domainStart } from "./domain-script.ts";
 import { RESOLVER_PROGRAMS } from "./resolver-programs.ts";
-import { SANDBOX, type ScriptOperation } from "../resources/operation.ts";
 
 /** One tenant's part of a script: it may fail without stopping the others'. */
 export interface Block {
   readonly tenant: string;
-  readonly operations: readonly ScriptOperation[];
+  readonly operations: readonly BatchOperation[];
   /** Path of each container's sandbox, for the operations that need one. */
   readonly sandboxes: ReadonlyMap<string, string>;
 }
@@ -65,7 +71,7 @@ fi
 echo "${fenceLine(claim)} ${serial + 1}" > "$F.new" && mv "$F.new" "$F" || exit 1
 e=$(mktemp) || exit 1
 trap 'rm -f "$e"' EXIT
-${PROGRAMS}
+${PROGRAMS}${startsOrEndsDomains(blocks) ? domainPrograms(fleet) : ""}
 ${blocks.map((block) => renderBlock(block, nonce)).join("")}
 echo "#>${nonce} end"
 }
@@ -118,6 +124,12 @@ netns_remove() { while read -r n; do [ -e "/run/netns/$n" ] || continue
   ip netns del "$n" || return 1; done; }
 ${RESOLVER_PROGRAMS}`;
 
+/** Whether there is anything to do with virtual machines: their functions are long. */
+const startsOrEndsDomains = (blocks: readonly Block[]): boolean =>
+  blocks.some(({ operations }) =>
+    operations.some(({ tool }) => tool === "domain" || tool === "domain-start"),
+  );
+
 function renderBlock({ tenant, operations, sandboxes }: Block, nonce: string): string {
   return `( set -e
 ${renderSections(operations, sandboxes)}) 2> "$e"; c=$?; echo "#>${nonce} ${tenant} $c"; head -c 4000 "$e"\n`;
@@ -125,9 +137,12 @@ ${renderSections(operations, sandboxes)}) 2> "$e"; c=$?; echo "#>${nonce} ${tena
 
 /** The calls alone, as few as the order allows; they need {@link PROGRAMS} before them. */
 export const renderSections = (
-  operations: readonly ScriptOperation[],
+  operations: readonly BatchOperation[],
   sandboxes: ReadonlyMap<string, string> = new Map(),
-): string => coalesce(operations, sandboxes).map(renderSection).join("");
+): string =>
+  coalesce(operations, sandboxes)
+    .map((section) => ("request" in section ? domainStart(section.request, EOF) : renderSection(section)))
+    .join("");
 
 interface Section {
   readonly tool: ScriptOperation["tool"];
@@ -137,15 +152,24 @@ interface Section {
 }
 
 /** Neighbouring operations for the same tool in the same place become one call: forks are what a batch costs. */
-function coalesce(operations: readonly ScriptOperation[], sandboxes: ReadonlyMap<string, string>): Section[] {
-  const sections: Section[] = [];
-  for (const { tool, namespace, lines, sandboxOf } of operations) {
+function coalesce(
+  operations: readonly BatchOperation[],
+  sandboxes: ReadonlyMap<string, string>,
+): (Section | DomainOperation)[] {
+  const sections: (Section | DomainOperation)[] = [];
+  for (const operation of operations) {
+    if (operation.tool === "domain-start") {
+      sections.push(operation);
+      continue;
+    }
+    const { tool, namespace, lines, sandboxOf } = operation;
     const path = sandboxOf === undefined ? undefined : sandboxes.get(sandboxOf);
     const sandbox = tool === "sandbox" ? path : undefined;
     const resolved = path === undefined ? lines : lines.map((line) => line.replace(SANDBOX, path));
     const last = sections.at(-1);
     if (
       last &&
+      "lines" in last &&
       MERGES.has(tool) &&
       last.tool === tool &&
       last.namespace === namespace &&
@@ -170,6 +194,7 @@ const MERGES: ReadonlySet<string> = new Set<ScriptOperation["tool"]>([
   "signal",
   "remove-container",
   "resolver-stop",
+  "domain",
   "netns-add",
   "netns-remove",
 ]);
@@ -225,6 +250,8 @@ function command(tool: Section["tool"], namespace: string | undefined, sandbox: 
       return `resolver_tell ${namespace}`;
     case "resolver-stop":
       return "resolver_stop";
+    case "domain":
+      return "domain";
     case "netns-add":
       return "netns_add";
     case "netns-remove":

@@ -1,6 +1,8 @@
 import { EvenkeelError } from "../api/errors.ts";
 import type { FleetName, HypervisorName } from "../api/names.ts";
+import { dockerPresence } from "../facts/script.ts";
 import { cpuScript, parseCpu } from "../load/cpu.ts";
+import { parseSteal, stealScript } from "../load/steal.ts";
 import { type Reading, type Readings, readingOf } from "../load/samples.ts";
 import { GivenUp, within } from "./deadline.ts";
 import type { Host } from "./host.ts";
@@ -17,7 +19,7 @@ export interface SampleOptions {
 
 /**
  * Reads the counters of a hypervisor and of the fleet's replicas there: one exec, and beside it Docker's list over the
- * same connection, which tells whose container is whose.
+ * same connection, which tells whose container is whose. A virtual machine tells by its name.
  * @throws EvenkeelError EK-HOST-UNREACHABLE, EK-HOST-KEY, EK-DOCKER, EK-LOOK-INCOMPLETE: then there is no sample, which is
  *   not a load of zero
  */
@@ -29,21 +31,33 @@ export async function sample(
   try {
     return await within({ seconds, signal }, async (stop) => {
       const [{ state, code, stdout, stderr }, containers] = await Promise.all([
-        shell.run(cpuScript(mark), { deadlineSeconds: seconds, signal: stop }),
-        shell.containers.list(stop),
+        shell.run(`${dockerPresence}${stealScript(fleet)}${cpuScript(mark)}`, {
+          deadlineSeconds: seconds,
+          signal: stop,
+        }),
+        shell.containers.list(stop).catch(trouble),
       ]);
       if (state === "unknown" || code !== 0)
         throw new EvenkeelError(
           "EK-LOOK-INCOMPLETE",
           `the load of ${shell.name} could not be read: ${stderr.trim().slice(0, 300) || `exit ${code}`}`,
         );
-      return readingOf(parseCpu(shell.name, stdout, mark), containers, fleet);
+      const reading = parseCpu(shell.name, stdout, mark);
+      if (containers instanceof EvenkeelError && !/^none$/m.test(stdout)) throw containers;
+      const listed = containers instanceof EvenkeelError ? [] : containers;
+      return readingOf(reading, { containers: listed, machines: parseSteal(stdout), fleet });
     });
   } catch (error) {
     if (!(error instanceof GivenUp)) throw error;
     const message = `the load of ${shell.name} could not be read: ${error.message}`;
     throw new EvenkeelError("EK-HOST-UNREACHABLE", message, { cause: error });
   }
+}
+
+/** What a call that failed said, for those whom it may not concern. */
+function trouble(error: unknown): EvenkeelError {
+  if (error instanceof EvenkeelError) return error;
+  throw error;
 }
 
 /** Samples hypervisors side by side, and tells why some gave no sample. */

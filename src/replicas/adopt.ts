@@ -5,11 +5,11 @@ import { parseCpu, parseMemory } from "../api/quantities.ts";
 import { MANAGEMENT, type ReplicaMemory, type SegmentMemory, type TenantMemory } from "./memory.ts";
 import type { TenantManifests } from "../api/documents.ts";
 import { type BridgeState, isBridge } from "../resources/bridge.ts";
-import { isContainer } from "../resources/container.ts";
 import type { Resource } from "../resources/resource.ts";
 import { linkNames, type ReplicaMark } from "../resources/marks.ts";
 import { isNat } from "../resources/nat.ts";
 import { isResolver } from "../resources/resolver.ts";
+import { isWorkload } from "../resources/workload.ts";
 import { isVxlan } from "../resources/vxlan.ts";
 import { lastIndexOf } from "./allocate.ts";
 import { isAnnouncing } from "./home.ts";
@@ -34,7 +34,7 @@ export function adopt(
   const isReached = ({ tenant, subnet, address }: ReplicaMark): boolean =>
     balanced.includes(`--to-destination ${address}:`) || named.has(`${address} ${domainOf(tenant, subnet)}`);
   const strangers = observed
-    .filter(isContainer)
+    .filter(isWorkload)
     .map(({ hypervisor, state: { mark } }) => ({ hypervisor, mark }))
     .filter(({ mark }) => !known.has(mark.incarnation));
   const replicas = strangers.map(({ hypervisor, mark }): ReplicaMemory => {

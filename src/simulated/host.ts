@@ -1,3 +1,4 @@
+import { EvenkeelError } from "../api/errors.ts";
 import type { HypervisorName, Incarnation } from "../api/names.ts";
 import type { HostFacts } from "../facts/facts.ts";
 import {
@@ -10,6 +11,7 @@ import {
 } from "../hosts/change.ts";
 import type { Finding } from "../hosts/finding.ts";
 import type { ContainerEngine, Host } from "../hosts/host.ts";
+import type { ImageStore } from "../hosts/image-store.ts";
 import type { ListenOptions } from "../hosts/listen.ts";
 import type { LookOptions } from "../hosts/look.ts";
 import type { ProbeTarget } from "../hosts/probe.ts";
@@ -21,6 +23,8 @@ import { settle, startContainer } from "./docker.ts";
 import { lookAt, summaryOf } from "./look.ts";
 import type { Machine } from "./machine.ts";
 import { type Budget, Cut, runBlock } from "./programs.ts";
+import { Refused } from "./refused.ts";
+import { simulatedStore } from "./store.ts";
 import type { Simulation } from "./simulation.ts";
 
 /** What is asked of a hypervisor in one round trip. */
@@ -132,11 +136,35 @@ export class SimulatedHost implements Host {
         source: "cgroup-v2" as const,
         containers: new Map(used),
       };
-      return readingOf(reading, containers.map(summaryOf), fleet);
+      const machines = [...machine.domains.values()]
+        .filter(({ space }) => space)
+        .map(({ request, cpu, waits }) => {
+          const cpus = Math.max(1, Math.ceil(request.nanoCpus / 1e9));
+          return [request.name, { pid: 0, used: cpu.read(now), waited: waits.read(now), cpus }] as const;
+        });
+      return readingOf(reading, {
+        containers: containers.map(summaryOf),
+        machines: new Map(machines),
+        fleet,
+      });
     });
   }
 
-  contact(_underlay: unknown, _uplink: unknown, signal: AbortSignal): Promise<readonly Finding[]> {
+  images(): ImageStore {
+    return simulatedStore(this.#machine, (signal, perform) =>
+      this.#ask("image", signal, () => {
+        try {
+          return perform();
+        } catch (error) {
+          if (error instanceof Refused)
+            throw new EvenkeelError("EK-CHANGE-FAILED", `${this.name}: ${error.message}`);
+          throw error;
+        }
+      }),
+    );
+  }
+
+  contact(_: unknown, signal: AbortSignal): Promise<readonly Finding[]> {
     return this.#ask("contact", signal, () => []);
   }
 

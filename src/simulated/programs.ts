@@ -1,8 +1,9 @@
-import { SANDBOX, type ScriptOperation, type Tool } from "../resources/operation.ts";
+import { type BatchOperation, SANDBOX, type Tool } from "../resources/operation.ts";
 import type { Block } from "../hosts/render.ts";
 import type { BlockResult } from "../hosts/change.ts";
 import { endContainer, removeContainer } from "./docker.ts";
 import { bridgeLine, ipLine } from "./ip-lines.ts";
+import { domainLine, startDomain } from "./libvirt.ts";
 import { removeSpace } from "./links.ts";
 import { emptySpace, loopback, type Machine, type Space } from "./machine.ts";
 import { killResolver, startResolver, tellResolver } from "./resolvers.ts";
@@ -23,27 +24,34 @@ export class Cut extends Error {}
  */
 export function runBlock(machine: Machine, { operations, sandboxes }: Block, budget: Budget): BlockResult {
   try {
-    for (const operation of operations) run(machine, operation, sandboxes, budget);
-    return { ok: true, message: "" };
+    const troubles = operations.flatMap((operation) => run(machine, operation, sandboxes, budget) ?? []);
+    return { ok: true, message: troubles.join("\n") };
   } catch (error) {
     if (error instanceof Refused) return { ok: false, message: error.message };
     throw error;
   }
 }
 
+/** @returns what went wrong and is no reason to stop */
 function run(
   machine: Machine,
-  { tool, namespace, lines, sandboxOf }: ScriptOperation,
+  operation: BatchOperation,
   sandboxes: ReadonlyMap<string, string>,
   budget: Budget,
-): void {
+): string | undefined {
   const spend = (): void => {
     if (budget.lines-- <= 0) throw new Cut();
   };
+  if (operation.tool === "domain-start") {
+    spend();
+    return troubleOf(() => startDomain(machine, operation.request), operation.request.name);
+  }
+  const { tool, namespace, lines, sandboxOf } = operation;
   const resolve = RESOLVES[tool];
   if (resolve) {
     spend();
-    return resolve(machine, namespace ?? "", lines);
+    resolve(machine, namespace ?? "", lines);
+    return undefined;
   }
   const sandbox = sandboxOf === undefined ? undefined : sandboxes.get(sandboxOf);
   const place = tool === "sandbox" ? sandbox : namespace;
@@ -51,11 +59,23 @@ function run(
   const whole = WHOLE[tool];
   if (whole) {
     spend();
-    return whole(space, lines);
+    whole(space, lines);
+    return undefined;
   }
   for (const line of lines) {
     spend();
     LINES[tool]?.(machine, space, sandbox === undefined ? line : line.replace(SANDBOX, sandbox));
+  }
+  return undefined;
+}
+
+function troubleOf(attempt: () => void, name: string): string | undefined {
+  try {
+    attempt();
+    return undefined;
+  } catch (error) {
+    if (error instanceof Refused) return `${name}: ${error.message}`;
+    throw error;
   }
 }
 
@@ -101,6 +121,7 @@ const LINES: { readonly [tool in Tool]?: (machine: Machine, space: Space, line: 
     const [, id = ""] = line.split(" ");
     endContainer(machine, id);
   },
+  domain: (machine, _, line) => domainLine(machine, line),
   "remove-container": (machine, _, id) => removeContainer(machine, id),
   "resolver-stop": (machine, _, line) => void machine.resolvers.delete(line.split(" ")[0] ?? ""),
   "netns-add"(machine, _, name) {

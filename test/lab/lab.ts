@@ -197,6 +197,7 @@ export class Fleet {
 interface Status {
   state: string;
   hosts: Readonly<Record<"ctl" | "client" | "neighbour" | "router", string>>;
+  images: Readonly<Record<string, string>>;
   hypervisors: { name: Hv; pid: number; hostKey: string; sshdLog: string; address: string; edge: string }[];
 }
 
@@ -208,7 +209,12 @@ export class Lab {
   readonly name: string;
   readonly #env: NodeJS.ProcessEnv;
   #nextPort = 20_000;
-  #status: Status = { state: "", hosts: { ctl: "", client: "", neighbour: "", router: "" }, hypervisors: [] };
+  #status: Status = {
+    state: "",
+    hosts: { ctl: "", client: "", neighbour: "", router: "" },
+    images: {},
+    hypervisors: [],
+  };
 
   private constructor(name: string, uplink: string) {
     // The same for each run of one checkout, so that it finds what the last one left; another checkout's stand beside it.
@@ -385,6 +391,26 @@ export class Lab {
     await eventually("dockerd ends", async () => (await this.try(hv, running)).code !== 0, 40);
   }
 
+  /** Ends a hypervisor's libvirtd; its guests go on. `hack/lab up` starts it again. */
+  async endLibvirt(hv: Hv, signal: "TERM" | "KILL"): Promise<void> {
+    await this.sh(hv, `kill -${signal} $(cat /run/libvirtd.pid)`);
+    await eventually("libvirtd ends", async () => (await this.try(hv, ["pidof", "libvirtd"])).code !== 0);
+  }
+
+  /** The SHA-256 of an image for virtual machines that the lab has: see hack/lab.d/guests.sh. */
+  imageChecksum(name: string): string {
+    const checksum = this.#status.images[name];
+    if (checksum === undefined) throw new Error(`the lab has no image ${name}`);
+    return checksum;
+  }
+
+  /** Puts images for virtual machines where a fleet keeps them on a hypervisor. */
+  async giveImages(hv: Hv, names: readonly string[], fleet = FLEET): Promise<void> {
+    const folder = `/var/lib/evenkeel/${fleet}/images`;
+    const files = names.map((name) => `/srv/images/${name}`).join(" ");
+    await this.sh(hv, `mkdir -p ${folder} && cp --no-preserve=mode ${files} ${folder}`);
+  }
+
   /** How many commands sshd has begun on a hypervisor so far. */
   execs(hv: Hv): number {
     return readFileSync(this.hypervisor(hv).sshdLog, "utf8").split("Starting session: command").length - 1;
@@ -550,5 +576,10 @@ for id in $(docker ps -aq --no-trunc); do
   docker inspect -f '{{.Id}} {{.State.Status}} {{.State.StartedAt}} {{.RestartCount}}' "$id"
   pid=$(docker inspect -f '{{.State.Pid}}' "$id")
   [ "$pid" = 0 ] || nsenter -t "$pid" -n sh -c 'ip -d addr; ip route'
+done
+virsh -q list --all --name | while read -r name; do
+  [ "$name" ] || continue
+  printf '\n#> domain %s\n' "$name"
+  virsh -q "domuuid $name; domid $name; domstate $name; dumpxml $name" </dev/null
 done
 `;

@@ -128,8 +128,8 @@ export const shown = (machine: Machine): HostFacts =>
 export const parse = (hv: Hv, output: string, containers: readonly ContainerSummary[] = []): HostFacts =>
   parseLook(trusted<HypervisorName>(hv), output, {
     nonce: NONCE,
-    fleet: FLEET,
     containers,
+    fleet: "campus" as never,
     ours: () => true,
   });
 

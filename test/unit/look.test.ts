@@ -40,7 +40,7 @@ async function lookAt({ script, containers = async () => CONTAINERS }: Answers):
 /** The same output without the fleet's namespaces. */
 const withoutNamespaces = (): string =>
   PRINTED.slice(0, PRINTED.indexOf("\n#>n0nce namespace ")) +
-  PRINTED.slice(PRINTED.indexOf("\n#>n0nce sandboxes"));
+  PRINTED.slice(PRINTED.indexOf("\n#>n0nce domains"));
 
 /** With a tenant's resolver, in the namespace that has the tenant's name or in one that has lost it. */
 const withResolver = (output: string, tenant: string, place: "inside" | "outside"): string => {
@@ -51,7 +51,7 @@ const withResolver = (output: string, tenant: string, place: "inside" | "outside
 
 /** The same output with no container that runs. */
 const withoutRunning = (): string =>
-  `${PRINTED.slice(0, PRINTED.indexOf("\n#>n0nce sandboxes"))}\n#>n0nce sandboxes\n\n#>n0nce interfaces\n\n#>n0nce end\n`;
+  `${PRINTED.slice(0, PRINTED.indexOf("\n#>n0nce domains"))}\n#>n0nce domains\n\n#>n0nce sandboxes\n\n#>n0nce interfaces\n\n#>n0nce end\n`;
 
 describe("a look", () => {
   test("that saw replicas with their links is whole where their resolver keeps the namespace that lost its name", async () => {

@@ -102,7 +102,7 @@ describe("a container whose sandbox is not found", () => {
   const blind = look.replace(/(#>n0nce sandboxes\n)[\s\S]*?(\n#>n0nce end)/, "$1\n#>n0nce interfaces\n$2");
   const ports = (output: string, state = "running"): Resource<PortState>[] => {
     const summaries = containers.map((one) => ({ ...one, state }));
-    const options = { nonce: "n0nce", fleet: FLEET, containers: summaries, ours: () => true };
+    const options = { nonce: "n0nce", containers: summaries, fleet: "campus" as never, ours: () => true };
     return observe(parseLook("hv1" as never, output, options), FLEET).filter(isPort);
   };
   const whole = new Map(ports(look).map((one) => [one.name, one.state]));
@@ -174,8 +174,8 @@ describe("a link in a tenant's namespace", () => {
   const changesOf = (edit: (facts: HostFacts) => HostFacts): { reason: string; lines: string[] }[] => {
     const facts = parseLook("hv1" as never, look, {
       nonce: "n0nce",
-      fleet: FLEET,
       containers,
+      fleet: "campus" as never,
       ours: () => true,
     });
     const wanted = byKey(observe(facts, FLEET));
