@@ -74,7 +74,8 @@ export const resolver = kind<ResolverState>({
   },
 });
 
-const same = (a: readonly string[], b: readonly string[]): boolean => a.join("\n") === b.join("\n");
+const same = (a: readonly string[], b: readonly string[]): boolean =>
+  a === b || (a.length === b.length && a.every((line, index) => line === b[index]));
 
 /** Whether it runs where it should, with what it should. */
 const isRunning = (desired: ResolverState, observed: ResolverState | undefined): boolean =>
