@@ -44,6 +44,9 @@ export const size = (cidr: Cidr): number => 2 ** (32 - prefixLength(cidr));
 /** The address `index` places after the network address (0 is the network address itself). */
 export const addressAt = (cidr: Cidr, index: number): Ipv4 => fromNumber(number(cidr) + index);
 
+/** `255.255.255.0` of `10.13.13.0/24`. */
+export const netmaskOf = (cidr: Cidr): Ipv4 => fromNumber(2 ** 32 - size(cidr));
+
 /** The inverse of {@link addressAt}. */
 export const indexOf = (cidr: Cidr, address: Ipv4): number => number(address) - number(cidr);
 

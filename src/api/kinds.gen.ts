@@ -473,7 +473,7 @@ export interface SubnetSpec {
   readonly cidr: Cidr;
   /** The gateway's address in the segment. The first usable one of the network when left out. */
   readonly gatewayAddress?: Ipv4;
-  /** Whether the gateway answers DHCP in the segment. Default: true. */
+  /** Whether the gateway answers DHCP in the segment. It answers DNS there in any case. Default: true. */
   readonly dhcp: boolean;
   /**
    * How many replicas stand, at least and at most. Never a single count: within these bounds the autoscale

@@ -86,7 +86,7 @@ export function withoutReplicas(state: NatState, addresses: readonly Ipv4[]): Na
 }
 
 /** Addresses of the replicas that the balancer points at, in the order of addresses so that equal sets give equal rules. */
-const ready = ({ memory }: Scope, subnet: SubnetName): Ipv4[] =>
+export const ready = ({ memory }: Scope, subnet: SubnetName): Ipv4[] =>
   balanced(memory.replicas.filter((replica) => replica.subnet === subnet))
     .map(({ address }) => address)
     .toSorted(compareAddresses);

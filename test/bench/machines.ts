@@ -108,13 +108,15 @@ const after = PHASES.indexOf("start");
 /** Ours: the machine is gone, as if killed; a pass sees that and brings it to its answer. */
 async function ours(): Promise<void> {
   entries = [];
-  const passed = pass().then((result) => {
-    for (const { failures } of result.tenants)
-      if (failures.length > 0) throw new Error(JSON.stringify(failures).slice(0, 600));
-    if (!entries.some(({ operations }) => operations.some(({ tool }) => tool === "domain-start")))
-      throw new Error(`not started: ${JSON.stringify(result.tenants[0]?.notes).slice(0, 600)}`);
-  });
-  await Promise.all([passed, answers(begun)]);
+  await Promise.all([started(), answers(begun)]);
+}
+
+async function started(): Promise<void> {
+  const { tenants } = await pass();
+  const { failures = [], notes = [] } = tenants[0] ?? {};
+  if (failures.length > 0) throw new Error(JSON.stringify(failures).slice(0, 600));
+  if (!entries.some(({ operations }) => operations.some(({ tool }) => tool === "domain-start")))
+    throw new Error(`not started: ${JSON.stringify(notes).slice(0, 600)}`);
 }
 const stop = () => run(`${VIRSH} destroy ${begun.uuid} >/dev/null`);
 

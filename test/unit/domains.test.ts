@@ -118,6 +118,7 @@ describe("what virsh printed", () => {
     namespaces: new Map(),
     containers: [],
     domains: [],
+    resolvers: new Map(),
     sandboxes: new Map(),
     fence: undefined,
     ...change,
