@@ -259,6 +259,23 @@ export const DEFINITIONS: Readonly<Record<KindName, Definition>> = {
               },
               "x-kubernetes-list-type": "set"
             },
+            "libvirt": {
+              "description": "How the host runs virtual machines, where libvirt is one of its runtimes.",
+              "type": "object",
+              "default": {},
+              "properties": {
+                "domainType": {
+                  "description": "kvm where the CPU helps, qemu where all is emulated, which is many times slower.",
+                  "type": "string",
+                  "enum": [
+                    "kvm",
+                    "qemu"
+                  ],
+                  "default": "kvm"
+                }
+              },
+              "additionalProperties": false
+            },
             "capacity": {
               "description": "How much the host may hold. What is left out is not counted.",
               "type": "object",
@@ -772,16 +789,59 @@ export const DEFINITIONS: Readonly<Record<KindName, Definition>> = {
                   "default": "docker"
                 },
                 "image": {
-                  "description": "The image to run. Required unless a kernel is given.",
+                  "description": "What is run: for docker an image reference; for libvirt the name of a disk image (.qcow2, .img or .raw) in the fleet's image directory. Required unless a kernel is given.",
                   "type": "string",
                   "title": "an image reference such as evenkeel/web:1",
                   "pattern": "^[A-Za-z0-9][A-Za-z0-9._:/@-]{0,254}$"
                 },
-                "kernel": {
-                  "description": "The kernel file that a virtual machine boots directly, instead of from an image.",
+                "checksum": {
+                  "description": "What the image must be: for docker its id, for libvirt the SHA-256 of the file. Another one is not run.",
                   "type": "string",
-                  "title": "a kernel's file name such as vmlinuz",
-                  "pattern": "^[A-Za-z0-9/][A-Za-z0-9._/-]{0,254}$"
+                  "title": "sha256 and 64 lower-case hexadecimal digits such as sha256:9f86d0…",
+                  "pattern": "^sha256:[0-9a-f]{64}$"
+                },
+                "kernel": {
+                  "description": "What a virtual machine boots directly. Files are named as in the fleet's image directory.",
+                  "type": "object",
+                  "required": [
+                    "image"
+                  ],
+                  "properties": {
+                    "image": {
+                      "description": "The kernel's file.",
+                      "type": "string",
+                      "title": "a file name such as vmlinuz",
+                      "pattern": "^[A-Za-z0-9][A-Za-z0-9._-]{0,254}$"
+                    },
+                    "initrd": {
+                      "description": "The initial root file system's file.",
+                      "type": "string",
+                      "title": "a file name such as initrd.img",
+                      "pattern": "^[A-Za-z0-9][A-Za-z0-9._-]{0,254}$"
+                    },
+                    "arguments": {
+                      "description": "What the kernel's command line begins with. The replica's addresses (ip=…) follow.",
+                      "type": "string",
+                      "title": "printable ASCII",
+                      "default": "",
+                      "maxLength": 1024,
+                      "pattern": "^[ -~]*$"
+                    }
+                  },
+                  "additionalProperties": false
+                },
+                "userData": {
+                  "description": "What cloud-init in a virtual machine is given as its user data, on a NoCloud disk. It is made only where this is given, and carries the replica's name and addresses as well.",
+                  "type": "string",
+                  "title": "text such as a",
+                  "maxLength": 32768
+                },
+                "startSeconds": {
+                  "description": "Seconds that a replica has from its start until it answers. One that does not is replaced.",
+                  "type": "integer",
+                  "default": 300,
+                  "minimum": 5,
+                  "maximum": 3600
                 },
                 "imagePullPolicy": {
                   "description": "When the image is pulled.",
@@ -1170,6 +1230,11 @@ export const DEFINITIONS: Readonly<Record<KindName, Definition>> = {
                     },
                     "additionalProperties": false
                   }
+                },
+                "scaleOnContention": {
+                  "description": "Whether steal counts as load where the replicas' own use is low, so that it is a neighbour's doing. Left out, more replicas are added only where they are asked for.",
+                  "type": "boolean",
+                  "default": false
                 },
                 "step": {
                   "description": "Replicas added or taken away at once.",

@@ -9,6 +9,7 @@ const ERROR_CODES = {
   "EK-FIELD-UNKNOWN": "a field that the kind does not have",
   "EK-FIELD-MISSING": "a required field is not there",
   "EK-FIELD-INVALID": "a field's value is of the wrong type or out of its range",
+  "EK-LIBVIRT": "libvirt does not answer",
   "EK-NOT-YET": "a field or value that this release does not act on",
   "EK-PLACE": "a document stands in a file or folder where its kind does not belong",
   "EK-DUPLICATE": "two documents declare the same object, address or port",

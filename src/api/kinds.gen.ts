@@ -63,6 +63,12 @@ export interface Uplink {
   readonly gateway: Ipv4;
 }
 
+/** How the host runs virtual machines, where libvirt is one of its runtimes. */
+export interface Libvirt {
+  /** kvm where the CPU helps, qemu where all is emulated, which is many times slower. Default: "kvm". */
+  readonly domainType: "kvm" | "qemu";
+}
+
 /** How much the host may hold. What is left out is not counted. */
 export interface Capacity {
   /** Replicas at most. Default: 50. */
@@ -107,6 +113,8 @@ export interface HypervisorSpec {
   readonly uplink?: Uplink;
   /** What the host can run replicas with. Default: ["docker"]. */
   readonly runtimes: readonly ("docker" | "libvirt")[];
+  /** How the host runs virtual machines, where libvirt is one of its runtimes. */
+  readonly libvirt: Libvirt;
   /** How much the host may hold. What is left out is not counted. */
   readonly capacity: Capacity;
   /** Bounds for the load of the whole host in percent of its CPUs, everyone's work included. */
@@ -266,6 +274,16 @@ export interface ReplicaBounds {
   readonly max: number;
 }
 
+/** What a virtual machine boots directly. Files are named as in the fleet's image directory. */
+export interface Kernel {
+  /** The kernel's file. */
+  readonly image: string;
+  /** The initial root file system's file. */
+  readonly initrd?: string;
+  /** What the kernel's command line begins with. The replica's addresses (ip=…) follow. Default: "". */
+  readonly arguments: string;
+}
+
 /** One environment variable. */
 export interface EnvironmentVariable {
   /** The variable's name. */
@@ -296,10 +314,26 @@ export interface Resources {
 export interface Workload {
   /** What runs the replica, docker for containers or libvirt for virtual machines. Default: "docker". */
   readonly runtime: "docker" | "libvirt";
-  /** The image to run. Required unless a kernel is given. */
+  /**
+   * What is run: for docker an image reference; for libvirt the name of a disk image (.qcow2, .img or .raw)
+   * in the fleet's image directory. Required unless a kernel is given.
+   */
   readonly image?: string;
-  /** The kernel file that a virtual machine boots directly, instead of from an image. */
-  readonly kernel?: string;
+  /**
+   * What the image must be: for docker its id, for libvirt the SHA-256 of the file. Another one is not run.
+   */
+  readonly checksum?: string;
+  /** What a virtual machine boots directly. Files are named as in the fleet's image directory. */
+  readonly kernel?: Kernel;
+  /**
+   * What cloud-init in a virtual machine is given as its user data, on a NoCloud disk. It is made only where
+   * this is given, and carries the replica's name and addresses as well.
+   */
+  readonly userData?: string;
+  /**
+   * Seconds that a replica has from its start until it answers. One that does not is replaced. Default: 300.
+   */
+  readonly startSeconds: number;
   /** When the image is pulled. Default: "IfNotPresent". */
   readonly imagePullPolicy: "Always" | "IfNotPresent" | "Never";
   /**
@@ -416,6 +450,11 @@ export interface Autoscale {
    * metric's own unit otherwise.
    */
   readonly thresholds: Readonly<Record<string, Threshold>>;
+  /**
+   * Whether steal counts as load where the replicas' own use is low, so that it is a neighbour's doing. Left
+   * out, more replicas are added only where they are asked for. Default: false.
+   */
+  readonly scaleOnContention: boolean;
   /** Replicas added or taken away at once. Default: 1. */
   readonly step: number;
   /** Seconds from one sample of the load to the next. Default: 5. */

@@ -13,14 +13,9 @@ export interface NotYet {
  * ignored; the defaults of these fields change nothing. A feature comes by taking its line away.
  */
 export const NOT_YET: Readonly<Record<KindName, readonly NotYet[]>> = {
-  Hypervisor: [{ path: "spec.runtimes[]", value: "libvirt" }],
+  Hypervisor: [],
   Tenant: [{ path: "spec.bastion" }],
-  Subnet: [
-    { path: "spec.dhcp" },
-    { path: "spec.workload.runtime", value: "libvirt" },
-    { path: "spec.workload.kernel" },
-    { path: "spec.workload.env[].valueFrom" },
-  ],
+  Subnet: [{ path: "spec.dhcp" }, { path: "spec.workload.env[].valueFrom" }],
 };
 
 /** What evenkeel's own annotations begin with; others are the writer's own and mean nothing to it. */

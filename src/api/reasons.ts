@@ -6,6 +6,7 @@ export const REASONS = {
   HypervisorUnreachable: "a hypervisor does not answer; nothing is deleted or moved on its account",
   LookIncomplete: "a look was cut off or failed in part; nothing is deleted on its account",
   DockerUnreachable: "a hypervisor's Docker does not answer; its containers are left alone",
+  LibvirtUnreachable: "a hypervisor's libvirt does not answer; its virtual machines are left alone",
   HypervisorUnfit: "a hypervisor lacks something that is needed there",
   HomeUnreachable: "the gateway is to move, but its old home was not seen",
   HomeMoved: "the gateway moved to another hypervisor",

@@ -239,7 +239,7 @@ var require_formats = __commonJS({
 
 // <stdin>
 var validateHypervisor = validate10;
-var schema11 = { "$id": "Hypervisor", "type": "object", "additionalProperties": false, "required": ["apiVersion", "kind", "metadata", "spec"], "properties": { "apiVersion": { "type": "string", "enum": ["evenkeel.dev/v1alpha1"] }, "kind": { "type": "string", "enum": ["Hypervisor"] }, "metadata": { "type": "object", "additionalProperties": false, "required": ["name"], "properties": { "name": { "type": "string", "maxLength": 32, "pattern": "^[a-z0-9]([a-z0-9-]*[a-z0-9])?$" }, "labels": { "type": "object", "additionalProperties": { "type": "string" } }, "annotations": { "type": "object", "additionalProperties": { "type": "string" } } } }, "spec": { "type": "object", "required": ["fleet", "connection", "underlay"], "properties": { "fleet": { "type": "string", "maxLength": 32, "pattern": "^[a-z0-9]([a-z0-9-]*[a-z0-9])?$" }, "connection": { "type": "object", "properties": { "ssh": { "type": "object", "required": ["address", "identityFile", "hostKeys"], "properties": { "address": { "type": "string", "maxLength": 253, "pattern": "^[A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?$" }, "port": { "type": "integer", "default": 22, "minimum": 1, "maximum": 65535 }, "user": { "type": "string", "default": "root", "maxLength": 32, "pattern": "^[a-z_][a-z0-9_-]*$" }, "identityFile": { "type": "string", "maxLength": 128, "pattern": "^[A-Za-z0-9_][A-Za-z0-9._-]*$" }, "hostKeys": { "type": "array", "minItems": 1, "maxItems": 16, "items": { "type": "string", "pattern": "^SHA256:[A-Za-z0-9+/]{43}$" } } }, "additionalProperties": false }, "local": { "type": "object", "additionalProperties": false } }, "additionalProperties": false }, "underlay": { "type": "object", "required": ["address", "device"], "properties": { "address": { "type": "string", "pattern": "^((25[0-5]|2[0-4][0-9]|1[0-9]{2}|[1-9]?[0-9])\\.){3}(25[0-5]|2[0-4][0-9]|1[0-9]{2}|[1-9]?[0-9])$" }, "device": { "type": "string", "maxLength": 15, "pattern": "^[A-Za-z0-9][A-Za-z0-9._-]*$" }, "mtu": { "type": "integer", "default": 1500, "minimum": 1280, "maximum": 9216 } }, "additionalProperties": false }, "uplink": { "type": "object", "required": ["device", "address", "gateway"], "properties": { "device": { "type": "string", "maxLength": 15, "pattern": "^[A-Za-z0-9][A-Za-z0-9._-]*$" }, "address": { "type": "string", "pattern": "^((25[0-5]|2[0-4][0-9]|1[0-9]{2}|[1-9]?[0-9])\\.){3}(25[0-5]|2[0-4][0-9]|1[0-9]{2}|[1-9]?[0-9])/([89]|[12][0-9]|30)$" }, "gateway": { "type": "string", "pattern": "^((25[0-5]|2[0-4][0-9]|1[0-9]{2}|[1-9]?[0-9])\\.){3}(25[0-5]|2[0-4][0-9]|1[0-9]{2}|[1-9]?[0-9])$" } }, "additionalProperties": false }, "runtimes": { "type": "array", "default": ["docker"], "minItems": 1, "items": { "type": "string", "enum": ["docker", "libvirt"] } }, "capacity": { "type": "object", "default": {}, "properties": { "replicas": { "type": "integer", "default": 50, "minimum": 0, "maximum": 1e4 }, "cpu": { "minimum": 0, "pattern": "^([0-9]{1,9}m|[0-9]{1,6}(\\.[0-9]{1,3})?)$", "type": ["number", "string"] }, "memory": { "minimum": 0, "pattern": "^[0-9]{1,15}(\\.[0-9]{1,3})?(Ki|Mi|Gi|Ti|k|M|G|T)?$", "type": ["number", "string"] } }, "additionalProperties": false }, "load": { "type": "object", "default": {}, "properties": { "min": { "type": "number", "default": 50, "minimum": 0, "maximum": 100 }, "max": { "type": "number", "default": 80, "minimum": 0, "maximum": 100 } }, "additionalProperties": false }, "price": { "type": "object", "default": {}, "properties": { "perReplicaHour": { "type": "string", "default": "0.00", "pattern": "^[0-9]{1,9}(\\.[0-9]{1,6})?$" }, "currency": { "type": "string", "default": "EUR", "pattern": "^[A-Z]{3}$" } }, "additionalProperties": false }, "unschedulable": { "type": "boolean", "default": false } }, "additionalProperties": false } } };
+var schema11 = { "$id": "Hypervisor", "type": "object", "additionalProperties": false, "required": ["apiVersion", "kind", "metadata", "spec"], "properties": { "apiVersion": { "type": "string", "enum": ["evenkeel.dev/v1alpha1"] }, "kind": { "type": "string", "enum": ["Hypervisor"] }, "metadata": { "type": "object", "additionalProperties": false, "required": ["name"], "properties": { "name": { "type": "string", "maxLength": 32, "pattern": "^[a-z0-9]([a-z0-9-]*[a-z0-9])?$" }, "labels": { "type": "object", "additionalProperties": { "type": "string" } }, "annotations": { "type": "object", "additionalProperties": { "type": "string" } } } }, "spec": { "type": "object", "required": ["fleet", "connection", "underlay"], "properties": { "fleet": { "type": "string", "maxLength": 32, "pattern": "^[a-z0-9]([a-z0-9-]*[a-z0-9])?$" }, "connection": { "type": "object", "properties": { "ssh": { "type": "object", "required": ["address", "identityFile", "hostKeys"], "properties": { "address": { "type": "string", "maxLength": 253, "pattern": "^[A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?$" }, "port": { "type": "integer", "default": 22, "minimum": 1, "maximum": 65535 }, "user": { "type": "string", "default": "root", "maxLength": 32, "pattern": "^[a-z_][a-z0-9_-]*$" }, "identityFile": { "type": "string", "maxLength": 128, "pattern": "^[A-Za-z0-9_][A-Za-z0-9._-]*$" }, "hostKeys": { "type": "array", "minItems": 1, "maxItems": 16, "items": { "type": "string", "pattern": "^SHA256:[A-Za-z0-9+/]{43}$" } } }, "additionalProperties": false }, "local": { "type": "object", "additionalProperties": false } }, "additionalProperties": false }, "underlay": { "type": "object", "required": ["address", "device"], "properties": { "address": { "type": "string", "pattern": "^((25[0-5]|2[0-4][0-9]|1[0-9]{2}|[1-9]?[0-9])\\.){3}(25[0-5]|2[0-4][0-9]|1[0-9]{2}|[1-9]?[0-9])$" }, "device": { "type": "string", "maxLength": 15, "pattern": "^[A-Za-z0-9][A-Za-z0-9._-]*$" }, "mtu": { "type": "integer", "default": 1500, "minimum": 1280, "maximum": 9216 } }, "additionalProperties": false }, "uplink": { "type": "object", "required": ["device", "address", "gateway"], "properties": { "device": { "type": "string", "maxLength": 15, "pattern": "^[A-Za-z0-9][A-Za-z0-9._-]*$" }, "address": { "type": "string", "pattern": "^((25[0-5]|2[0-4][0-9]|1[0-9]{2}|[1-9]?[0-9])\\.){3}(25[0-5]|2[0-4][0-9]|1[0-9]{2}|[1-9]?[0-9])/([89]|[12][0-9]|30)$" }, "gateway": { "type": "string", "pattern": "^((25[0-5]|2[0-4][0-9]|1[0-9]{2}|[1-9]?[0-9])\\.){3}(25[0-5]|2[0-4][0-9]|1[0-9]{2}|[1-9]?[0-9])$" } }, "additionalProperties": false }, "runtimes": { "type": "array", "default": ["docker"], "minItems": 1, "items": { "type": "string", "enum": ["docker", "libvirt"] } }, "libvirt": { "type": "object", "default": {}, "properties": { "domainType": { "type": "string", "enum": ["kvm", "qemu"], "default": "kvm" } }, "additionalProperties": false }, "capacity": { "type": "object", "default": {}, "properties": { "replicas": { "type": "integer", "default": 50, "minimum": 0, "maximum": 1e4 }, "cpu": { "minimum": 0, "pattern": "^([0-9]{1,9}m|[0-9]{1,6}(\\.[0-9]{1,3})?)$", "type": ["number", "string"] }, "memory": { "minimum": 0, "pattern": "^[0-9]{1,15}(\\.[0-9]{1,3})?(Ki|Mi|Gi|Ti|k|M|G|T)?$", "type": ["number", "string"] } }, "additionalProperties": false }, "load": { "type": "object", "default": {}, "properties": { "min": { "type": "number", "default": 50, "minimum": 0, "maximum": 100 }, "max": { "type": "number", "default": 80, "minimum": 0, "maximum": 100 } }, "additionalProperties": false }, "price": { "type": "object", "default": {}, "properties": { "perReplicaHour": { "type": "string", "default": "0.00", "pattern": "^[0-9]{1,9}(\\.[0-9]{1,6})?$" }, "currency": { "type": "string", "default": "EUR", "pattern": "^[A-Z]{3}$" } }, "additionalProperties": false }, "unschedulable": { "type": "boolean", "default": false } }, "additionalProperties": false } } };
 var func0 = Object.prototype.hasOwnProperty;
 var func54 = require_ucs2length().default;
 var pattern0 = new RegExp("^[a-z0-9]([a-z0-9-]*[a-z0-9])?$", "u");
@@ -465,6 +465,9 @@ function validate10(data, { instancePath = "", parentData, parentDataProperty, r
       if (data8 && typeof data8 == "object" && !Array.isArray(data8)) {
         if (data8.runtimes === void 0) {
           data8.runtimes = ["docker"];
+        }
+        if (data8.libvirt === void 0) {
+          data8.libvirt = {};
         }
         if (data8.capacity === void 0) {
           data8.capacity = {};
@@ -1121,14 +1124,14 @@ function validate10(data, { instancePath = "", parentData, parentDataProperty, r
           }
           errors++;
         }
-        let data29 = data8.capacity;
+        let data29 = data8.libvirt;
         if (data29 && typeof data29 == "object" && !Array.isArray(data29)) {
-          if (data29.replicas === void 0) {
-            data29.replicas = 50;
+          if (data29.domainType === void 0) {
+            data29.domainType = "kvm";
           }
           for (const key10 of Object.keys(data29)) {
-            if (!(key10 === "replicas" || key10 === "cpu" || key10 === "memory")) {
-              const err80 = { instancePath: instancePath + "/spec/capacity", schemaPath: "#/properties/spec/properties/capacity/additionalProperties", keyword: "additionalProperties", params: { additionalProperty: key10 }, message: "must NOT have additional properties" };
+            if (!(key10 === "domainType")) {
+              const err80 = { instancePath: instancePath + "/spec/libvirt", schemaPath: "#/properties/spec/properties/libvirt/additionalProperties", keyword: "additionalProperties", params: { additionalProperty: key10 }, message: "must NOT have additional properties" };
               if (vErrors === null) {
                 vErrors = [err80];
               } else {
@@ -1137,9 +1140,9 @@ function validate10(data, { instancePath = "", parentData, parentDataProperty, r
               errors++;
             }
           }
-          let data30 = data29.replicas;
-          if (!(typeof data30 == "number" && (!(data30 % 1) && !isNaN(data30)) && isFinite(data30))) {
-            const err81 = { instancePath: instancePath + "/spec/capacity/replicas", schemaPath: "#/properties/spec/properties/capacity/properties/replicas/type", keyword: "type", params: { type: "integer" }, message: "must be integer" };
+          let data30 = data29.domainType;
+          if (typeof data30 !== "string") {
+            const err81 = { instancePath: instancePath + "/spec/libvirt/domainType", schemaPath: "#/properties/spec/properties/libvirt/properties/domainType/type", keyword: "type", params: { type: "string" }, message: "must be string" };
             if (vErrors === null) {
               vErrors = [err81];
             } else {
@@ -1147,30 +1150,32 @@ function validate10(data, { instancePath = "", parentData, parentDataProperty, r
             }
             errors++;
           }
-          if (typeof data30 == "number" && isFinite(data30)) {
-            if (data30 > 1e4 || isNaN(data30)) {
-              const err82 = { instancePath: instancePath + "/spec/capacity/replicas", schemaPath: "#/properties/spec/properties/capacity/properties/replicas/maximum", keyword: "maximum", params: { comparison: "<=", limit: 1e4 }, message: "must be <= 10000" };
-              if (vErrors === null) {
-                vErrors = [err82];
-              } else {
-                vErrors.push(err82);
-              }
-              errors++;
+          if (!(data30 === "kvm" || data30 === "qemu")) {
+            const err82 = { instancePath: instancePath + "/spec/libvirt/domainType", schemaPath: "#/properties/spec/properties/libvirt/properties/domainType/enum", keyword: "enum", params: { allowedValues: schema11.properties.spec.properties.libvirt.properties.domainType.enum }, message: "must be equal to one of the allowed values" };
+            if (vErrors === null) {
+              vErrors = [err82];
+            } else {
+              vErrors.push(err82);
             }
-            if (data30 < 0 || isNaN(data30)) {
-              const err83 = { instancePath: instancePath + "/spec/capacity/replicas", schemaPath: "#/properties/spec/properties/capacity/properties/replicas/minimum", keyword: "minimum", params: { comparison: ">=", limit: 0 }, message: "must be >= 0" };
-              if (vErrors === null) {
-                vErrors = [err83];
-              } else {
-                vErrors.push(err83);
-              }
-              errors++;
-            }
+            errors++;
           }
-          if (data29.cpu !== void 0 && func0.call(data29, "cpu")) {
-            let data31 = data29.cpu;
-            if (!(typeof data31 == "number" && isFinite(data31)) && typeof data31 !== "string") {
-              const err84 = { instancePath: instancePath + "/spec/capacity/cpu", schemaPath: "#/properties/spec/properties/capacity/properties/cpu/type", keyword: "type", params: { type: schema11.properties.spec.properties.capacity.properties.cpu.type }, message: "must be number,string" };
+        } else {
+          const err83 = { instancePath: instancePath + "/spec/libvirt", schemaPath: "#/properties/spec/properties/libvirt/type", keyword: "type", params: { type: "object" }, message: "must be object" };
+          if (vErrors === null) {
+            vErrors = [err83];
+          } else {
+            vErrors.push(err83);
+          }
+          errors++;
+        }
+        let data31 = data8.capacity;
+        if (data31 && typeof data31 == "object" && !Array.isArray(data31)) {
+          if (data31.replicas === void 0) {
+            data31.replicas = 50;
+          }
+          for (const key11 of Object.keys(data31)) {
+            if (!(key11 === "replicas" || key11 === "cpu" || key11 === "memory")) {
+              const err84 = { instancePath: instancePath + "/spec/capacity", schemaPath: "#/properties/spec/properties/capacity/additionalProperties", keyword: "additionalProperties", params: { additionalProperty: key11 }, message: "must NOT have additional properties" };
               if (vErrors === null) {
                 vErrors = [err84];
               } else {
@@ -1178,33 +1183,29 @@ function validate10(data, { instancePath = "", parentData, parentDataProperty, r
               }
               errors++;
             }
-            if (typeof data31 == "number" && isFinite(data31)) {
-              if (data31 < 0 || isNaN(data31)) {
-                const err85 = { instancePath: instancePath + "/spec/capacity/cpu", schemaPath: "#/properties/spec/properties/capacity/properties/cpu/minimum", keyword: "minimum", params: { comparison: ">=", limit: 0 }, message: "must be >= 0" };
-                if (vErrors === null) {
-                  vErrors = [err85];
-                } else {
-                  vErrors.push(err85);
-                }
-                errors++;
-              }
-            }
-            if (typeof data31 === "string") {
-              if (!pattern11.test(data31)) {
-                const err86 = { instancePath: instancePath + "/spec/capacity/cpu", schemaPath: "#/properties/spec/properties/capacity/properties/cpu/pattern", keyword: "pattern", params: { pattern: "^([0-9]{1,9}m|[0-9]{1,6}(\\.[0-9]{1,3})?)$" }, message: 'must match pattern "^([0-9]{1,9}m|[0-9]{1,6}(\\.[0-9]{1,3})?)$"' };
-                if (vErrors === null) {
-                  vErrors = [err86];
-                } else {
-                  vErrors.push(err86);
-                }
-                errors++;
-              }
-            }
           }
-          if (data29.memory !== void 0 && func0.call(data29, "memory")) {
-            let data32 = data29.memory;
-            if (!(typeof data32 == "number" && isFinite(data32)) && typeof data32 !== "string") {
-              const err87 = { instancePath: instancePath + "/spec/capacity/memory", schemaPath: "#/properties/spec/properties/capacity/properties/memory/type", keyword: "type", params: { type: schema11.properties.spec.properties.capacity.properties.memory.type }, message: "must be number,string" };
+          let data32 = data31.replicas;
+          if (!(typeof data32 == "number" && (!(data32 % 1) && !isNaN(data32)) && isFinite(data32))) {
+            const err85 = { instancePath: instancePath + "/spec/capacity/replicas", schemaPath: "#/properties/spec/properties/capacity/properties/replicas/type", keyword: "type", params: { type: "integer" }, message: "must be integer" };
+            if (vErrors === null) {
+              vErrors = [err85];
+            } else {
+              vErrors.push(err85);
+            }
+            errors++;
+          }
+          if (typeof data32 == "number" && isFinite(data32)) {
+            if (data32 > 1e4 || isNaN(data32)) {
+              const err86 = { instancePath: instancePath + "/spec/capacity/replicas", schemaPath: "#/properties/spec/properties/capacity/properties/replicas/maximum", keyword: "maximum", params: { comparison: "<=", limit: 1e4 }, message: "must be <= 10000" };
+              if (vErrors === null) {
+                vErrors = [err86];
+              } else {
+                vErrors.push(err86);
+              }
+              errors++;
+            }
+            if (data32 < 0 || isNaN(data32)) {
+              const err87 = { instancePath: instancePath + "/spec/capacity/replicas", schemaPath: "#/properties/spec/properties/capacity/properties/replicas/minimum", keyword: "minimum", params: { comparison: ">=", limit: 0 }, message: "must be >= 0" };
               if (vErrors === null) {
                 vErrors = [err87];
               } else {
@@ -1212,20 +1213,21 @@ function validate10(data, { instancePath = "", parentData, parentDataProperty, r
               }
               errors++;
             }
-            if (typeof data32 == "number" && isFinite(data32)) {
-              if (data32 < 0 || isNaN(data32)) {
-                const err88 = { instancePath: instancePath + "/spec/capacity/memory", schemaPath: "#/properties/spec/properties/capacity/properties/memory/minimum", keyword: "minimum", params: { comparison: ">=", limit: 0 }, message: "must be >= 0" };
-                if (vErrors === null) {
-                  vErrors = [err88];
-                } else {
-                  vErrors.push(err88);
-                }
-                errors++;
+          }
+          if (data31.cpu !== void 0 && func0.call(data31, "cpu")) {
+            let data33 = data31.cpu;
+            if (!(typeof data33 == "number" && isFinite(data33)) && typeof data33 !== "string") {
+              const err88 = { instancePath: instancePath + "/spec/capacity/cpu", schemaPath: "#/properties/spec/properties/capacity/properties/cpu/type", keyword: "type", params: { type: schema11.properties.spec.properties.capacity.properties.cpu.type }, message: "must be number,string" };
+              if (vErrors === null) {
+                vErrors = [err88];
+              } else {
+                vErrors.push(err88);
               }
+              errors++;
             }
-            if (typeof data32 === "string") {
-              if (!pattern12.test(data32)) {
-                const err89 = { instancePath: instancePath + "/spec/capacity/memory", schemaPath: "#/properties/spec/properties/capacity/properties/memory/pattern", keyword: "pattern", params: { pattern: "^[0-9]{1,15}(\\.[0-9]{1,3})?(Ki|Mi|Gi|Ti|k|M|G|T)?$" }, message: 'must match pattern "^[0-9]{1,15}(\\.[0-9]{1,3})?(Ki|Mi|Gi|Ti|k|M|G|T)?$"' };
+            if (typeof data33 == "number" && isFinite(data33)) {
+              if (data33 < 0 || isNaN(data33)) {
+                const err89 = { instancePath: instancePath + "/spec/capacity/cpu", schemaPath: "#/properties/spec/properties/capacity/properties/cpu/minimum", keyword: "minimum", params: { comparison: ">=", limit: 0 }, message: "must be >= 0" };
                 if (vErrors === null) {
                   vErrors = [err89];
                 } else {
@@ -1234,27 +1236,22 @@ function validate10(data, { instancePath = "", parentData, parentDataProperty, r
                 errors++;
               }
             }
+            if (typeof data33 === "string") {
+              if (!pattern11.test(data33)) {
+                const err90 = { instancePath: instancePath + "/spec/capacity/cpu", schemaPath: "#/properties/spec/properties/capacity/properties/cpu/pattern", keyword: "pattern", params: { pattern: "^([0-9]{1,9}m|[0-9]{1,6}(\\.[0-9]{1,3})?)$" }, message: 'must match pattern "^([0-9]{1,9}m|[0-9]{1,6}(\\.[0-9]{1,3})?)$"' };
+                if (vErrors === null) {
+                  vErrors = [err90];
+                } else {
+                  vErrors.push(err90);
+                }
+                errors++;
+              }
+            }
           }
-        } else {
-          const err90 = { instancePath: instancePath + "/spec/capacity", schemaPath: "#/properties/spec/properties/capacity/type", keyword: "type", params: { type: "object" }, message: "must be object" };
-          if (vErrors === null) {
-            vErrors = [err90];
-          } else {
-            vErrors.push(err90);
-          }
-          errors++;
-        }
-        let data33 = data8.load;
-        if (data33 && typeof data33 == "object" && !Array.isArray(data33)) {
-          if (data33.min === void 0) {
-            data33.min = 50;
-          }
-          if (data33.max === void 0) {
-            data33.max = 80;
-          }
-          for (const key11 of Object.keys(data33)) {
-            if (!(key11 === "min" || key11 === "max")) {
-              const err91 = { instancePath: instancePath + "/spec/load", schemaPath: "#/properties/spec/properties/load/additionalProperties", keyword: "additionalProperties", params: { additionalProperty: key11 }, message: "must NOT have additional properties" };
+          if (data31.memory !== void 0 && func0.call(data31, "memory")) {
+            let data34 = data31.memory;
+            if (!(typeof data34 == "number" && isFinite(data34)) && typeof data34 !== "string") {
+              const err91 = { instancePath: instancePath + "/spec/capacity/memory", schemaPath: "#/properties/spec/properties/capacity/properties/memory/type", keyword: "type", params: { type: schema11.properties.spec.properties.capacity.properties.memory.type }, message: "must be number,string" };
               if (vErrors === null) {
                 vErrors = [err91];
               } else {
@@ -1262,40 +1259,49 @@ function validate10(data, { instancePath = "", parentData, parentDataProperty, r
               }
               errors++;
             }
+            if (typeof data34 == "number" && isFinite(data34)) {
+              if (data34 < 0 || isNaN(data34)) {
+                const err92 = { instancePath: instancePath + "/spec/capacity/memory", schemaPath: "#/properties/spec/properties/capacity/properties/memory/minimum", keyword: "minimum", params: { comparison: ">=", limit: 0 }, message: "must be >= 0" };
+                if (vErrors === null) {
+                  vErrors = [err92];
+                } else {
+                  vErrors.push(err92);
+                }
+                errors++;
+              }
+            }
+            if (typeof data34 === "string") {
+              if (!pattern12.test(data34)) {
+                const err93 = { instancePath: instancePath + "/spec/capacity/memory", schemaPath: "#/properties/spec/properties/capacity/properties/memory/pattern", keyword: "pattern", params: { pattern: "^[0-9]{1,15}(\\.[0-9]{1,3})?(Ki|Mi|Gi|Ti|k|M|G|T)?$" }, message: 'must match pattern "^[0-9]{1,15}(\\.[0-9]{1,3})?(Ki|Mi|Gi|Ti|k|M|G|T)?$"' };
+                if (vErrors === null) {
+                  vErrors = [err93];
+                } else {
+                  vErrors.push(err93);
+                }
+                errors++;
+              }
+            }
           }
-          let data34 = data33.min;
-          if (typeof data34 == "number" && isFinite(data34)) {
-            if (data34 > 100 || isNaN(data34)) {
-              const err92 = { instancePath: instancePath + "/spec/load/min", schemaPath: "#/properties/spec/properties/load/properties/min/maximum", keyword: "maximum", params: { comparison: "<=", limit: 100 }, message: "must be <= 100" };
-              if (vErrors === null) {
-                vErrors = [err92];
-              } else {
-                vErrors.push(err92);
-              }
-              errors++;
-            }
-            if (data34 < 0 || isNaN(data34)) {
-              const err93 = { instancePath: instancePath + "/spec/load/min", schemaPath: "#/properties/spec/properties/load/properties/min/minimum", keyword: "minimum", params: { comparison: ">=", limit: 0 }, message: "must be >= 0" };
-              if (vErrors === null) {
-                vErrors = [err93];
-              } else {
-                vErrors.push(err93);
-              }
-              errors++;
-            }
+        } else {
+          const err94 = { instancePath: instancePath + "/spec/capacity", schemaPath: "#/properties/spec/properties/capacity/type", keyword: "type", params: { type: "object" }, message: "must be object" };
+          if (vErrors === null) {
+            vErrors = [err94];
           } else {
-            const err94 = { instancePath: instancePath + "/spec/load/min", schemaPath: "#/properties/spec/properties/load/properties/min/type", keyword: "type", params: { type: "number" }, message: "must be number" };
-            if (vErrors === null) {
-              vErrors = [err94];
-            } else {
-              vErrors.push(err94);
-            }
-            errors++;
+            vErrors.push(err94);
           }
-          let data35 = data33.max;
-          if (typeof data35 == "number" && isFinite(data35)) {
-            if (data35 > 100 || isNaN(data35)) {
-              const err95 = { instancePath: instancePath + "/spec/load/max", schemaPath: "#/properties/spec/properties/load/properties/max/maximum", keyword: "maximum", params: { comparison: "<=", limit: 100 }, message: "must be <= 100" };
+          errors++;
+        }
+        let data35 = data8.load;
+        if (data35 && typeof data35 == "object" && !Array.isArray(data35)) {
+          if (data35.min === void 0) {
+            data35.min = 50;
+          }
+          if (data35.max === void 0) {
+            data35.max = 80;
+          }
+          for (const key12 of Object.keys(data35)) {
+            if (!(key12 === "min" || key12 === "max")) {
+              const err95 = { instancePath: instancePath + "/spec/load", schemaPath: "#/properties/spec/properties/load/additionalProperties", keyword: "additionalProperties", params: { additionalProperty: key12 }, message: "must NOT have additional properties" };
               if (vErrors === null) {
                 vErrors = [err95];
               } else {
@@ -1303,8 +1309,11 @@ function validate10(data, { instancePath = "", parentData, parentDataProperty, r
               }
               errors++;
             }
-            if (data35 < 0 || isNaN(data35)) {
-              const err96 = { instancePath: instancePath + "/spec/load/max", schemaPath: "#/properties/spec/properties/load/properties/max/minimum", keyword: "minimum", params: { comparison: ">=", limit: 0 }, message: "must be >= 0" };
+          }
+          let data36 = data35.min;
+          if (typeof data36 == "number" && isFinite(data36)) {
+            if (data36 > 100 || isNaN(data36)) {
+              const err96 = { instancePath: instancePath + "/spec/load/min", schemaPath: "#/properties/spec/properties/load/properties/min/maximum", keyword: "maximum", params: { comparison: "<=", limit: 100 }, message: "must be <= 100" };
               if (vErrors === null) {
                 vErrors = [err96];
               } else {
@@ -1312,35 +1321,28 @@ function validate10(data, { instancePath = "", parentData, parentDataProperty, r
               }
               errors++;
             }
+            if (data36 < 0 || isNaN(data36)) {
+              const err97 = { instancePath: instancePath + "/spec/load/min", schemaPath: "#/properties/spec/properties/load/properties/min/minimum", keyword: "minimum", params: { comparison: ">=", limit: 0 }, message: "must be >= 0" };
+              if (vErrors === null) {
+                vErrors = [err97];
+              } else {
+                vErrors.push(err97);
+              }
+              errors++;
+            }
           } else {
-            const err97 = { instancePath: instancePath + "/spec/load/max", schemaPath: "#/properties/spec/properties/load/properties/max/type", keyword: "type", params: { type: "number" }, message: "must be number" };
+            const err98 = { instancePath: instancePath + "/spec/load/min", schemaPath: "#/properties/spec/properties/load/properties/min/type", keyword: "type", params: { type: "number" }, message: "must be number" };
             if (vErrors === null) {
-              vErrors = [err97];
+              vErrors = [err98];
             } else {
-              vErrors.push(err97);
+              vErrors.push(err98);
             }
             errors++;
           }
-        } else {
-          const err98 = { instancePath: instancePath + "/spec/load", schemaPath: "#/properties/spec/properties/load/type", keyword: "type", params: { type: "object" }, message: "must be object" };
-          if (vErrors === null) {
-            vErrors = [err98];
-          } else {
-            vErrors.push(err98);
-          }
-          errors++;
-        }
-        let data36 = data8.price;
-        if (data36 && typeof data36 == "object" && !Array.isArray(data36)) {
-          if (data36.perReplicaHour === void 0) {
-            data36.perReplicaHour = "0.00";
-          }
-          if (data36.currency === void 0) {
-            data36.currency = "EUR";
-          }
-          for (const key12 of Object.keys(data36)) {
-            if (!(key12 === "perReplicaHour" || key12 === "currency")) {
-              const err99 = { instancePath: instancePath + "/spec/price", schemaPath: "#/properties/spec/properties/price/additionalProperties", keyword: "additionalProperties", params: { additionalProperty: key12 }, message: "must NOT have additional properties" };
+          let data37 = data35.max;
+          if (typeof data37 == "number" && isFinite(data37)) {
+            if (data37 > 100 || isNaN(data37)) {
+              const err99 = { instancePath: instancePath + "/spec/load/max", schemaPath: "#/properties/spec/properties/load/properties/max/maximum", keyword: "maximum", params: { comparison: "<=", limit: 100 }, message: "must be <= 100" };
               if (vErrors === null) {
                 vErrors = [err99];
               } else {
@@ -1348,11 +1350,8 @@ function validate10(data, { instancePath = "", parentData, parentDataProperty, r
               }
               errors++;
             }
-          }
-          let data37 = data36.perReplicaHour;
-          if (typeof data37 === "string") {
-            if (!pattern13.test(data37)) {
-              const err100 = { instancePath: instancePath + "/spec/price/perReplicaHour", schemaPath: "#/properties/spec/properties/price/properties/perReplicaHour/pattern", keyword: "pattern", params: { pattern: "^[0-9]{1,9}(\\.[0-9]{1,6})?$" }, message: 'must match pattern "^[0-9]{1,9}(\\.[0-9]{1,6})?$"' };
+            if (data37 < 0 || isNaN(data37)) {
+              const err100 = { instancePath: instancePath + "/spec/load/max", schemaPath: "#/properties/spec/properties/load/properties/max/minimum", keyword: "minimum", params: { comparison: ">=", limit: 0 }, message: "must be >= 0" };
               if (vErrors === null) {
                 vErrors = [err100];
               } else {
@@ -1361,7 +1360,7 @@ function validate10(data, { instancePath = "", parentData, parentDataProperty, r
               errors++;
             }
           } else {
-            const err101 = { instancePath: instancePath + "/spec/price/perReplicaHour", schemaPath: "#/properties/spec/properties/price/properties/perReplicaHour/type", keyword: "type", params: { type: "string" }, message: "must be string" };
+            const err101 = { instancePath: instancePath + "/spec/load/max", schemaPath: "#/properties/spec/properties/load/properties/max/type", keyword: "type", params: { type: "number" }, message: "must be number" };
             if (vErrors === null) {
               vErrors = [err101];
             } else {
@@ -1369,60 +1368,108 @@ function validate10(data, { instancePath = "", parentData, parentDataProperty, r
             }
             errors++;
           }
-          let data38 = data36.currency;
-          if (typeof data38 === "string") {
-            if (!pattern14.test(data38)) {
-              const err102 = { instancePath: instancePath + "/spec/price/currency", schemaPath: "#/properties/spec/properties/price/properties/currency/pattern", keyword: "pattern", params: { pattern: "^[A-Z]{3}$" }, message: 'must match pattern "^[A-Z]{3}$"' };
+        } else {
+          const err102 = { instancePath: instancePath + "/spec/load", schemaPath: "#/properties/spec/properties/load/type", keyword: "type", params: { type: "object" }, message: "must be object" };
+          if (vErrors === null) {
+            vErrors = [err102];
+          } else {
+            vErrors.push(err102);
+          }
+          errors++;
+        }
+        let data38 = data8.price;
+        if (data38 && typeof data38 == "object" && !Array.isArray(data38)) {
+          if (data38.perReplicaHour === void 0) {
+            data38.perReplicaHour = "0.00";
+          }
+          if (data38.currency === void 0) {
+            data38.currency = "EUR";
+          }
+          for (const key13 of Object.keys(data38)) {
+            if (!(key13 === "perReplicaHour" || key13 === "currency")) {
+              const err103 = { instancePath: instancePath + "/spec/price", schemaPath: "#/properties/spec/properties/price/additionalProperties", keyword: "additionalProperties", params: { additionalProperty: key13 }, message: "must NOT have additional properties" };
               if (vErrors === null) {
-                vErrors = [err102];
+                vErrors = [err103];
               } else {
-                vErrors.push(err102);
+                vErrors.push(err103);
+              }
+              errors++;
+            }
+          }
+          let data39 = data38.perReplicaHour;
+          if (typeof data39 === "string") {
+            if (!pattern13.test(data39)) {
+              const err104 = { instancePath: instancePath + "/spec/price/perReplicaHour", schemaPath: "#/properties/spec/properties/price/properties/perReplicaHour/pattern", keyword: "pattern", params: { pattern: "^[0-9]{1,9}(\\.[0-9]{1,6})?$" }, message: 'must match pattern "^[0-9]{1,9}(\\.[0-9]{1,6})?$"' };
+              if (vErrors === null) {
+                vErrors = [err104];
+              } else {
+                vErrors.push(err104);
               }
               errors++;
             }
           } else {
-            const err103 = { instancePath: instancePath + "/spec/price/currency", schemaPath: "#/properties/spec/properties/price/properties/currency/type", keyword: "type", params: { type: "string" }, message: "must be string" };
+            const err105 = { instancePath: instancePath + "/spec/price/perReplicaHour", schemaPath: "#/properties/spec/properties/price/properties/perReplicaHour/type", keyword: "type", params: { type: "string" }, message: "must be string" };
             if (vErrors === null) {
-              vErrors = [err103];
+              vErrors = [err105];
             } else {
-              vErrors.push(err103);
+              vErrors.push(err105);
+            }
+            errors++;
+          }
+          let data40 = data38.currency;
+          if (typeof data40 === "string") {
+            if (!pattern14.test(data40)) {
+              const err106 = { instancePath: instancePath + "/spec/price/currency", schemaPath: "#/properties/spec/properties/price/properties/currency/pattern", keyword: "pattern", params: { pattern: "^[A-Z]{3}$" }, message: 'must match pattern "^[A-Z]{3}$"' };
+              if (vErrors === null) {
+                vErrors = [err106];
+              } else {
+                vErrors.push(err106);
+              }
+              errors++;
+            }
+          } else {
+            const err107 = { instancePath: instancePath + "/spec/price/currency", schemaPath: "#/properties/spec/properties/price/properties/currency/type", keyword: "type", params: { type: "string" }, message: "must be string" };
+            if (vErrors === null) {
+              vErrors = [err107];
+            } else {
+              vErrors.push(err107);
             }
             errors++;
           }
         } else {
-          const err104 = { instancePath: instancePath + "/spec/price", schemaPath: "#/properties/spec/properties/price/type", keyword: "type", params: { type: "object" }, message: "must be object" };
+          const err108 = { instancePath: instancePath + "/spec/price", schemaPath: "#/properties/spec/properties/price/type", keyword: "type", params: { type: "object" }, message: "must be object" };
           if (vErrors === null) {
-            vErrors = [err104];
+            vErrors = [err108];
           } else {
-            vErrors.push(err104);
+            vErrors.push(err108);
           }
           errors++;
         }
         if (typeof data8.unschedulable !== "boolean") {
-          const err105 = { instancePath: instancePath + "/spec/unschedulable", schemaPath: "#/properties/spec/properties/unschedulable/type", keyword: "type", params: { type: "boolean" }, message: "must be boolean" };
+          const err109 = { instancePath: instancePath + "/spec/unschedulable", schemaPath: "#/properties/spec/properties/unschedulable/type", keyword: "type", params: { type: "boolean" }, message: "must be boolean" };
           if (vErrors === null) {
-            vErrors = [err105];
+            vErrors = [err109];
           } else {
-            vErrors.push(err105);
+            vErrors.push(err109);
           }
           errors++;
         }
       } else {
-        const err106 = { instancePath: instancePath + "/spec", schemaPath: "#/properties/spec/type", keyword: "type", params: { type: "object" }, message: "must be object" };
+        const err110 = { instancePath: instancePath + "/spec", schemaPath: "#/properties/spec/type", keyword: "type", params: { type: "object" }, message: "must be object" };
         if (vErrors === null) {
-          vErrors = [err106];
+          vErrors = [err110];
         } else {
-          vErrors.push(err106);
+          vErrors.push(err110);
         }
         errors++;
       }
     }
   } else {
-    const err107 = { instancePath, schemaPath: "#/type", keyword: "type", params: { type: "object" }, message: "must be object" };
+    const err111 = { instancePath, schemaPath: "#/type", keyword: "type", params: { type: "object" }, message: "must be object" };
     if (vErrors === null) {
-      vErrors = [err107];
+      vErrors = [err111];
     } else {
-      vErrors.push(err107);
+      vErrors.push(err111);
     }
     errors++;
   }
@@ -2204,13 +2251,15 @@ function validate11(data, { instancePath = "", parentData, parentDataProperty, r
   return errors === 0;
 }
 var validateSubnet = validate12;
-var schema13 = { "$id": "Subnet", "type": "object", "additionalProperties": false, "required": ["apiVersion", "kind", "metadata", "spec"], "properties": { "apiVersion": { "type": "string", "enum": ["evenkeel.dev/v1alpha1"] }, "kind": { "type": "string", "enum": ["Subnet"] }, "metadata": { "type": "object", "additionalProperties": false, "required": ["name"], "properties": { "name": { "type": "string", "maxLength": 32, "pattern": "^[a-z0-9]([a-z0-9-]*[a-z0-9])?$" }, "namespace": { "type": "string", "maxLength": 32, "pattern": "^[a-z0-9]([a-z0-9-]*[a-z0-9])?$" }, "labels": { "type": "object", "additionalProperties": { "type": "string" } }, "annotations": { "type": "object", "additionalProperties": { "type": "string" } } } }, "spec": { "type": "object", "required": ["cidr", "replicas", "workload"], "properties": { "cidr": { "type": "string", "pattern": "^((25[0-5]|2[0-4][0-9]|1[0-9]{2}|[1-9]?[0-9])\\.){3}(25[0-5]|2[0-4][0-9]|1[0-9]{2}|[1-9]?[0-9])/(1[6-9]|2[0-9])$" }, "gatewayAddress": { "type": "string", "pattern": "^((25[0-5]|2[0-4][0-9]|1[0-9]{2}|[1-9]?[0-9])\\.){3}(25[0-5]|2[0-4][0-9]|1[0-9]{2}|[1-9]?[0-9])$" }, "dhcp": { "type": "boolean", "default": true }, "replicas": { "type": "object", "required": ["min", "max"], "properties": { "min": { "type": "integer", "minimum": 0, "maximum": 250 }, "max": { "type": "integer", "minimum": 1, "maximum": 250 } }, "additionalProperties": false }, "workload": { "type": "object", "properties": { "runtime": { "type": "string", "enum": ["docker", "libvirt"], "default": "docker" }, "image": { "type": "string", "pattern": "^[A-Za-z0-9][A-Za-z0-9._:/@-]{0,254}$" }, "kernel": { "type": "string", "pattern": "^[A-Za-z0-9/][A-Za-z0-9._/-]{0,254}$" }, "imagePullPolicy": { "type": "string", "enum": ["Always", "IfNotPresent", "Never"], "default": "IfNotPresent" }, "command": { "type": "array", "minItems": 1, "maxItems": 256, "items": { "type": "string", "maxLength": 16384, "pattern": "^[^\\u0000]*$" } }, "env": { "type": "array", "default": [], "maxItems": 256, "items": { "type": "object", "required": ["name", "value"], "properties": { "name": { "type": "string", "maxLength": 256, "pattern": "^[A-Za-z_][A-Za-z0-9_.-]*$" }, "value": { "type": "string", "maxLength": 32768, "pattern": "^[^\\u0000]*$" } }, "additionalProperties": false } }, "ports": { "type": "array", "default": [], "maxItems": 64, "items": { "type": "object", "required": ["containerPort"], "properties": { "name": { "type": "string", "maxLength": 15, "pattern": "^[a-z0-9]*[a-z][a-z0-9]*(-[a-z0-9]+)*$" }, "containerPort": { "type": "integer", "minimum": 1, "maximum": 65535 }, "protocol": { "type": "string", "enum": ["TCP", "UDP"], "default": "TCP" } }, "additionalProperties": false } }, "resources": { "type": "object", "default": {}, "properties": { "cpu": { "minimum": 0, "pattern": "^([0-9]{1,9}m|[0-9]{1,6}(\\.[0-9]{1,3})?)$", "default": "500m", "type": ["number", "string"] }, "memory": { "minimum": 0, "pattern": "^[0-9]{1,15}(\\.[0-9]{1,3})?(Ki|Mi|Gi|Ti|k|M|G|T)?$", "default": "256Mi", "type": ["number", "string"] } }, "additionalProperties": false } }, "additionalProperties": false }, "service": { "type": "object", "required": ["address", "ports"], "properties": { "address": { "type": "string", "pattern": "^((25[0-5]|2[0-4][0-9]|1[0-9]{2}|[1-9]?[0-9])\\.){3}(25[0-5]|2[0-4][0-9]|1[0-9]{2}|[1-9]?[0-9])$" }, "ports": { "type": "array", "minItems": 1, "maxItems": 64, "items": { "type": "object", "required": ["port"], "properties": { "name": { "type": "string", "maxLength": 15, "pattern": "^[a-z0-9]*[a-z][a-z0-9]*(-[a-z0-9]+)*$" }, "port": { "type": "integer", "minimum": 1, "maximum": 65535 }, "targetPort": { "minimum": 1, "maximum": 65535, "pattern": "^[a-z0-9]*[a-z][a-z0-9]*(-[a-z0-9]+)*$", "type": ["integer", "string"] }, "protocol": { "type": "string", "enum": ["TCP", "UDP"], "default": "TCP" } }, "additionalProperties": false } } }, "additionalProperties": false }, "healthCheck": { "type": "object", "properties": { "httpGet": { "type": "object", "properties": { "path": { "type": "string", "default": "/", "maxLength": 1024, "pattern": "^/[!-~]*$" }, "port": { "minimum": 1, "maximum": 65535, "pattern": "^[a-z0-9]*[a-z][a-z0-9]*(-[a-z0-9]+)*$", "type": ["integer", "string"] } }, "additionalProperties": false }, "tcpSocket": { "type": "object", "properties": { "port": { "minimum": 1, "maximum": 65535, "pattern": "^[a-z0-9]*[a-z][a-z0-9]*(-[a-z0-9]+)*$", "type": ["integer", "string"] } }, "additionalProperties": false }, "periodSeconds": { "type": "integer", "default": 2, "minimum": 1, "maximum": 300 }, "timeoutSeconds": { "type": "integer", "default": 1, "minimum": 1, "maximum": 300 }, "failureThreshold": { "type": "integer", "default": 3, "minimum": 1, "maximum": 100 }, "successThreshold": { "type": "integer", "default": 1, "minimum": 1, "maximum": 100 } }, "additionalProperties": false }, "update": { "type": "object", "default": {}, "properties": { "maxSurge": { "type": "integer", "default": 1, "minimum": 0, "maximum": 250 }, "maxUnavailable": { "type": "integer", "default": 0, "minimum": 0, "maximum": 250 } }, "additionalProperties": false }, "drain": { "type": "object", "default": {}, "properties": { "gracePeriodSeconds": { "type": "integer", "default": 30, "minimum": 0, "maximum": 3600 }, "signal": { "type": "string", "enum": ["SIGTERM", "SIGINT", "SIGQUIT", "SIGHUP", "SIGUSR1", "SIGUSR2", "SIGWINCH", "SIGKILL"], "default": "SIGTERM" }, "stopSeconds": { "type": "integer", "default": 10, "minimum": 0, "maximum": 300 } }, "additionalProperties": false }, "autoscale": { "type": "object", "required": ["thresholds"], "properties": { "mode": { "type": "string", "enum": ["auto", "outOnly", "inOnly", "recommend", "off"], "default": "auto" }, "thresholds": { "type": "object", "minProperties": 1, "maxProperties": 8, "additionalProperties": { "type": "object", "required": ["min", "max"], "properties": { "min": { "type": "number", "exclusiveMinimum": 0 }, "max": { "type": "number", "exclusiveMinimum": 0 } }, "additionalProperties": false } }, "step": { "type": "integer", "default": 1, "minimum": 1, "maximum": 250 }, "sampleSeconds": { "type": "integer", "default": 5, "minimum": 1, "maximum": 300 }, "windowSeconds": { "type": "integer", "default": 15, "minimum": 1, "maximum": 3600 }, "cooldownSeconds": { "type": "integer", "default": 60, "minimum": 0, "maximum": 86400 }, "pause": { "type": "object", "required": ["reason"], "properties": { "reason": { "type": "string", "minLength": 1, "maxLength": 256, "pattern": "^[^\\u0000-\\u001f\\u007f-\\u009f]*$" }, "until": { "type": "string", "format": "date-time" } }, "additionalProperties": false } }, "additionalProperties": false } }, "additionalProperties": false } } };
-var pattern28 = new RegExp("^[A-Za-z0-9/][A-Za-z0-9._/-]{0,254}$", "u");
-var pattern29 = new RegExp("^[^\\u0000]*$", "u");
-var pattern30 = new RegExp("^[A-Za-z_][A-Za-z0-9_.-]*$", "u");
-var pattern32 = new RegExp("^[a-z0-9]*[a-z][a-z0-9]*(-[a-z0-9]+)*$", "u");
-var pattern38 = new RegExp("^/[!-~]*$", "u");
-var pattern41 = new RegExp("^[^\\u0000-\\u001f\\u007f-\\u009f]*$", "u");
+var schema13 = { "$id": "Subnet", "type": "object", "additionalProperties": false, "required": ["apiVersion", "kind", "metadata", "spec"], "properties": { "apiVersion": { "type": "string", "enum": ["evenkeel.dev/v1alpha1"] }, "kind": { "type": "string", "enum": ["Subnet"] }, "metadata": { "type": "object", "additionalProperties": false, "required": ["name"], "properties": { "name": { "type": "string", "maxLength": 32, "pattern": "^[a-z0-9]([a-z0-9-]*[a-z0-9])?$" }, "namespace": { "type": "string", "maxLength": 32, "pattern": "^[a-z0-9]([a-z0-9-]*[a-z0-9])?$" }, "labels": { "type": "object", "additionalProperties": { "type": "string" } }, "annotations": { "type": "object", "additionalProperties": { "type": "string" } } } }, "spec": { "type": "object", "required": ["cidr", "replicas", "workload"], "properties": { "cidr": { "type": "string", "pattern": "^((25[0-5]|2[0-4][0-9]|1[0-9]{2}|[1-9]?[0-9])\\.){3}(25[0-5]|2[0-4][0-9]|1[0-9]{2}|[1-9]?[0-9])/(1[6-9]|2[0-9])$" }, "gatewayAddress": { "type": "string", "pattern": "^((25[0-5]|2[0-4][0-9]|1[0-9]{2}|[1-9]?[0-9])\\.){3}(25[0-5]|2[0-4][0-9]|1[0-9]{2}|[1-9]?[0-9])$" }, "dhcp": { "type": "boolean", "default": true }, "replicas": { "type": "object", "required": ["min", "max"], "properties": { "min": { "type": "integer", "minimum": 0, "maximum": 250 }, "max": { "type": "integer", "minimum": 1, "maximum": 250 } }, "additionalProperties": false }, "workload": { "type": "object", "properties": { "runtime": { "type": "string", "enum": ["docker", "libvirt"], "default": "docker" }, "image": { "type": "string", "pattern": "^[A-Za-z0-9][A-Za-z0-9._:/@-]{0,254}$" }, "checksum": { "type": "string", "pattern": "^sha256:[0-9a-f]{64}$" }, "kernel": { "type": "object", "required": ["image"], "properties": { "image": { "type": "string", "pattern": "^[A-Za-z0-9][A-Za-z0-9._-]{0,254}$" }, "initrd": { "type": "string", "pattern": "^[A-Za-z0-9][A-Za-z0-9._-]{0,254}$" }, "arguments": { "type": "string", "default": "", "maxLength": 1024, "pattern": "^[ -~]*$" } }, "additionalProperties": false }, "userData": { "type": "string", "maxLength": 32768 }, "startSeconds": { "type": "integer", "default": 300, "minimum": 5, "maximum": 3600 }, "imagePullPolicy": { "type": "string", "enum": ["Always", "IfNotPresent", "Never"], "default": "IfNotPresent" }, "command": { "type": "array", "minItems": 1, "maxItems": 256, "items": { "type": "string", "maxLength": 16384, "pattern": "^[^\\u0000]*$" } }, "env": { "type": "array", "default": [], "maxItems": 256, "items": { "type": "object", "required": ["name", "value"], "properties": { "name": { "type": "string", "maxLength": 256, "pattern": "^[A-Za-z_][A-Za-z0-9_.-]*$" }, "value": { "type": "string", "maxLength": 32768, "pattern": "^[^\\u0000]*$" } }, "additionalProperties": false } }, "ports": { "type": "array", "default": [], "maxItems": 64, "items": { "type": "object", "required": ["containerPort"], "properties": { "name": { "type": "string", "maxLength": 15, "pattern": "^[a-z0-9]*[a-z][a-z0-9]*(-[a-z0-9]+)*$" }, "containerPort": { "type": "integer", "minimum": 1, "maximum": 65535 }, "protocol": { "type": "string", "enum": ["TCP", "UDP"], "default": "TCP" } }, "additionalProperties": false } }, "resources": { "type": "object", "default": {}, "properties": { "cpu": { "minimum": 0, "pattern": "^([0-9]{1,9}m|[0-9]{1,6}(\\.[0-9]{1,3})?)$", "default": "500m", "type": ["number", "string"] }, "memory": { "minimum": 0, "pattern": "^[0-9]{1,15}(\\.[0-9]{1,3})?(Ki|Mi|Gi|Ti|k|M|G|T)?$", "default": "256Mi", "type": ["number", "string"] } }, "additionalProperties": false } }, "additionalProperties": false }, "service": { "type": "object", "required": ["address", "ports"], "properties": { "address": { "type": "string", "pattern": "^((25[0-5]|2[0-4][0-9]|1[0-9]{2}|[1-9]?[0-9])\\.){3}(25[0-5]|2[0-4][0-9]|1[0-9]{2}|[1-9]?[0-9])$" }, "ports": { "type": "array", "minItems": 1, "maxItems": 64, "items": { "type": "object", "required": ["port"], "properties": { "name": { "type": "string", "maxLength": 15, "pattern": "^[a-z0-9]*[a-z][a-z0-9]*(-[a-z0-9]+)*$" }, "port": { "type": "integer", "minimum": 1, "maximum": 65535 }, "targetPort": { "minimum": 1, "maximum": 65535, "pattern": "^[a-z0-9]*[a-z][a-z0-9]*(-[a-z0-9]+)*$", "type": ["integer", "string"] }, "protocol": { "type": "string", "enum": ["TCP", "UDP"], "default": "TCP" } }, "additionalProperties": false } } }, "additionalProperties": false }, "healthCheck": { "type": "object", "properties": { "httpGet": { "type": "object", "properties": { "path": { "type": "string", "default": "/", "maxLength": 1024, "pattern": "^/[!-~]*$" }, "port": { "minimum": 1, "maximum": 65535, "pattern": "^[a-z0-9]*[a-z][a-z0-9]*(-[a-z0-9]+)*$", "type": ["integer", "string"] } }, "additionalProperties": false }, "tcpSocket": { "type": "object", "properties": { "port": { "minimum": 1, "maximum": 65535, "pattern": "^[a-z0-9]*[a-z][a-z0-9]*(-[a-z0-9]+)*$", "type": ["integer", "string"] } }, "additionalProperties": false }, "periodSeconds": { "type": "integer", "default": 2, "minimum": 1, "maximum": 300 }, "timeoutSeconds": { "type": "integer", "default": 1, "minimum": 1, "maximum": 300 }, "failureThreshold": { "type": "integer", "default": 3, "minimum": 1, "maximum": 100 }, "successThreshold": { "type": "integer", "default": 1, "minimum": 1, "maximum": 100 } }, "additionalProperties": false }, "update": { "type": "object", "default": {}, "properties": { "maxSurge": { "type": "integer", "default": 1, "minimum": 0, "maximum": 250 }, "maxUnavailable": { "type": "integer", "default": 0, "minimum": 0, "maximum": 250 } }, "additionalProperties": false }, "drain": { "type": "object", "default": {}, "properties": { "gracePeriodSeconds": { "type": "integer", "default": 30, "minimum": 0, "maximum": 3600 }, "signal": { "type": "string", "enum": ["SIGTERM", "SIGINT", "SIGQUIT", "SIGHUP", "SIGUSR1", "SIGUSR2", "SIGWINCH", "SIGKILL"], "default": "SIGTERM" }, "stopSeconds": { "type": "integer", "default": 10, "minimum": 0, "maximum": 300 } }, "additionalProperties": false }, "autoscale": { "type": "object", "required": ["thresholds"], "properties": { "mode": { "type": "string", "enum": ["auto", "outOnly", "inOnly", "recommend", "off"], "default": "auto" }, "thresholds": { "type": "object", "minProperties": 1, "maxProperties": 8, "additionalProperties": { "type": "object", "required": ["min", "max"], "properties": { "min": { "type": "number", "exclusiveMinimum": 0 }, "max": { "type": "number", "exclusiveMinimum": 0 } }, "additionalProperties": false } }, "scaleOnContention": { "type": "boolean", "default": false }, "step": { "type": "integer", "default": 1, "minimum": 1, "maximum": 250 }, "sampleSeconds": { "type": "integer", "default": 5, "minimum": 1, "maximum": 300 }, "windowSeconds": { "type": "integer", "default": 15, "minimum": 1, "maximum": 3600 }, "cooldownSeconds": { "type": "integer", "default": 60, "minimum": 0, "maximum": 86400 }, "pause": { "type": "object", "required": ["reason"], "properties": { "reason": { "type": "string", "minLength": 1, "maxLength": 256, "pattern": "^[^\\u0000-\\u001f\\u007f-\\u009f]*$" }, "until": { "type": "string", "format": "date-time" } }, "additionalProperties": false } }, "additionalProperties": false } }, "additionalProperties": false } } };
+var pattern28 = new RegExp("^sha256:[0-9a-f]{64}$", "u");
+var pattern29 = new RegExp("^[A-Za-z0-9][A-Za-z0-9._-]{0,254}$", "u");
+var pattern31 = new RegExp("^[ -~]*$", "u");
+var pattern32 = new RegExp("^[^\\u0000]*$", "u");
+var pattern33 = new RegExp("^[A-Za-z_][A-Za-z0-9_.-]*$", "u");
+var pattern35 = new RegExp("^[a-z0-9]*[a-z][a-z0-9]*(-[a-z0-9]+)*$", "u");
+var pattern41 = new RegExp("^/[!-~]*$", "u");
+var pattern44 = new RegExp("^[^\\u0000-\\u001f\\u007f-\\u009f]*$", "u");
 var formats0 = require_formats().fullFormats["date-time"];
 function validate12(data, { instancePath = "", parentData, parentDataProperty, rootData = data } = {}) {
   ;
@@ -2664,6 +2713,9 @@ function validate12(data, { instancePath = "", parentData, parentDataProperty, r
             if (data16.runtime === void 0) {
               data16.runtime = "docker";
             }
+            if (data16.startSeconds === void 0) {
+              data16.startSeconds = 300;
+            }
             if (data16.imagePullPolicy === void 0) {
               data16.imagePullPolicy = "IfNotPresent";
             }
@@ -2677,7 +2729,7 @@ function validate12(data, { instancePath = "", parentData, parentDataProperty, r
               data16.resources = {};
             }
             for (const key6 of Object.keys(data16)) {
-              if (!(key6 === "runtime" || key6 === "image" || key6 === "kernel" || key6 === "imagePullPolicy" || key6 === "command" || key6 === "env" || key6 === "ports" || key6 === "resources")) {
+              if (!func0.call(schema13.properties.spec.properties.workload.properties, key6)) {
                 const err41 = { instancePath: instancePath + "/spec/workload", schemaPath: "#/properties/spec/properties/workload/additionalProperties", keyword: "additionalProperties", params: { additionalProperty: key6 }, message: "must NOT have additional properties" };
                 if (vErrors === null) {
                   vErrors = [err41];
@@ -2728,11 +2780,11 @@ function validate12(data, { instancePath = "", parentData, parentDataProperty, r
                 errors++;
               }
             }
-            if (data16.kernel !== void 0 && func0.call(data16, "kernel")) {
-              let data19 = data16.kernel;
+            if (data16.checksum !== void 0 && func0.call(data16, "checksum")) {
+              let data19 = data16.checksum;
               if (typeof data19 === "string") {
                 if (!pattern28.test(data19)) {
-                  const err46 = { instancePath: instancePath + "/spec/workload/kernel", schemaPath: "#/properties/spec/properties/workload/properties/kernel/pattern", keyword: "pattern", params: { pattern: "^[A-Za-z0-9/][A-Za-z0-9._/-]{0,254}$" }, message: 'must match pattern "^[A-Za-z0-9/][A-Za-z0-9._/-]{0,254}$"' };
+                  const err46 = { instancePath: instancePath + "/spec/workload/checksum", schemaPath: "#/properties/spec/properties/workload/properties/checksum/pattern", keyword: "pattern", params: { pattern: "^sha256:[0-9a-f]{64}$" }, message: 'must match pattern "^sha256:[0-9a-f]{64}$"' };
                   if (vErrors === null) {
                     vErrors = [err46];
                   } else {
@@ -2741,7 +2793,7 @@ function validate12(data, { instancePath = "", parentData, parentDataProperty, r
                   errors++;
                 }
               } else {
-                const err47 = { instancePath: instancePath + "/spec/workload/kernel", schemaPath: "#/properties/spec/properties/workload/properties/kernel/type", keyword: "type", params: { type: "string" }, message: "must be string" };
+                const err47 = { instancePath: instancePath + "/spec/workload/checksum", schemaPath: "#/properties/spec/properties/workload/properties/checksum/type", keyword: "type", params: { type: "string" }, message: "must be string" };
                 if (vErrors === null) {
                   vErrors = [err47];
                 } else {
@@ -2750,52 +2802,59 @@ function validate12(data, { instancePath = "", parentData, parentDataProperty, r
                 errors++;
               }
             }
-            let data20 = data16.imagePullPolicy;
-            if (typeof data20 !== "string") {
-              const err48 = { instancePath: instancePath + "/spec/workload/imagePullPolicy", schemaPath: "#/properties/spec/properties/workload/properties/imagePullPolicy/type", keyword: "type", params: { type: "string" }, message: "must be string" };
-              if (vErrors === null) {
-                vErrors = [err48];
-              } else {
-                vErrors.push(err48);
-              }
-              errors++;
-            }
-            if (!(data20 === "Always" || data20 === "IfNotPresent" || data20 === "Never")) {
-              const err49 = { instancePath: instancePath + "/spec/workload/imagePullPolicy", schemaPath: "#/properties/spec/properties/workload/properties/imagePullPolicy/enum", keyword: "enum", params: { allowedValues: schema13.properties.spec.properties.workload.properties.imagePullPolicy.enum }, message: "must be equal to one of the allowed values" };
-              if (vErrors === null) {
-                vErrors = [err49];
-              } else {
-                vErrors.push(err49);
-              }
-              errors++;
-            }
-            if (data16.command !== void 0 && func0.call(data16, "command")) {
-              let data21 = data16.command;
-              if (Array.isArray(data21)) {
-                if (data21.length > 256) {
-                  const err50 = { instancePath: instancePath + "/spec/workload/command", schemaPath: "#/properties/spec/properties/workload/properties/command/maxItems", keyword: "maxItems", params: { limit: 256 }, message: "must NOT have more than 256 items" };
+            if (data16.kernel !== void 0 && func0.call(data16, "kernel")) {
+              let data20 = data16.kernel;
+              if (data20 && typeof data20 == "object" && !Array.isArray(data20)) {
+                if (data20.arguments === void 0) {
+                  data20.arguments = "";
+                }
+                if (data20.image === void 0 || !func0.call(data20, "image")) {
+                  const err48 = { instancePath: instancePath + "/spec/workload/kernel", schemaPath: "#/properties/spec/properties/workload/properties/kernel/required", keyword: "required", params: { missingProperty: "image" }, message: "must have required property 'image'" };
                   if (vErrors === null) {
-                    vErrors = [err50];
+                    vErrors = [err48];
                   } else {
-                    vErrors.push(err50);
+                    vErrors.push(err48);
                   }
                   errors++;
                 }
-                if (data21.length < 1) {
-                  const err51 = { instancePath: instancePath + "/spec/workload/command", schemaPath: "#/properties/spec/properties/workload/properties/command/minItems", keyword: "minItems", params: { limit: 1 }, message: "must NOT have fewer than 1 items" };
-                  if (vErrors === null) {
-                    vErrors = [err51];
-                  } else {
-                    vErrors.push(err51);
+                for (const key7 of Object.keys(data20)) {
+                  if (!(key7 === "image" || key7 === "initrd" || key7 === "arguments")) {
+                    const err49 = { instancePath: instancePath + "/spec/workload/kernel", schemaPath: "#/properties/spec/properties/workload/properties/kernel/additionalProperties", keyword: "additionalProperties", params: { additionalProperty: key7 }, message: "must NOT have additional properties" };
+                    if (vErrors === null) {
+                      vErrors = [err49];
+                    } else {
+                      vErrors.push(err49);
+                    }
+                    errors++;
                   }
-                  errors++;
                 }
-                const len0 = data21.length;
-                for (let i0 = 0; i0 < len0; i0++) {
-                  let data22 = data21[i0];
+                if (data20.image !== void 0 && func0.call(data20, "image")) {
+                  let data21 = data20.image;
+                  if (typeof data21 === "string") {
+                    if (!pattern29.test(data21)) {
+                      const err50 = { instancePath: instancePath + "/spec/workload/kernel/image", schemaPath: "#/properties/spec/properties/workload/properties/kernel/properties/image/pattern", keyword: "pattern", params: { pattern: "^[A-Za-z0-9][A-Za-z0-9._-]{0,254}$" }, message: 'must match pattern "^[A-Za-z0-9][A-Za-z0-9._-]{0,254}$"' };
+                      if (vErrors === null) {
+                        vErrors = [err50];
+                      } else {
+                        vErrors.push(err50);
+                      }
+                      errors++;
+                    }
+                  } else {
+                    const err51 = { instancePath: instancePath + "/spec/workload/kernel/image", schemaPath: "#/properties/spec/properties/workload/properties/kernel/properties/image/type", keyword: "type", params: { type: "string" }, message: "must be string" };
+                    if (vErrors === null) {
+                      vErrors = [err51];
+                    } else {
+                      vErrors.push(err51);
+                    }
+                    errors++;
+                  }
+                }
+                if (data20.initrd !== void 0 && func0.call(data20, "initrd")) {
+                  let data22 = data20.initrd;
                   if (typeof data22 === "string") {
-                    if (func54(data22) > 16384) {
-                      const err52 = { instancePath: instancePath + "/spec/workload/command/" + i0, schemaPath: "#/properties/spec/properties/workload/properties/command/items/maxLength", keyword: "maxLength", params: { limit: 16384 }, message: "must NOT have more than 16384 characters" };
+                    if (!pattern29.test(data22)) {
+                      const err52 = { instancePath: instancePath + "/spec/workload/kernel/initrd", schemaPath: "#/properties/spec/properties/workload/properties/kernel/properties/initrd/pattern", keyword: "pattern", params: { pattern: "^[A-Za-z0-9][A-Za-z0-9._-]{0,254}$" }, message: 'must match pattern "^[A-Za-z0-9][A-Za-z0-9._-]{0,254}$"' };
                       if (vErrors === null) {
                         vErrors = [err52];
                       } else {
@@ -2803,17 +2862,20 @@ function validate12(data, { instancePath = "", parentData, parentDataProperty, r
                       }
                       errors++;
                     }
-                    if (!pattern29.test(data22)) {
-                      const err53 = { instancePath: instancePath + "/spec/workload/command/" + i0, schemaPath: "#/properties/spec/properties/workload/properties/command/items/pattern", keyword: "pattern", params: { pattern: "^[^\\u0000]*$" }, message: 'must match pattern "^[^\\u0000]*$"' };
-                      if (vErrors === null) {
-                        vErrors = [err53];
-                      } else {
-                        vErrors.push(err53);
-                      }
-                      errors++;
-                    }
                   } else {
-                    const err54 = { instancePath: instancePath + "/spec/workload/command/" + i0, schemaPath: "#/properties/spec/properties/workload/properties/command/items/type", keyword: "type", params: { type: "string" }, message: "must be string" };
+                    const err53 = { instancePath: instancePath + "/spec/workload/kernel/initrd", schemaPath: "#/properties/spec/properties/workload/properties/kernel/properties/initrd/type", keyword: "type", params: { type: "string" }, message: "must be string" };
+                    if (vErrors === null) {
+                      vErrors = [err53];
+                    } else {
+                      vErrors.push(err53);
+                    }
+                    errors++;
+                  }
+                }
+                let data23 = data20.arguments;
+                if (typeof data23 === "string") {
+                  if (func54(data23) > 1024) {
+                    const err54 = { instancePath: instancePath + "/spec/workload/kernel/arguments", schemaPath: "#/properties/spec/properties/workload/properties/kernel/properties/arguments/maxLength", keyword: "maxLength", params: { limit: 1024 }, message: "must NOT have more than 1024 characters" };
                     if (vErrors === null) {
                       vErrors = [err54];
                     } else {
@@ -2821,125 +2883,119 @@ function validate12(data, { instancePath = "", parentData, parentDataProperty, r
                     }
                     errors++;
                   }
+                  if (!pattern31.test(data23)) {
+                    const err55 = { instancePath: instancePath + "/spec/workload/kernel/arguments", schemaPath: "#/properties/spec/properties/workload/properties/kernel/properties/arguments/pattern", keyword: "pattern", params: { pattern: "^[ -~]*$" }, message: 'must match pattern "^[ -~]*$"' };
+                    if (vErrors === null) {
+                      vErrors = [err55];
+                    } else {
+                      vErrors.push(err55);
+                    }
+                    errors++;
+                  }
+                } else {
+                  const err56 = { instancePath: instancePath + "/spec/workload/kernel/arguments", schemaPath: "#/properties/spec/properties/workload/properties/kernel/properties/arguments/type", keyword: "type", params: { type: "string" }, message: "must be string" };
+                  if (vErrors === null) {
+                    vErrors = [err56];
+                  } else {
+                    vErrors.push(err56);
+                  }
+                  errors++;
                 }
               } else {
-                const err55 = { instancePath: instancePath + "/spec/workload/command", schemaPath: "#/properties/spec/properties/workload/properties/command/type", keyword: "type", params: { type: "array" }, message: "must be array" };
+                const err57 = { instancePath: instancePath + "/spec/workload/kernel", schemaPath: "#/properties/spec/properties/workload/properties/kernel/type", keyword: "type", params: { type: "object" }, message: "must be object" };
                 if (vErrors === null) {
-                  vErrors = [err55];
+                  vErrors = [err57];
                 } else {
-                  vErrors.push(err55);
+                  vErrors.push(err57);
                 }
                 errors++;
               }
             }
-            let data23 = data16.env;
-            if (Array.isArray(data23)) {
-              if (data23.length > 256) {
-                const err56 = { instancePath: instancePath + "/spec/workload/env", schemaPath: "#/properties/spec/properties/workload/properties/env/maxItems", keyword: "maxItems", params: { limit: 256 }, message: "must NOT have more than 256 items" };
+            if (data16.userData !== void 0 && func0.call(data16, "userData")) {
+              let data24 = data16.userData;
+              if (typeof data24 === "string") {
+                if (func54(data24) > 32768) {
+                  const err58 = { instancePath: instancePath + "/spec/workload/userData", schemaPath: "#/properties/spec/properties/workload/properties/userData/maxLength", keyword: "maxLength", params: { limit: 32768 }, message: "must NOT have more than 32768 characters" };
+                  if (vErrors === null) {
+                    vErrors = [err58];
+                  } else {
+                    vErrors.push(err58);
+                  }
+                  errors++;
+                }
+              } else {
+                const err59 = { instancePath: instancePath + "/spec/workload/userData", schemaPath: "#/properties/spec/properties/workload/properties/userData/type", keyword: "type", params: { type: "string" }, message: "must be string" };
                 if (vErrors === null) {
-                  vErrors = [err56];
+                  vErrors = [err59];
                 } else {
-                  vErrors.push(err56);
+                  vErrors.push(err59);
                 }
                 errors++;
               }
-              const len1 = data23.length;
-              for (let i1 = 0; i1 < len1; i1++) {
-                let data24 = data23[i1];
-                if (data24 && typeof data24 == "object" && !Array.isArray(data24)) {
-                  if (data24.name === void 0 || !func0.call(data24, "name")) {
-                    const err57 = { instancePath: instancePath + "/spec/workload/env/" + i1, schemaPath: "#/properties/spec/properties/workload/properties/env/items/required", keyword: "required", params: { missingProperty: "name" }, message: "must have required property 'name'" };
-                    if (vErrors === null) {
-                      vErrors = [err57];
-                    } else {
-                      vErrors.push(err57);
-                    }
-                    errors++;
-                  }
-                  if (data24.value === void 0 || !func0.call(data24, "value")) {
-                    const err58 = { instancePath: instancePath + "/spec/workload/env/" + i1, schemaPath: "#/properties/spec/properties/workload/properties/env/items/required", keyword: "required", params: { missingProperty: "value" }, message: "must have required property 'value'" };
-                    if (vErrors === null) {
-                      vErrors = [err58];
-                    } else {
-                      vErrors.push(err58);
-                    }
-                    errors++;
-                  }
-                  for (const key7 of Object.keys(data24)) {
-                    if (!(key7 === "name" || key7 === "value")) {
-                      const err59 = { instancePath: instancePath + "/spec/workload/env/" + i1, schemaPath: "#/properties/spec/properties/workload/properties/env/items/additionalProperties", keyword: "additionalProperties", params: { additionalProperty: key7 }, message: "must NOT have additional properties" };
-                      if (vErrors === null) {
-                        vErrors = [err59];
-                      } else {
-                        vErrors.push(err59);
-                      }
-                      errors++;
-                    }
-                  }
-                  if (data24.name !== void 0 && func0.call(data24, "name")) {
-                    let data25 = data24.name;
-                    if (typeof data25 === "string") {
-                      if (func54(data25) > 256) {
-                        const err60 = { instancePath: instancePath + "/spec/workload/env/" + i1 + "/name", schemaPath: "#/properties/spec/properties/workload/properties/env/items/properties/name/maxLength", keyword: "maxLength", params: { limit: 256 }, message: "must NOT have more than 256 characters" };
-                        if (vErrors === null) {
-                          vErrors = [err60];
-                        } else {
-                          vErrors.push(err60);
-                        }
-                        errors++;
-                      }
-                      if (!pattern30.test(data25)) {
-                        const err61 = { instancePath: instancePath + "/spec/workload/env/" + i1 + "/name", schemaPath: "#/properties/spec/properties/workload/properties/env/items/properties/name/pattern", keyword: "pattern", params: { pattern: "^[A-Za-z_][A-Za-z0-9_.-]*$" }, message: 'must match pattern "^[A-Za-z_][A-Za-z0-9_.-]*$"' };
-                        if (vErrors === null) {
-                          vErrors = [err61];
-                        } else {
-                          vErrors.push(err61);
-                        }
-                        errors++;
-                      }
-                    } else {
-                      const err62 = { instancePath: instancePath + "/spec/workload/env/" + i1 + "/name", schemaPath: "#/properties/spec/properties/workload/properties/env/items/properties/name/type", keyword: "type", params: { type: "string" }, message: "must be string" };
-                      if (vErrors === null) {
-                        vErrors = [err62];
-                      } else {
-                        vErrors.push(err62);
-                      }
-                      errors++;
-                    }
-                  }
-                  if (data24.value !== void 0 && func0.call(data24, "value")) {
-                    let data26 = data24.value;
-                    if (typeof data26 === "string") {
-                      if (func54(data26) > 32768) {
-                        const err63 = { instancePath: instancePath + "/spec/workload/env/" + i1 + "/value", schemaPath: "#/properties/spec/properties/workload/properties/env/items/properties/value/maxLength", keyword: "maxLength", params: { limit: 32768 }, message: "must NOT have more than 32768 characters" };
-                        if (vErrors === null) {
-                          vErrors = [err63];
-                        } else {
-                          vErrors.push(err63);
-                        }
-                        errors++;
-                      }
-                      if (!pattern29.test(data26)) {
-                        const err64 = { instancePath: instancePath + "/spec/workload/env/" + i1 + "/value", schemaPath: "#/properties/spec/properties/workload/properties/env/items/properties/value/pattern", keyword: "pattern", params: { pattern: "^[^\\u0000]*$" }, message: 'must match pattern "^[^\\u0000]*$"' };
-                        if (vErrors === null) {
-                          vErrors = [err64];
-                        } else {
-                          vErrors.push(err64);
-                        }
-                        errors++;
-                      }
-                    } else {
-                      const err65 = { instancePath: instancePath + "/spec/workload/env/" + i1 + "/value", schemaPath: "#/properties/spec/properties/workload/properties/env/items/properties/value/type", keyword: "type", params: { type: "string" }, message: "must be string" };
-                      if (vErrors === null) {
-                        vErrors = [err65];
-                      } else {
-                        vErrors.push(err65);
-                      }
-                      errors++;
-                    }
-                  }
+            }
+            let data25 = data16.startSeconds;
+            if (!(typeof data25 == "number" && (!(data25 % 1) && !isNaN(data25)) && isFinite(data25))) {
+              const err60 = { instancePath: instancePath + "/spec/workload/startSeconds", schemaPath: "#/properties/spec/properties/workload/properties/startSeconds/type", keyword: "type", params: { type: "integer" }, message: "must be integer" };
+              if (vErrors === null) {
+                vErrors = [err60];
+              } else {
+                vErrors.push(err60);
+              }
+              errors++;
+            }
+            if (typeof data25 == "number" && isFinite(data25)) {
+              if (data25 > 3600 || isNaN(data25)) {
+                const err61 = { instancePath: instancePath + "/spec/workload/startSeconds", schemaPath: "#/properties/spec/properties/workload/properties/startSeconds/maximum", keyword: "maximum", params: { comparison: "<=", limit: 3600 }, message: "must be <= 3600" };
+                if (vErrors === null) {
+                  vErrors = [err61];
                 } else {
-                  const err66 = { instancePath: instancePath + "/spec/workload/env/" + i1, schemaPath: "#/properties/spec/properties/workload/properties/env/items/type", keyword: "type", params: { type: "object" }, message: "must be object" };
+                  vErrors.push(err61);
+                }
+                errors++;
+              }
+              if (data25 < 5 || isNaN(data25)) {
+                const err62 = { instancePath: instancePath + "/spec/workload/startSeconds", schemaPath: "#/properties/spec/properties/workload/properties/startSeconds/minimum", keyword: "minimum", params: { comparison: ">=", limit: 5 }, message: "must be >= 5" };
+                if (vErrors === null) {
+                  vErrors = [err62];
+                } else {
+                  vErrors.push(err62);
+                }
+                errors++;
+              }
+            }
+            let data26 = data16.imagePullPolicy;
+            if (typeof data26 !== "string") {
+              const err63 = { instancePath: instancePath + "/spec/workload/imagePullPolicy", schemaPath: "#/properties/spec/properties/workload/properties/imagePullPolicy/type", keyword: "type", params: { type: "string" }, message: "must be string" };
+              if (vErrors === null) {
+                vErrors = [err63];
+              } else {
+                vErrors.push(err63);
+              }
+              errors++;
+            }
+            if (!(data26 === "Always" || data26 === "IfNotPresent" || data26 === "Never")) {
+              const err64 = { instancePath: instancePath + "/spec/workload/imagePullPolicy", schemaPath: "#/properties/spec/properties/workload/properties/imagePullPolicy/enum", keyword: "enum", params: { allowedValues: schema13.properties.spec.properties.workload.properties.imagePullPolicy.enum }, message: "must be equal to one of the allowed values" };
+              if (vErrors === null) {
+                vErrors = [err64];
+              } else {
+                vErrors.push(err64);
+              }
+              errors++;
+            }
+            if (data16.command !== void 0 && func0.call(data16, "command")) {
+              let data27 = data16.command;
+              if (Array.isArray(data27)) {
+                if (data27.length > 256) {
+                  const err65 = { instancePath: instancePath + "/spec/workload/command", schemaPath: "#/properties/spec/properties/workload/properties/command/maxItems", keyword: "maxItems", params: { limit: 256 }, message: "must NOT have more than 256 items" };
+                  if (vErrors === null) {
+                    vErrors = [err65];
+                  } else {
+                    vErrors.push(err65);
+                  }
+                  errors++;
+                }
+                if (data27.length < 1) {
+                  const err66 = { instancePath: instancePath + "/spec/workload/command", schemaPath: "#/properties/spec/properties/workload/properties/command/minItems", keyword: "minItems", params: { limit: 1 }, message: "must NOT have fewer than 1 items" };
                   if (vErrors === null) {
                     vErrors = [err66];
                   } else {
@@ -2947,36 +3003,30 @@ function validate12(data, { instancePath = "", parentData, parentDataProperty, r
                   }
                   errors++;
                 }
-              }
-            } else {
-              const err67 = { instancePath: instancePath + "/spec/workload/env", schemaPath: "#/properties/spec/properties/workload/properties/env/type", keyword: "type", params: { type: "array" }, message: "must be array" };
-              if (vErrors === null) {
-                vErrors = [err67];
-              } else {
-                vErrors.push(err67);
-              }
-              errors++;
-            }
-            let data27 = data16.ports;
-            if (Array.isArray(data27)) {
-              if (data27.length > 64) {
-                const err68 = { instancePath: instancePath + "/spec/workload/ports", schemaPath: "#/properties/spec/properties/workload/properties/ports/maxItems", keyword: "maxItems", params: { limit: 64 }, message: "must NOT have more than 64 items" };
-                if (vErrors === null) {
-                  vErrors = [err68];
-                } else {
-                  vErrors.push(err68);
-                }
-                errors++;
-              }
-              const len2 = data27.length;
-              for (let i2 = 0; i2 < len2; i2++) {
-                let data28 = data27[i2];
-                if (data28 && typeof data28 == "object" && !Array.isArray(data28)) {
-                  if (data28.protocol === void 0) {
-                    data28.protocol = "TCP";
-                  }
-                  if (data28.containerPort === void 0 || !func0.call(data28, "containerPort")) {
-                    const err69 = { instancePath: instancePath + "/spec/workload/ports/" + i2, schemaPath: "#/properties/spec/properties/workload/properties/ports/items/required", keyword: "required", params: { missingProperty: "containerPort" }, message: "must have required property 'containerPort'" };
+                const len0 = data27.length;
+                for (let i0 = 0; i0 < len0; i0++) {
+                  let data28 = data27[i0];
+                  if (typeof data28 === "string") {
+                    if (func54(data28) > 16384) {
+                      const err67 = { instancePath: instancePath + "/spec/workload/command/" + i0, schemaPath: "#/properties/spec/properties/workload/properties/command/items/maxLength", keyword: "maxLength", params: { limit: 16384 }, message: "must NOT have more than 16384 characters" };
+                      if (vErrors === null) {
+                        vErrors = [err67];
+                      } else {
+                        vErrors.push(err67);
+                      }
+                      errors++;
+                    }
+                    if (!pattern32.test(data28)) {
+                      const err68 = { instancePath: instancePath + "/spec/workload/command/" + i0, schemaPath: "#/properties/spec/properties/workload/properties/command/items/pattern", keyword: "pattern", params: { pattern: "^[^\\u0000]*$" }, message: 'must match pattern "^[^\\u0000]*$"' };
+                      if (vErrors === null) {
+                        vErrors = [err68];
+                      } else {
+                        vErrors.push(err68);
+                      }
+                      errors++;
+                    }
+                  } else {
+                    const err69 = { instancePath: instancePath + "/spec/workload/command/" + i0, schemaPath: "#/properties/spec/properties/workload/properties/command/items/type", keyword: "type", params: { type: "string" }, message: "must be string" };
                     if (vErrors === null) {
                       vErrors = [err69];
                     } else {
@@ -2984,52 +3034,53 @@ function validate12(data, { instancePath = "", parentData, parentDataProperty, r
                     }
                     errors++;
                   }
-                  for (const key8 of Object.keys(data28)) {
-                    if (!(key8 === "name" || key8 === "containerPort" || key8 === "protocol")) {
-                      const err70 = { instancePath: instancePath + "/spec/workload/ports/" + i2, schemaPath: "#/properties/spec/properties/workload/properties/ports/items/additionalProperties", keyword: "additionalProperties", params: { additionalProperty: key8 }, message: "must NOT have additional properties" };
-                      if (vErrors === null) {
-                        vErrors = [err70];
-                      } else {
-                        vErrors.push(err70);
-                      }
-                      errors++;
-                    }
-                  }
-                  if (data28.name !== void 0 && func0.call(data28, "name")) {
-                    let data29 = data28.name;
-                    if (typeof data29 === "string") {
-                      if (func54(data29) > 15) {
-                        const err71 = { instancePath: instancePath + "/spec/workload/ports/" + i2 + "/name", schemaPath: "#/properties/spec/properties/workload/properties/ports/items/properties/name/maxLength", keyword: "maxLength", params: { limit: 15 }, message: "must NOT have more than 15 characters" };
-                        if (vErrors === null) {
-                          vErrors = [err71];
-                        } else {
-                          vErrors.push(err71);
-                        }
-                        errors++;
-                      }
-                      if (!pattern32.test(data29)) {
-                        const err72 = { instancePath: instancePath + "/spec/workload/ports/" + i2 + "/name", schemaPath: "#/properties/spec/properties/workload/properties/ports/items/properties/name/pattern", keyword: "pattern", params: { pattern: "^[a-z0-9]*[a-z][a-z0-9]*(-[a-z0-9]+)*$" }, message: 'must match pattern "^[a-z0-9]*[a-z][a-z0-9]*(-[a-z0-9]+)*$"' };
-                        if (vErrors === null) {
-                          vErrors = [err72];
-                        } else {
-                          vErrors.push(err72);
-                        }
-                        errors++;
-                      }
+                }
+              } else {
+                const err70 = { instancePath: instancePath + "/spec/workload/command", schemaPath: "#/properties/spec/properties/workload/properties/command/type", keyword: "type", params: { type: "array" }, message: "must be array" };
+                if (vErrors === null) {
+                  vErrors = [err70];
+                } else {
+                  vErrors.push(err70);
+                }
+                errors++;
+              }
+            }
+            let data29 = data16.env;
+            if (Array.isArray(data29)) {
+              if (data29.length > 256) {
+                const err71 = { instancePath: instancePath + "/spec/workload/env", schemaPath: "#/properties/spec/properties/workload/properties/env/maxItems", keyword: "maxItems", params: { limit: 256 }, message: "must NOT have more than 256 items" };
+                if (vErrors === null) {
+                  vErrors = [err71];
+                } else {
+                  vErrors.push(err71);
+                }
+                errors++;
+              }
+              const len1 = data29.length;
+              for (let i1 = 0; i1 < len1; i1++) {
+                let data30 = data29[i1];
+                if (data30 && typeof data30 == "object" && !Array.isArray(data30)) {
+                  if (data30.name === void 0 || !func0.call(data30, "name")) {
+                    const err72 = { instancePath: instancePath + "/spec/workload/env/" + i1, schemaPath: "#/properties/spec/properties/workload/properties/env/items/required", keyword: "required", params: { missingProperty: "name" }, message: "must have required property 'name'" };
+                    if (vErrors === null) {
+                      vErrors = [err72];
                     } else {
-                      const err73 = { instancePath: instancePath + "/spec/workload/ports/" + i2 + "/name", schemaPath: "#/properties/spec/properties/workload/properties/ports/items/properties/name/type", keyword: "type", params: { type: "string" }, message: "must be string" };
-                      if (vErrors === null) {
-                        vErrors = [err73];
-                      } else {
-                        vErrors.push(err73);
-                      }
-                      errors++;
+                      vErrors.push(err72);
                     }
+                    errors++;
                   }
-                  if (data28.containerPort !== void 0 && func0.call(data28, "containerPort")) {
-                    let data30 = data28.containerPort;
-                    if (!(typeof data30 == "number" && (!(data30 % 1) && !isNaN(data30)) && isFinite(data30))) {
-                      const err74 = { instancePath: instancePath + "/spec/workload/ports/" + i2 + "/containerPort", schemaPath: "#/properties/spec/properties/workload/properties/ports/items/properties/containerPort/type", keyword: "type", params: { type: "integer" }, message: "must be integer" };
+                  if (data30.value === void 0 || !func0.call(data30, "value")) {
+                    const err73 = { instancePath: instancePath + "/spec/workload/env/" + i1, schemaPath: "#/properties/spec/properties/workload/properties/env/items/required", keyword: "required", params: { missingProperty: "value" }, message: "must have required property 'value'" };
+                    if (vErrors === null) {
+                      vErrors = [err73];
+                    } else {
+                      vErrors.push(err73);
+                    }
+                    errors++;
+                  }
+                  for (const key8 of Object.keys(data30)) {
+                    if (!(key8 === "name" || key8 === "value")) {
+                      const err74 = { instancePath: instancePath + "/spec/workload/env/" + i1, schemaPath: "#/properties/spec/properties/workload/properties/env/items/additionalProperties", keyword: "additionalProperties", params: { additionalProperty: key8 }, message: "must NOT have additional properties" };
                       if (vErrors === null) {
                         vErrors = [err74];
                       } else {
@@ -3037,9 +3088,12 @@ function validate12(data, { instancePath = "", parentData, parentDataProperty, r
                       }
                       errors++;
                     }
-                    if (typeof data30 == "number" && isFinite(data30)) {
-                      if (data30 > 65535 || isNaN(data30)) {
-                        const err75 = { instancePath: instancePath + "/spec/workload/ports/" + i2 + "/containerPort", schemaPath: "#/properties/spec/properties/workload/properties/ports/items/properties/containerPort/maximum", keyword: "maximum", params: { comparison: "<=", limit: 65535 }, message: "must be <= 65535" };
+                  }
+                  if (data30.name !== void 0 && func0.call(data30, "name")) {
+                    let data31 = data30.name;
+                    if (typeof data31 === "string") {
+                      if (func54(data31) > 256) {
+                        const err75 = { instancePath: instancePath + "/spec/workload/env/" + i1 + "/name", schemaPath: "#/properties/spec/properties/workload/properties/env/items/properties/name/maxLength", keyword: "maxLength", params: { limit: 256 }, message: "must NOT have more than 256 characters" };
                         if (vErrors === null) {
                           vErrors = [err75];
                         } else {
@@ -3047,8 +3101,8 @@ function validate12(data, { instancePath = "", parentData, parentDataProperty, r
                         }
                         errors++;
                       }
-                      if (data30 < 1 || isNaN(data30)) {
-                        const err76 = { instancePath: instancePath + "/spec/workload/ports/" + i2 + "/containerPort", schemaPath: "#/properties/spec/properties/workload/properties/ports/items/properties/containerPort/minimum", keyword: "minimum", params: { comparison: ">=", limit: 1 }, message: "must be >= 1" };
+                      if (!pattern33.test(data31)) {
+                        const err76 = { instancePath: instancePath + "/spec/workload/env/" + i1 + "/name", schemaPath: "#/properties/spec/properties/workload/properties/env/items/properties/name/pattern", keyword: "pattern", params: { pattern: "^[A-Za-z_][A-Za-z0-9_.-]*$" }, message: 'must match pattern "^[A-Za-z_][A-Za-z0-9_.-]*$"' };
                         if (vErrors === null) {
                           vErrors = [err76];
                         } else {
@@ -3056,57 +3110,49 @@ function validate12(data, { instancePath = "", parentData, parentDataProperty, r
                         }
                         errors++;
                       }
+                    } else {
+                      const err77 = { instancePath: instancePath + "/spec/workload/env/" + i1 + "/name", schemaPath: "#/properties/spec/properties/workload/properties/env/items/properties/name/type", keyword: "type", params: { type: "string" }, message: "must be string" };
+                      if (vErrors === null) {
+                        vErrors = [err77];
+                      } else {
+                        vErrors.push(err77);
+                      }
+                      errors++;
                     }
                   }
-                  let data31 = data28.protocol;
-                  if (typeof data31 !== "string") {
-                    const err77 = { instancePath: instancePath + "/spec/workload/ports/" + i2 + "/protocol", schemaPath: "#/properties/spec/properties/workload/properties/ports/items/properties/protocol/type", keyword: "type", params: { type: "string" }, message: "must be string" };
-                    if (vErrors === null) {
-                      vErrors = [err77];
+                  if (data30.value !== void 0 && func0.call(data30, "value")) {
+                    let data32 = data30.value;
+                    if (typeof data32 === "string") {
+                      if (func54(data32) > 32768) {
+                        const err78 = { instancePath: instancePath + "/spec/workload/env/" + i1 + "/value", schemaPath: "#/properties/spec/properties/workload/properties/env/items/properties/value/maxLength", keyword: "maxLength", params: { limit: 32768 }, message: "must NOT have more than 32768 characters" };
+                        if (vErrors === null) {
+                          vErrors = [err78];
+                        } else {
+                          vErrors.push(err78);
+                        }
+                        errors++;
+                      }
+                      if (!pattern32.test(data32)) {
+                        const err79 = { instancePath: instancePath + "/spec/workload/env/" + i1 + "/value", schemaPath: "#/properties/spec/properties/workload/properties/env/items/properties/value/pattern", keyword: "pattern", params: { pattern: "^[^\\u0000]*$" }, message: 'must match pattern "^[^\\u0000]*$"' };
+                        if (vErrors === null) {
+                          vErrors = [err79];
+                        } else {
+                          vErrors.push(err79);
+                        }
+                        errors++;
+                      }
                     } else {
-                      vErrors.push(err77);
+                      const err80 = { instancePath: instancePath + "/spec/workload/env/" + i1 + "/value", schemaPath: "#/properties/spec/properties/workload/properties/env/items/properties/value/type", keyword: "type", params: { type: "string" }, message: "must be string" };
+                      if (vErrors === null) {
+                        vErrors = [err80];
+                      } else {
+                        vErrors.push(err80);
+                      }
+                      errors++;
                     }
-                    errors++;
-                  }
-                  if (!(data31 === "TCP" || data31 === "UDP")) {
-                    const err78 = { instancePath: instancePath + "/spec/workload/ports/" + i2 + "/protocol", schemaPath: "#/properties/spec/properties/workload/properties/ports/items/properties/protocol/enum", keyword: "enum", params: { allowedValues: schema13.properties.spec.properties.workload.properties.ports.items.properties.protocol.enum }, message: "must be equal to one of the allowed values" };
-                    if (vErrors === null) {
-                      vErrors = [err78];
-                    } else {
-                      vErrors.push(err78);
-                    }
-                    errors++;
                   }
                 } else {
-                  const err79 = { instancePath: instancePath + "/spec/workload/ports/" + i2, schemaPath: "#/properties/spec/properties/workload/properties/ports/items/type", keyword: "type", params: { type: "object" }, message: "must be object" };
-                  if (vErrors === null) {
-                    vErrors = [err79];
-                  } else {
-                    vErrors.push(err79);
-                  }
-                  errors++;
-                }
-              }
-            } else {
-              const err80 = { instancePath: instancePath + "/spec/workload/ports", schemaPath: "#/properties/spec/properties/workload/properties/ports/type", keyword: "type", params: { type: "array" }, message: "must be array" };
-              if (vErrors === null) {
-                vErrors = [err80];
-              } else {
-                vErrors.push(err80);
-              }
-              errors++;
-            }
-            let data32 = data16.resources;
-            if (data32 && typeof data32 == "object" && !Array.isArray(data32)) {
-              if (data32.cpu === void 0) {
-                data32.cpu = "500m";
-              }
-              if (data32.memory === void 0) {
-                data32.memory = "256Mi";
-              }
-              for (const key9 of Object.keys(data32)) {
-                if (!(key9 === "cpu" || key9 === "memory")) {
-                  const err81 = { instancePath: instancePath + "/spec/workload/resources", schemaPath: "#/properties/spec/properties/workload/properties/resources/additionalProperties", keyword: "additionalProperties", params: { additionalProperty: key9 }, message: "must NOT have additional properties" };
+                  const err81 = { instancePath: instancePath + "/spec/workload/env/" + i1, schemaPath: "#/properties/spec/properties/workload/properties/env/items/type", keyword: "type", params: { type: "object" }, message: "must be object" };
                   if (vErrors === null) {
                     vErrors = [err81];
                   } else {
@@ -3115,157 +3161,165 @@ function validate12(data, { instancePath = "", parentData, parentDataProperty, r
                   errors++;
                 }
               }
-              let data33 = data32.cpu;
-              if (!(typeof data33 == "number" && isFinite(data33)) && typeof data33 !== "string") {
-                const err82 = { instancePath: instancePath + "/spec/workload/resources/cpu", schemaPath: "#/properties/spec/properties/workload/properties/resources/properties/cpu/type", keyword: "type", params: { type: schema13.properties.spec.properties.workload.properties.resources.properties.cpu.type }, message: "must be number,string" };
+            } else {
+              const err82 = { instancePath: instancePath + "/spec/workload/env", schemaPath: "#/properties/spec/properties/workload/properties/env/type", keyword: "type", params: { type: "array" }, message: "must be array" };
+              if (vErrors === null) {
+                vErrors = [err82];
+              } else {
+                vErrors.push(err82);
+              }
+              errors++;
+            }
+            let data33 = data16.ports;
+            if (Array.isArray(data33)) {
+              if (data33.length > 64) {
+                const err83 = { instancePath: instancePath + "/spec/workload/ports", schemaPath: "#/properties/spec/properties/workload/properties/ports/maxItems", keyword: "maxItems", params: { limit: 64 }, message: "must NOT have more than 64 items" };
                 if (vErrors === null) {
-                  vErrors = [err82];
+                  vErrors = [err83];
                 } else {
-                  vErrors.push(err82);
+                  vErrors.push(err83);
                 }
                 errors++;
               }
-              if (typeof data33 == "number" && isFinite(data33)) {
-                if (data33 < 0 || isNaN(data33)) {
-                  const err83 = { instancePath: instancePath + "/spec/workload/resources/cpu", schemaPath: "#/properties/spec/properties/workload/properties/resources/properties/cpu/minimum", keyword: "minimum", params: { comparison: ">=", limit: 0 }, message: "must be >= 0" };
-                  if (vErrors === null) {
-                    vErrors = [err83];
-                  } else {
-                    vErrors.push(err83);
+              const len2 = data33.length;
+              for (let i2 = 0; i2 < len2; i2++) {
+                let data34 = data33[i2];
+                if (data34 && typeof data34 == "object" && !Array.isArray(data34)) {
+                  if (data34.protocol === void 0) {
+                    data34.protocol = "TCP";
                   }
-                  errors++;
-                }
-              }
-              if (typeof data33 === "string") {
-                if (!pattern11.test(data33)) {
-                  const err84 = { instancePath: instancePath + "/spec/workload/resources/cpu", schemaPath: "#/properties/spec/properties/workload/properties/resources/properties/cpu/pattern", keyword: "pattern", params: { pattern: "^([0-9]{1,9}m|[0-9]{1,6}(\\.[0-9]{1,3})?)$" }, message: 'must match pattern "^([0-9]{1,9}m|[0-9]{1,6}(\\.[0-9]{1,3})?)$"' };
-                  if (vErrors === null) {
-                    vErrors = [err84];
-                  } else {
-                    vErrors.push(err84);
+                  if (data34.containerPort === void 0 || !func0.call(data34, "containerPort")) {
+                    const err84 = { instancePath: instancePath + "/spec/workload/ports/" + i2, schemaPath: "#/properties/spec/properties/workload/properties/ports/items/required", keyword: "required", params: { missingProperty: "containerPort" }, message: "must have required property 'containerPort'" };
+                    if (vErrors === null) {
+                      vErrors = [err84];
+                    } else {
+                      vErrors.push(err84);
+                    }
+                    errors++;
                   }
-                  errors++;
-                }
-              }
-              let data34 = data32.memory;
-              if (!(typeof data34 == "number" && isFinite(data34)) && typeof data34 !== "string") {
-                const err85 = { instancePath: instancePath + "/spec/workload/resources/memory", schemaPath: "#/properties/spec/properties/workload/properties/resources/properties/memory/type", keyword: "type", params: { type: schema13.properties.spec.properties.workload.properties.resources.properties.memory.type }, message: "must be number,string" };
-                if (vErrors === null) {
-                  vErrors = [err85];
+                  for (const key9 of Object.keys(data34)) {
+                    if (!(key9 === "name" || key9 === "containerPort" || key9 === "protocol")) {
+                      const err85 = { instancePath: instancePath + "/spec/workload/ports/" + i2, schemaPath: "#/properties/spec/properties/workload/properties/ports/items/additionalProperties", keyword: "additionalProperties", params: { additionalProperty: key9 }, message: "must NOT have additional properties" };
+                      if (vErrors === null) {
+                        vErrors = [err85];
+                      } else {
+                        vErrors.push(err85);
+                      }
+                      errors++;
+                    }
+                  }
+                  if (data34.name !== void 0 && func0.call(data34, "name")) {
+                    let data35 = data34.name;
+                    if (typeof data35 === "string") {
+                      if (func54(data35) > 15) {
+                        const err86 = { instancePath: instancePath + "/spec/workload/ports/" + i2 + "/name", schemaPath: "#/properties/spec/properties/workload/properties/ports/items/properties/name/maxLength", keyword: "maxLength", params: { limit: 15 }, message: "must NOT have more than 15 characters" };
+                        if (vErrors === null) {
+                          vErrors = [err86];
+                        } else {
+                          vErrors.push(err86);
+                        }
+                        errors++;
+                      }
+                      if (!pattern35.test(data35)) {
+                        const err87 = { instancePath: instancePath + "/spec/workload/ports/" + i2 + "/name", schemaPath: "#/properties/spec/properties/workload/properties/ports/items/properties/name/pattern", keyword: "pattern", params: { pattern: "^[a-z0-9]*[a-z][a-z0-9]*(-[a-z0-9]+)*$" }, message: 'must match pattern "^[a-z0-9]*[a-z][a-z0-9]*(-[a-z0-9]+)*$"' };
+                        if (vErrors === null) {
+                          vErrors = [err87];
+                        } else {
+                          vErrors.push(err87);
+                        }
+                        errors++;
+                      }
+                    } else {
+                      const err88 = { instancePath: instancePath + "/spec/workload/ports/" + i2 + "/name", schemaPath: "#/properties/spec/properties/workload/properties/ports/items/properties/name/type", keyword: "type", params: { type: "string" }, message: "must be string" };
+                      if (vErrors === null) {
+                        vErrors = [err88];
+                      } else {
+                        vErrors.push(err88);
+                      }
+                      errors++;
+                    }
+                  }
+                  if (data34.containerPort !== void 0 && func0.call(data34, "containerPort")) {
+                    let data36 = data34.containerPort;
+                    if (!(typeof data36 == "number" && (!(data36 % 1) && !isNaN(data36)) && isFinite(data36))) {
+                      const err89 = { instancePath: instancePath + "/spec/workload/ports/" + i2 + "/containerPort", schemaPath: "#/properties/spec/properties/workload/properties/ports/items/properties/containerPort/type", keyword: "type", params: { type: "integer" }, message: "must be integer" };
+                      if (vErrors === null) {
+                        vErrors = [err89];
+                      } else {
+                        vErrors.push(err89);
+                      }
+                      errors++;
+                    }
+                    if (typeof data36 == "number" && isFinite(data36)) {
+                      if (data36 > 65535 || isNaN(data36)) {
+                        const err90 = { instancePath: instancePath + "/spec/workload/ports/" + i2 + "/containerPort", schemaPath: "#/properties/spec/properties/workload/properties/ports/items/properties/containerPort/maximum", keyword: "maximum", params: { comparison: "<=", limit: 65535 }, message: "must be <= 65535" };
+                        if (vErrors === null) {
+                          vErrors = [err90];
+                        } else {
+                          vErrors.push(err90);
+                        }
+                        errors++;
+                      }
+                      if (data36 < 1 || isNaN(data36)) {
+                        const err91 = { instancePath: instancePath + "/spec/workload/ports/" + i2 + "/containerPort", schemaPath: "#/properties/spec/properties/workload/properties/ports/items/properties/containerPort/minimum", keyword: "minimum", params: { comparison: ">=", limit: 1 }, message: "must be >= 1" };
+                        if (vErrors === null) {
+                          vErrors = [err91];
+                        } else {
+                          vErrors.push(err91);
+                        }
+                        errors++;
+                      }
+                    }
+                  }
+                  let data37 = data34.protocol;
+                  if (typeof data37 !== "string") {
+                    const err92 = { instancePath: instancePath + "/spec/workload/ports/" + i2 + "/protocol", schemaPath: "#/properties/spec/properties/workload/properties/ports/items/properties/protocol/type", keyword: "type", params: { type: "string" }, message: "must be string" };
+                    if (vErrors === null) {
+                      vErrors = [err92];
+                    } else {
+                      vErrors.push(err92);
+                    }
+                    errors++;
+                  }
+                  if (!(data37 === "TCP" || data37 === "UDP")) {
+                    const err93 = { instancePath: instancePath + "/spec/workload/ports/" + i2 + "/protocol", schemaPath: "#/properties/spec/properties/workload/properties/ports/items/properties/protocol/enum", keyword: "enum", params: { allowedValues: schema13.properties.spec.properties.workload.properties.ports.items.properties.protocol.enum }, message: "must be equal to one of the allowed values" };
+                    if (vErrors === null) {
+                      vErrors = [err93];
+                    } else {
+                      vErrors.push(err93);
+                    }
+                    errors++;
+                  }
                 } else {
-                  vErrors.push(err85);
-                }
-                errors++;
-              }
-              if (typeof data34 == "number" && isFinite(data34)) {
-                if (data34 < 0 || isNaN(data34)) {
-                  const err86 = { instancePath: instancePath + "/spec/workload/resources/memory", schemaPath: "#/properties/spec/properties/workload/properties/resources/properties/memory/minimum", keyword: "minimum", params: { comparison: ">=", limit: 0 }, message: "must be >= 0" };
+                  const err94 = { instancePath: instancePath + "/spec/workload/ports/" + i2, schemaPath: "#/properties/spec/properties/workload/properties/ports/items/type", keyword: "type", params: { type: "object" }, message: "must be object" };
                   if (vErrors === null) {
-                    vErrors = [err86];
+                    vErrors = [err94];
                   } else {
-                    vErrors.push(err86);
-                  }
-                  errors++;
-                }
-              }
-              if (typeof data34 === "string") {
-                if (!pattern12.test(data34)) {
-                  const err87 = { instancePath: instancePath + "/spec/workload/resources/memory", schemaPath: "#/properties/spec/properties/workload/properties/resources/properties/memory/pattern", keyword: "pattern", params: { pattern: "^[0-9]{1,15}(\\.[0-9]{1,3})?(Ki|Mi|Gi|Ti|k|M|G|T)?$" }, message: 'must match pattern "^[0-9]{1,15}(\\.[0-9]{1,3})?(Ki|Mi|Gi|Ti|k|M|G|T)?$"' };
-                  if (vErrors === null) {
-                    vErrors = [err87];
-                  } else {
-                    vErrors.push(err87);
+                    vErrors.push(err94);
                   }
                   errors++;
                 }
               }
             } else {
-              const err88 = { instancePath: instancePath + "/spec/workload/resources", schemaPath: "#/properties/spec/properties/workload/properties/resources/type", keyword: "type", params: { type: "object" }, message: "must be object" };
+              const err95 = { instancePath: instancePath + "/spec/workload/ports", schemaPath: "#/properties/spec/properties/workload/properties/ports/type", keyword: "type", params: { type: "array" }, message: "must be array" };
               if (vErrors === null) {
-                vErrors = [err88];
+                vErrors = [err95];
               } else {
-                vErrors.push(err88);
+                vErrors.push(err95);
               }
               errors++;
             }
-          } else {
-            const err89 = { instancePath: instancePath + "/spec/workload", schemaPath: "#/properties/spec/properties/workload/type", keyword: "type", params: { type: "object" }, message: "must be object" };
-            if (vErrors === null) {
-              vErrors = [err89];
-            } else {
-              vErrors.push(err89);
-            }
-            errors++;
-          }
-        }
-        if (data9.service !== void 0 && func0.call(data9, "service")) {
-          let data35 = data9.service;
-          if (data35 && typeof data35 == "object" && !Array.isArray(data35)) {
-            if (data35.address === void 0 || !func0.call(data35, "address")) {
-              const err90 = { instancePath: instancePath + "/spec/service", schemaPath: "#/properties/spec/properties/service/required", keyword: "required", params: { missingProperty: "address" }, message: "must have required property 'address'" };
-              if (vErrors === null) {
-                vErrors = [err90];
-              } else {
-                vErrors.push(err90);
+            let data38 = data16.resources;
+            if (data38 && typeof data38 == "object" && !Array.isArray(data38)) {
+              if (data38.cpu === void 0) {
+                data38.cpu = "500m";
               }
-              errors++;
-            }
-            if (data35.ports === void 0 || !func0.call(data35, "ports")) {
-              const err91 = { instancePath: instancePath + "/spec/service", schemaPath: "#/properties/spec/properties/service/required", keyword: "required", params: { missingProperty: "ports" }, message: "must have required property 'ports'" };
-              if (vErrors === null) {
-                vErrors = [err91];
-              } else {
-                vErrors.push(err91);
+              if (data38.memory === void 0) {
+                data38.memory = "256Mi";
               }
-              errors++;
-            }
-            for (const key10 of Object.keys(data35)) {
-              if (!(key10 === "address" || key10 === "ports")) {
-                const err92 = { instancePath: instancePath + "/spec/service", schemaPath: "#/properties/spec/properties/service/additionalProperties", keyword: "additionalProperties", params: { additionalProperty: key10 }, message: "must NOT have additional properties" };
-                if (vErrors === null) {
-                  vErrors = [err92];
-                } else {
-                  vErrors.push(err92);
-                }
-                errors++;
-              }
-            }
-            if (data35.address !== void 0 && func0.call(data35, "address")) {
-              let data36 = data35.address;
-              if (typeof data36 === "string") {
-                if (!pattern6.test(data36)) {
-                  const err93 = { instancePath: instancePath + "/spec/service/address", schemaPath: "#/properties/spec/properties/service/properties/address/pattern", keyword: "pattern", params: { pattern: "^((25[0-5]|2[0-4][0-9]|1[0-9]{2}|[1-9]?[0-9])\\.){3}(25[0-5]|2[0-4][0-9]|1[0-9]{2}|[1-9]?[0-9])$" }, message: 'must match pattern "^((25[0-5]|2[0-4][0-9]|1[0-9]{2}|[1-9]?[0-9])\\.){3}(25[0-5]|2[0-4][0-9]|1[0-9]{2}|[1-9]?[0-9])$"' };
-                  if (vErrors === null) {
-                    vErrors = [err93];
-                  } else {
-                    vErrors.push(err93);
-                  }
-                  errors++;
-                }
-              } else {
-                const err94 = { instancePath: instancePath + "/spec/service/address", schemaPath: "#/properties/spec/properties/service/properties/address/type", keyword: "type", params: { type: "string" }, message: "must be string" };
-                if (vErrors === null) {
-                  vErrors = [err94];
-                } else {
-                  vErrors.push(err94);
-                }
-                errors++;
-              }
-            }
-            if (data35.ports !== void 0 && func0.call(data35, "ports")) {
-              let data37 = data35.ports;
-              if (Array.isArray(data37)) {
-                if (data37.length > 64) {
-                  const err95 = { instancePath: instancePath + "/spec/service/ports", schemaPath: "#/properties/spec/properties/service/properties/ports/maxItems", keyword: "maxItems", params: { limit: 64 }, message: "must NOT have more than 64 items" };
-                  if (vErrors === null) {
-                    vErrors = [err95];
-                  } else {
-                    vErrors.push(err95);
-                  }
-                  errors++;
-                }
-                if (data37.length < 1) {
-                  const err96 = { instancePath: instancePath + "/spec/service/ports", schemaPath: "#/properties/spec/properties/service/properties/ports/minItems", keyword: "minItems", params: { limit: 1 }, message: "must NOT have fewer than 1 items" };
+              for (const key10 of Object.keys(data38)) {
+                if (!(key10 === "cpu" || key10 === "memory")) {
+                  const err96 = { instancePath: instancePath + "/spec/workload/resources", schemaPath: "#/properties/spec/properties/workload/properties/resources/additionalProperties", keyword: "additionalProperties", params: { additionalProperty: key10 }, message: "must NOT have additional properties" };
                   if (vErrors === null) {
                     vErrors = [err96];
                   } else {
@@ -3273,372 +3327,365 @@ function validate12(data, { instancePath = "", parentData, parentDataProperty, r
                   }
                   errors++;
                 }
-                const len3 = data37.length;
+              }
+              let data39 = data38.cpu;
+              if (!(typeof data39 == "number" && isFinite(data39)) && typeof data39 !== "string") {
+                const err97 = { instancePath: instancePath + "/spec/workload/resources/cpu", schemaPath: "#/properties/spec/properties/workload/properties/resources/properties/cpu/type", keyword: "type", params: { type: schema13.properties.spec.properties.workload.properties.resources.properties.cpu.type }, message: "must be number,string" };
+                if (vErrors === null) {
+                  vErrors = [err97];
+                } else {
+                  vErrors.push(err97);
+                }
+                errors++;
+              }
+              if (typeof data39 == "number" && isFinite(data39)) {
+                if (data39 < 0 || isNaN(data39)) {
+                  const err98 = { instancePath: instancePath + "/spec/workload/resources/cpu", schemaPath: "#/properties/spec/properties/workload/properties/resources/properties/cpu/minimum", keyword: "minimum", params: { comparison: ">=", limit: 0 }, message: "must be >= 0" };
+                  if (vErrors === null) {
+                    vErrors = [err98];
+                  } else {
+                    vErrors.push(err98);
+                  }
+                  errors++;
+                }
+              }
+              if (typeof data39 === "string") {
+                if (!pattern11.test(data39)) {
+                  const err99 = { instancePath: instancePath + "/spec/workload/resources/cpu", schemaPath: "#/properties/spec/properties/workload/properties/resources/properties/cpu/pattern", keyword: "pattern", params: { pattern: "^([0-9]{1,9}m|[0-9]{1,6}(\\.[0-9]{1,3})?)$" }, message: 'must match pattern "^([0-9]{1,9}m|[0-9]{1,6}(\\.[0-9]{1,3})?)$"' };
+                  if (vErrors === null) {
+                    vErrors = [err99];
+                  } else {
+                    vErrors.push(err99);
+                  }
+                  errors++;
+                }
+              }
+              let data40 = data38.memory;
+              if (!(typeof data40 == "number" && isFinite(data40)) && typeof data40 !== "string") {
+                const err100 = { instancePath: instancePath + "/spec/workload/resources/memory", schemaPath: "#/properties/spec/properties/workload/properties/resources/properties/memory/type", keyword: "type", params: { type: schema13.properties.spec.properties.workload.properties.resources.properties.memory.type }, message: "must be number,string" };
+                if (vErrors === null) {
+                  vErrors = [err100];
+                } else {
+                  vErrors.push(err100);
+                }
+                errors++;
+              }
+              if (typeof data40 == "number" && isFinite(data40)) {
+                if (data40 < 0 || isNaN(data40)) {
+                  const err101 = { instancePath: instancePath + "/spec/workload/resources/memory", schemaPath: "#/properties/spec/properties/workload/properties/resources/properties/memory/minimum", keyword: "minimum", params: { comparison: ">=", limit: 0 }, message: "must be >= 0" };
+                  if (vErrors === null) {
+                    vErrors = [err101];
+                  } else {
+                    vErrors.push(err101);
+                  }
+                  errors++;
+                }
+              }
+              if (typeof data40 === "string") {
+                if (!pattern12.test(data40)) {
+                  const err102 = { instancePath: instancePath + "/spec/workload/resources/memory", schemaPath: "#/properties/spec/properties/workload/properties/resources/properties/memory/pattern", keyword: "pattern", params: { pattern: "^[0-9]{1,15}(\\.[0-9]{1,3})?(Ki|Mi|Gi|Ti|k|M|G|T)?$" }, message: 'must match pattern "^[0-9]{1,15}(\\.[0-9]{1,3})?(Ki|Mi|Gi|Ti|k|M|G|T)?$"' };
+                  if (vErrors === null) {
+                    vErrors = [err102];
+                  } else {
+                    vErrors.push(err102);
+                  }
+                  errors++;
+                }
+              }
+            } else {
+              const err103 = { instancePath: instancePath + "/spec/workload/resources", schemaPath: "#/properties/spec/properties/workload/properties/resources/type", keyword: "type", params: { type: "object" }, message: "must be object" };
+              if (vErrors === null) {
+                vErrors = [err103];
+              } else {
+                vErrors.push(err103);
+              }
+              errors++;
+            }
+          } else {
+            const err104 = { instancePath: instancePath + "/spec/workload", schemaPath: "#/properties/spec/properties/workload/type", keyword: "type", params: { type: "object" }, message: "must be object" };
+            if (vErrors === null) {
+              vErrors = [err104];
+            } else {
+              vErrors.push(err104);
+            }
+            errors++;
+          }
+        }
+        if (data9.service !== void 0 && func0.call(data9, "service")) {
+          let data41 = data9.service;
+          if (data41 && typeof data41 == "object" && !Array.isArray(data41)) {
+            if (data41.address === void 0 || !func0.call(data41, "address")) {
+              const err105 = { instancePath: instancePath + "/spec/service", schemaPath: "#/properties/spec/properties/service/required", keyword: "required", params: { missingProperty: "address" }, message: "must have required property 'address'" };
+              if (vErrors === null) {
+                vErrors = [err105];
+              } else {
+                vErrors.push(err105);
+              }
+              errors++;
+            }
+            if (data41.ports === void 0 || !func0.call(data41, "ports")) {
+              const err106 = { instancePath: instancePath + "/spec/service", schemaPath: "#/properties/spec/properties/service/required", keyword: "required", params: { missingProperty: "ports" }, message: "must have required property 'ports'" };
+              if (vErrors === null) {
+                vErrors = [err106];
+              } else {
+                vErrors.push(err106);
+              }
+              errors++;
+            }
+            for (const key11 of Object.keys(data41)) {
+              if (!(key11 === "address" || key11 === "ports")) {
+                const err107 = { instancePath: instancePath + "/spec/service", schemaPath: "#/properties/spec/properties/service/additionalProperties", keyword: "additionalProperties", params: { additionalProperty: key11 }, message: "must NOT have additional properties" };
+                if (vErrors === null) {
+                  vErrors = [err107];
+                } else {
+                  vErrors.push(err107);
+                }
+                errors++;
+              }
+            }
+            if (data41.address !== void 0 && func0.call(data41, "address")) {
+              let data42 = data41.address;
+              if (typeof data42 === "string") {
+                if (!pattern6.test(data42)) {
+                  const err108 = { instancePath: instancePath + "/spec/service/address", schemaPath: "#/properties/spec/properties/service/properties/address/pattern", keyword: "pattern", params: { pattern: "^((25[0-5]|2[0-4][0-9]|1[0-9]{2}|[1-9]?[0-9])\\.){3}(25[0-5]|2[0-4][0-9]|1[0-9]{2}|[1-9]?[0-9])$" }, message: 'must match pattern "^((25[0-5]|2[0-4][0-9]|1[0-9]{2}|[1-9]?[0-9])\\.){3}(25[0-5]|2[0-4][0-9]|1[0-9]{2}|[1-9]?[0-9])$"' };
+                  if (vErrors === null) {
+                    vErrors = [err108];
+                  } else {
+                    vErrors.push(err108);
+                  }
+                  errors++;
+                }
+              } else {
+                const err109 = { instancePath: instancePath + "/spec/service/address", schemaPath: "#/properties/spec/properties/service/properties/address/type", keyword: "type", params: { type: "string" }, message: "must be string" };
+                if (vErrors === null) {
+                  vErrors = [err109];
+                } else {
+                  vErrors.push(err109);
+                }
+                errors++;
+              }
+            }
+            if (data41.ports !== void 0 && func0.call(data41, "ports")) {
+              let data43 = data41.ports;
+              if (Array.isArray(data43)) {
+                if (data43.length > 64) {
+                  const err110 = { instancePath: instancePath + "/spec/service/ports", schemaPath: "#/properties/spec/properties/service/properties/ports/maxItems", keyword: "maxItems", params: { limit: 64 }, message: "must NOT have more than 64 items" };
+                  if (vErrors === null) {
+                    vErrors = [err110];
+                  } else {
+                    vErrors.push(err110);
+                  }
+                  errors++;
+                }
+                if (data43.length < 1) {
+                  const err111 = { instancePath: instancePath + "/spec/service/ports", schemaPath: "#/properties/spec/properties/service/properties/ports/minItems", keyword: "minItems", params: { limit: 1 }, message: "must NOT have fewer than 1 items" };
+                  if (vErrors === null) {
+                    vErrors = [err111];
+                  } else {
+                    vErrors.push(err111);
+                  }
+                  errors++;
+                }
+                const len3 = data43.length;
                 for (let i3 = 0; i3 < len3; i3++) {
-                  let data38 = data37[i3];
-                  if (data38 && typeof data38 == "object" && !Array.isArray(data38)) {
-                    if (data38.protocol === void 0) {
-                      data38.protocol = "TCP";
+                  let data44 = data43[i3];
+                  if (data44 && typeof data44 == "object" && !Array.isArray(data44)) {
+                    if (data44.protocol === void 0) {
+                      data44.protocol = "TCP";
                     }
-                    if (data38.port === void 0 || !func0.call(data38, "port")) {
-                      const err97 = { instancePath: instancePath + "/spec/service/ports/" + i3, schemaPath: "#/properties/spec/properties/service/properties/ports/items/required", keyword: "required", params: { missingProperty: "port" }, message: "must have required property 'port'" };
+                    if (data44.port === void 0 || !func0.call(data44, "port")) {
+                      const err112 = { instancePath: instancePath + "/spec/service/ports/" + i3, schemaPath: "#/properties/spec/properties/service/properties/ports/items/required", keyword: "required", params: { missingProperty: "port" }, message: "must have required property 'port'" };
                       if (vErrors === null) {
-                        vErrors = [err97];
+                        vErrors = [err112];
                       } else {
-                        vErrors.push(err97);
+                        vErrors.push(err112);
                       }
                       errors++;
                     }
-                    for (const key11 of Object.keys(data38)) {
-                      if (!(key11 === "name" || key11 === "port" || key11 === "targetPort" || key11 === "protocol")) {
-                        const err98 = { instancePath: instancePath + "/spec/service/ports/" + i3, schemaPath: "#/properties/spec/properties/service/properties/ports/items/additionalProperties", keyword: "additionalProperties", params: { additionalProperty: key11 }, message: "must NOT have additional properties" };
+                    for (const key12 of Object.keys(data44)) {
+                      if (!(key12 === "name" || key12 === "port" || key12 === "targetPort" || key12 === "protocol")) {
+                        const err113 = { instancePath: instancePath + "/spec/service/ports/" + i3, schemaPath: "#/properties/spec/properties/service/properties/ports/items/additionalProperties", keyword: "additionalProperties", params: { additionalProperty: key12 }, message: "must NOT have additional properties" };
                         if (vErrors === null) {
-                          vErrors = [err98];
+                          vErrors = [err113];
                         } else {
-                          vErrors.push(err98);
+                          vErrors.push(err113);
                         }
                         errors++;
                       }
                     }
-                    if (data38.name !== void 0 && func0.call(data38, "name")) {
-                      let data39 = data38.name;
-                      if (typeof data39 === "string") {
-                        if (func54(data39) > 15) {
-                          const err99 = { instancePath: instancePath + "/spec/service/ports/" + i3 + "/name", schemaPath: "#/properties/spec/properties/service/properties/ports/items/properties/name/maxLength", keyword: "maxLength", params: { limit: 15 }, message: "must NOT have more than 15 characters" };
+                    if (data44.name !== void 0 && func0.call(data44, "name")) {
+                      let data45 = data44.name;
+                      if (typeof data45 === "string") {
+                        if (func54(data45) > 15) {
+                          const err114 = { instancePath: instancePath + "/spec/service/ports/" + i3 + "/name", schemaPath: "#/properties/spec/properties/service/properties/ports/items/properties/name/maxLength", keyword: "maxLength", params: { limit: 15 }, message: "must NOT have more than 15 characters" };
                           if (vErrors === null) {
-                            vErrors = [err99];
+                            vErrors = [err114];
                           } else {
-                            vErrors.push(err99);
+                            vErrors.push(err114);
                           }
                           errors++;
                         }
-                        if (!pattern32.test(data39)) {
-                          const err100 = { instancePath: instancePath + "/spec/service/ports/" + i3 + "/name", schemaPath: "#/properties/spec/properties/service/properties/ports/items/properties/name/pattern", keyword: "pattern", params: { pattern: "^[a-z0-9]*[a-z][a-z0-9]*(-[a-z0-9]+)*$" }, message: 'must match pattern "^[a-z0-9]*[a-z][a-z0-9]*(-[a-z0-9]+)*$"' };
+                        if (!pattern35.test(data45)) {
+                          const err115 = { instancePath: instancePath + "/spec/service/ports/" + i3 + "/name", schemaPath: "#/properties/spec/properties/service/properties/ports/items/properties/name/pattern", keyword: "pattern", params: { pattern: "^[a-z0-9]*[a-z][a-z0-9]*(-[a-z0-9]+)*$" }, message: 'must match pattern "^[a-z0-9]*[a-z][a-z0-9]*(-[a-z0-9]+)*$"' };
                           if (vErrors === null) {
-                            vErrors = [err100];
+                            vErrors = [err115];
                           } else {
-                            vErrors.push(err100);
+                            vErrors.push(err115);
                           }
                           errors++;
                         }
                       } else {
-                        const err101 = { instancePath: instancePath + "/spec/service/ports/" + i3 + "/name", schemaPath: "#/properties/spec/properties/service/properties/ports/items/properties/name/type", keyword: "type", params: { type: "string" }, message: "must be string" };
+                        const err116 = { instancePath: instancePath + "/spec/service/ports/" + i3 + "/name", schemaPath: "#/properties/spec/properties/service/properties/ports/items/properties/name/type", keyword: "type", params: { type: "string" }, message: "must be string" };
                         if (vErrors === null) {
-                          vErrors = [err101];
+                          vErrors = [err116];
                         } else {
-                          vErrors.push(err101);
+                          vErrors.push(err116);
                         }
                         errors++;
                       }
                     }
-                    if (data38.port !== void 0 && func0.call(data38, "port")) {
-                      let data40 = data38.port;
-                      if (!(typeof data40 == "number" && (!(data40 % 1) && !isNaN(data40)) && isFinite(data40))) {
-                        const err102 = { instancePath: instancePath + "/spec/service/ports/" + i3 + "/port", schemaPath: "#/properties/spec/properties/service/properties/ports/items/properties/port/type", keyword: "type", params: { type: "integer" }, message: "must be integer" };
+                    if (data44.port !== void 0 && func0.call(data44, "port")) {
+                      let data46 = data44.port;
+                      if (!(typeof data46 == "number" && (!(data46 % 1) && !isNaN(data46)) && isFinite(data46))) {
+                        const err117 = { instancePath: instancePath + "/spec/service/ports/" + i3 + "/port", schemaPath: "#/properties/spec/properties/service/properties/ports/items/properties/port/type", keyword: "type", params: { type: "integer" }, message: "must be integer" };
                         if (vErrors === null) {
-                          vErrors = [err102];
+                          vErrors = [err117];
                         } else {
-                          vErrors.push(err102);
+                          vErrors.push(err117);
                         }
                         errors++;
                       }
-                      if (typeof data40 == "number" && isFinite(data40)) {
-                        if (data40 > 65535 || isNaN(data40)) {
-                          const err103 = { instancePath: instancePath + "/spec/service/ports/" + i3 + "/port", schemaPath: "#/properties/spec/properties/service/properties/ports/items/properties/port/maximum", keyword: "maximum", params: { comparison: "<=", limit: 65535 }, message: "must be <= 65535" };
+                      if (typeof data46 == "number" && isFinite(data46)) {
+                        if (data46 > 65535 || isNaN(data46)) {
+                          const err118 = { instancePath: instancePath + "/spec/service/ports/" + i3 + "/port", schemaPath: "#/properties/spec/properties/service/properties/ports/items/properties/port/maximum", keyword: "maximum", params: { comparison: "<=", limit: 65535 }, message: "must be <= 65535" };
                           if (vErrors === null) {
-                            vErrors = [err103];
+                            vErrors = [err118];
                           } else {
-                            vErrors.push(err103);
+                            vErrors.push(err118);
                           }
                           errors++;
                         }
-                        if (data40 < 1 || isNaN(data40)) {
-                          const err104 = { instancePath: instancePath + "/spec/service/ports/" + i3 + "/port", schemaPath: "#/properties/spec/properties/service/properties/ports/items/properties/port/minimum", keyword: "minimum", params: { comparison: ">=", limit: 1 }, message: "must be >= 1" };
+                        if (data46 < 1 || isNaN(data46)) {
+                          const err119 = { instancePath: instancePath + "/spec/service/ports/" + i3 + "/port", schemaPath: "#/properties/spec/properties/service/properties/ports/items/properties/port/minimum", keyword: "minimum", params: { comparison: ">=", limit: 1 }, message: "must be >= 1" };
                           if (vErrors === null) {
-                            vErrors = [err104];
+                            vErrors = [err119];
                           } else {
-                            vErrors.push(err104);
-                          }
-                          errors++;
-                        }
-                      }
-                    }
-                    if (data38.targetPort !== void 0 && func0.call(data38, "targetPort")) {
-                      let data41 = data38.targetPort;
-                      if (!(typeof data41 == "number" && (!(data41 % 1) && !isNaN(data41)) && isFinite(data41)) && typeof data41 !== "string") {
-                        const err105 = { instancePath: instancePath + "/spec/service/ports/" + i3 + "/targetPort", schemaPath: "#/properties/spec/properties/service/properties/ports/items/properties/targetPort/type", keyword: "type", params: { type: schema13.properties.spec.properties.service.properties.ports.items.properties.targetPort.type }, message: "must be integer,string" };
-                        if (vErrors === null) {
-                          vErrors = [err105];
-                        } else {
-                          vErrors.push(err105);
-                        }
-                        errors++;
-                      }
-                      if (typeof data41 == "number" && isFinite(data41)) {
-                        if (data41 > 65535 || isNaN(data41)) {
-                          const err106 = { instancePath: instancePath + "/spec/service/ports/" + i3 + "/targetPort", schemaPath: "#/properties/spec/properties/service/properties/ports/items/properties/targetPort/maximum", keyword: "maximum", params: { comparison: "<=", limit: 65535 }, message: "must be <= 65535" };
-                          if (vErrors === null) {
-                            vErrors = [err106];
-                          } else {
-                            vErrors.push(err106);
-                          }
-                          errors++;
-                        }
-                        if (data41 < 1 || isNaN(data41)) {
-                          const err107 = { instancePath: instancePath + "/spec/service/ports/" + i3 + "/targetPort", schemaPath: "#/properties/spec/properties/service/properties/ports/items/properties/targetPort/minimum", keyword: "minimum", params: { comparison: ">=", limit: 1 }, message: "must be >= 1" };
-                          if (vErrors === null) {
-                            vErrors = [err107];
-                          } else {
-                            vErrors.push(err107);
-                          }
-                          errors++;
-                        }
-                      }
-                      if (typeof data41 === "string") {
-                        if (!pattern32.test(data41)) {
-                          const err108 = { instancePath: instancePath + "/spec/service/ports/" + i3 + "/targetPort", schemaPath: "#/properties/spec/properties/service/properties/ports/items/properties/targetPort/pattern", keyword: "pattern", params: { pattern: "^[a-z0-9]*[a-z][a-z0-9]*(-[a-z0-9]+)*$" }, message: 'must match pattern "^[a-z0-9]*[a-z][a-z0-9]*(-[a-z0-9]+)*$"' };
-                          if (vErrors === null) {
-                            vErrors = [err108];
-                          } else {
-                            vErrors.push(err108);
+                            vErrors.push(err119);
                           }
                           errors++;
                         }
                       }
                     }
-                    let data42 = data38.protocol;
-                    if (typeof data42 !== "string") {
-                      const err109 = { instancePath: instancePath + "/spec/service/ports/" + i3 + "/protocol", schemaPath: "#/properties/spec/properties/service/properties/ports/items/properties/protocol/type", keyword: "type", params: { type: "string" }, message: "must be string" };
+                    if (data44.targetPort !== void 0 && func0.call(data44, "targetPort")) {
+                      let data47 = data44.targetPort;
+                      if (!(typeof data47 == "number" && (!(data47 % 1) && !isNaN(data47)) && isFinite(data47)) && typeof data47 !== "string") {
+                        const err120 = { instancePath: instancePath + "/spec/service/ports/" + i3 + "/targetPort", schemaPath: "#/properties/spec/properties/service/properties/ports/items/properties/targetPort/type", keyword: "type", params: { type: schema13.properties.spec.properties.service.properties.ports.items.properties.targetPort.type }, message: "must be integer,string" };
+                        if (vErrors === null) {
+                          vErrors = [err120];
+                        } else {
+                          vErrors.push(err120);
+                        }
+                        errors++;
+                      }
+                      if (typeof data47 == "number" && isFinite(data47)) {
+                        if (data47 > 65535 || isNaN(data47)) {
+                          const err121 = { instancePath: instancePath + "/spec/service/ports/" + i3 + "/targetPort", schemaPath: "#/properties/spec/properties/service/properties/ports/items/properties/targetPort/maximum", keyword: "maximum", params: { comparison: "<=", limit: 65535 }, message: "must be <= 65535" };
+                          if (vErrors === null) {
+                            vErrors = [err121];
+                          } else {
+                            vErrors.push(err121);
+                          }
+                          errors++;
+                        }
+                        if (data47 < 1 || isNaN(data47)) {
+                          const err122 = { instancePath: instancePath + "/spec/service/ports/" + i3 + "/targetPort", schemaPath: "#/properties/spec/properties/service/properties/ports/items/properties/targetPort/minimum", keyword: "minimum", params: { comparison: ">=", limit: 1 }, message: "must be >= 1" };
+                          if (vErrors === null) {
+                            vErrors = [err122];
+                          } else {
+                            vErrors.push(err122);
+                          }
+                          errors++;
+                        }
+                      }
+                      if (typeof data47 === "string") {
+                        if (!pattern35.test(data47)) {
+                          const err123 = { instancePath: instancePath + "/spec/service/ports/" + i3 + "/targetPort", schemaPath: "#/properties/spec/properties/service/properties/ports/items/properties/targetPort/pattern", keyword: "pattern", params: { pattern: "^[a-z0-9]*[a-z][a-z0-9]*(-[a-z0-9]+)*$" }, message: 'must match pattern "^[a-z0-9]*[a-z][a-z0-9]*(-[a-z0-9]+)*$"' };
+                          if (vErrors === null) {
+                            vErrors = [err123];
+                          } else {
+                            vErrors.push(err123);
+                          }
+                          errors++;
+                        }
+                      }
+                    }
+                    let data48 = data44.protocol;
+                    if (typeof data48 !== "string") {
+                      const err124 = { instancePath: instancePath + "/spec/service/ports/" + i3 + "/protocol", schemaPath: "#/properties/spec/properties/service/properties/ports/items/properties/protocol/type", keyword: "type", params: { type: "string" }, message: "must be string" };
                       if (vErrors === null) {
-                        vErrors = [err109];
+                        vErrors = [err124];
                       } else {
-                        vErrors.push(err109);
+                        vErrors.push(err124);
                       }
                       errors++;
                     }
-                    if (!(data42 === "TCP" || data42 === "UDP")) {
-                      const err110 = { instancePath: instancePath + "/spec/service/ports/" + i3 + "/protocol", schemaPath: "#/properties/spec/properties/service/properties/ports/items/properties/protocol/enum", keyword: "enum", params: { allowedValues: schema13.properties.spec.properties.service.properties.ports.items.properties.protocol.enum }, message: "must be equal to one of the allowed values" };
+                    if (!(data48 === "TCP" || data48 === "UDP")) {
+                      const err125 = { instancePath: instancePath + "/spec/service/ports/" + i3 + "/protocol", schemaPath: "#/properties/spec/properties/service/properties/ports/items/properties/protocol/enum", keyword: "enum", params: { allowedValues: schema13.properties.spec.properties.service.properties.ports.items.properties.protocol.enum }, message: "must be equal to one of the allowed values" };
                       if (vErrors === null) {
-                        vErrors = [err110];
+                        vErrors = [err125];
                       } else {
-                        vErrors.push(err110);
+                        vErrors.push(err125);
                       }
                       errors++;
                     }
                   } else {
-                    const err111 = { instancePath: instancePath + "/spec/service/ports/" + i3, schemaPath: "#/properties/spec/properties/service/properties/ports/items/type", keyword: "type", params: { type: "object" }, message: "must be object" };
+                    const err126 = { instancePath: instancePath + "/spec/service/ports/" + i3, schemaPath: "#/properties/spec/properties/service/properties/ports/items/type", keyword: "type", params: { type: "object" }, message: "must be object" };
                     if (vErrors === null) {
-                      vErrors = [err111];
+                      vErrors = [err126];
                     } else {
-                      vErrors.push(err111);
+                      vErrors.push(err126);
                     }
                     errors++;
                   }
                 }
               } else {
-                const err112 = { instancePath: instancePath + "/spec/service/ports", schemaPath: "#/properties/spec/properties/service/properties/ports/type", keyword: "type", params: { type: "array" }, message: "must be array" };
+                const err127 = { instancePath: instancePath + "/spec/service/ports", schemaPath: "#/properties/spec/properties/service/properties/ports/type", keyword: "type", params: { type: "array" }, message: "must be array" };
                 if (vErrors === null) {
-                  vErrors = [err112];
+                  vErrors = [err127];
                 } else {
-                  vErrors.push(err112);
+                  vErrors.push(err127);
                 }
                 errors++;
               }
             }
           } else {
-            const err113 = { instancePath: instancePath + "/spec/service", schemaPath: "#/properties/spec/properties/service/type", keyword: "type", params: { type: "object" }, message: "must be object" };
+            const err128 = { instancePath: instancePath + "/spec/service", schemaPath: "#/properties/spec/properties/service/type", keyword: "type", params: { type: "object" }, message: "must be object" };
             if (vErrors === null) {
-              vErrors = [err113];
+              vErrors = [err128];
             } else {
-              vErrors.push(err113);
+              vErrors.push(err128);
             }
             errors++;
           }
         }
         if (data9.healthCheck !== void 0 && func0.call(data9, "healthCheck")) {
-          let data43 = data9.healthCheck;
-          if (data43 && typeof data43 == "object" && !Array.isArray(data43)) {
-            if (data43.periodSeconds === void 0) {
-              data43.periodSeconds = 2;
+          let data49 = data9.healthCheck;
+          if (data49 && typeof data49 == "object" && !Array.isArray(data49)) {
+            if (data49.periodSeconds === void 0) {
+              data49.periodSeconds = 2;
             }
-            if (data43.timeoutSeconds === void 0) {
-              data43.timeoutSeconds = 1;
+            if (data49.timeoutSeconds === void 0) {
+              data49.timeoutSeconds = 1;
             }
-            if (data43.failureThreshold === void 0) {
-              data43.failureThreshold = 3;
+            if (data49.failureThreshold === void 0) {
+              data49.failureThreshold = 3;
             }
-            if (data43.successThreshold === void 0) {
-              data43.successThreshold = 1;
+            if (data49.successThreshold === void 0) {
+              data49.successThreshold = 1;
             }
-            for (const key12 of Object.keys(data43)) {
-              if (!(key12 === "httpGet" || key12 === "tcpSocket" || key12 === "periodSeconds" || key12 === "timeoutSeconds" || key12 === "failureThreshold" || key12 === "successThreshold")) {
-                const err114 = { instancePath: instancePath + "/spec/healthCheck", schemaPath: "#/properties/spec/properties/healthCheck/additionalProperties", keyword: "additionalProperties", params: { additionalProperty: key12 }, message: "must NOT have additional properties" };
-                if (vErrors === null) {
-                  vErrors = [err114];
-                } else {
-                  vErrors.push(err114);
-                }
-                errors++;
-              }
-            }
-            if (data43.httpGet !== void 0 && func0.call(data43, "httpGet")) {
-              let data44 = data43.httpGet;
-              if (data44 && typeof data44 == "object" && !Array.isArray(data44)) {
-                if (data44.path === void 0) {
-                  data44.path = "/";
-                }
-                for (const key13 of Object.keys(data44)) {
-                  if (!(key13 === "path" || key13 === "port")) {
-                    const err115 = { instancePath: instancePath + "/spec/healthCheck/httpGet", schemaPath: "#/properties/spec/properties/healthCheck/properties/httpGet/additionalProperties", keyword: "additionalProperties", params: { additionalProperty: key13 }, message: "must NOT have additional properties" };
-                    if (vErrors === null) {
-                      vErrors = [err115];
-                    } else {
-                      vErrors.push(err115);
-                    }
-                    errors++;
-                  }
-                }
-                let data45 = data44.path;
-                if (typeof data45 === "string") {
-                  if (func54(data45) > 1024) {
-                    const err116 = { instancePath: instancePath + "/spec/healthCheck/httpGet/path", schemaPath: "#/properties/spec/properties/healthCheck/properties/httpGet/properties/path/maxLength", keyword: "maxLength", params: { limit: 1024 }, message: "must NOT have more than 1024 characters" };
-                    if (vErrors === null) {
-                      vErrors = [err116];
-                    } else {
-                      vErrors.push(err116);
-                    }
-                    errors++;
-                  }
-                  if (!pattern38.test(data45)) {
-                    const err117 = { instancePath: instancePath + "/spec/healthCheck/httpGet/path", schemaPath: "#/properties/spec/properties/healthCheck/properties/httpGet/properties/path/pattern", keyword: "pattern", params: { pattern: "^/[!-~]*$" }, message: 'must match pattern "^/[!-~]*$"' };
-                    if (vErrors === null) {
-                      vErrors = [err117];
-                    } else {
-                      vErrors.push(err117);
-                    }
-                    errors++;
-                  }
-                } else {
-                  const err118 = { instancePath: instancePath + "/spec/healthCheck/httpGet/path", schemaPath: "#/properties/spec/properties/healthCheck/properties/httpGet/properties/path/type", keyword: "type", params: { type: "string" }, message: "must be string" };
-                  if (vErrors === null) {
-                    vErrors = [err118];
-                  } else {
-                    vErrors.push(err118);
-                  }
-                  errors++;
-                }
-                if (data44.port !== void 0 && func0.call(data44, "port")) {
-                  let data46 = data44.port;
-                  if (!(typeof data46 == "number" && (!(data46 % 1) && !isNaN(data46)) && isFinite(data46)) && typeof data46 !== "string") {
-                    const err119 = { instancePath: instancePath + "/spec/healthCheck/httpGet/port", schemaPath: "#/properties/spec/properties/healthCheck/properties/httpGet/properties/port/type", keyword: "type", params: { type: schema13.properties.spec.properties.healthCheck.properties.httpGet.properties.port.type }, message: "must be integer,string" };
-                    if (vErrors === null) {
-                      vErrors = [err119];
-                    } else {
-                      vErrors.push(err119);
-                    }
-                    errors++;
-                  }
-                  if (typeof data46 == "number" && isFinite(data46)) {
-                    if (data46 > 65535 || isNaN(data46)) {
-                      const err120 = { instancePath: instancePath + "/spec/healthCheck/httpGet/port", schemaPath: "#/properties/spec/properties/healthCheck/properties/httpGet/properties/port/maximum", keyword: "maximum", params: { comparison: "<=", limit: 65535 }, message: "must be <= 65535" };
-                      if (vErrors === null) {
-                        vErrors = [err120];
-                      } else {
-                        vErrors.push(err120);
-                      }
-                      errors++;
-                    }
-                    if (data46 < 1 || isNaN(data46)) {
-                      const err121 = { instancePath: instancePath + "/spec/healthCheck/httpGet/port", schemaPath: "#/properties/spec/properties/healthCheck/properties/httpGet/properties/port/minimum", keyword: "minimum", params: { comparison: ">=", limit: 1 }, message: "must be >= 1" };
-                      if (vErrors === null) {
-                        vErrors = [err121];
-                      } else {
-                        vErrors.push(err121);
-                      }
-                      errors++;
-                    }
-                  }
-                  if (typeof data46 === "string") {
-                    if (!pattern32.test(data46)) {
-                      const err122 = { instancePath: instancePath + "/spec/healthCheck/httpGet/port", schemaPath: "#/properties/spec/properties/healthCheck/properties/httpGet/properties/port/pattern", keyword: "pattern", params: { pattern: "^[a-z0-9]*[a-z][a-z0-9]*(-[a-z0-9]+)*$" }, message: 'must match pattern "^[a-z0-9]*[a-z][a-z0-9]*(-[a-z0-9]+)*$"' };
-                      if (vErrors === null) {
-                        vErrors = [err122];
-                      } else {
-                        vErrors.push(err122);
-                      }
-                      errors++;
-                    }
-                  }
-                }
-              } else {
-                const err123 = { instancePath: instancePath + "/spec/healthCheck/httpGet", schemaPath: "#/properties/spec/properties/healthCheck/properties/httpGet/type", keyword: "type", params: { type: "object" }, message: "must be object" };
-                if (vErrors === null) {
-                  vErrors = [err123];
-                } else {
-                  vErrors.push(err123);
-                }
-                errors++;
-              }
-            }
-            if (data43.tcpSocket !== void 0 && func0.call(data43, "tcpSocket")) {
-              let data47 = data43.tcpSocket;
-              if (data47 && typeof data47 == "object" && !Array.isArray(data47)) {
-                for (const key14 of Object.keys(data47)) {
-                  if (!(key14 === "port")) {
-                    const err124 = { instancePath: instancePath + "/spec/healthCheck/tcpSocket", schemaPath: "#/properties/spec/properties/healthCheck/properties/tcpSocket/additionalProperties", keyword: "additionalProperties", params: { additionalProperty: key14 }, message: "must NOT have additional properties" };
-                    if (vErrors === null) {
-                      vErrors = [err124];
-                    } else {
-                      vErrors.push(err124);
-                    }
-                    errors++;
-                  }
-                }
-                if (data47.port !== void 0 && func0.call(data47, "port")) {
-                  let data48 = data47.port;
-                  if (!(typeof data48 == "number" && (!(data48 % 1) && !isNaN(data48)) && isFinite(data48)) && typeof data48 !== "string") {
-                    const err125 = { instancePath: instancePath + "/spec/healthCheck/tcpSocket/port", schemaPath: "#/properties/spec/properties/healthCheck/properties/tcpSocket/properties/port/type", keyword: "type", params: { type: schema13.properties.spec.properties.healthCheck.properties.tcpSocket.properties.port.type }, message: "must be integer,string" };
-                    if (vErrors === null) {
-                      vErrors = [err125];
-                    } else {
-                      vErrors.push(err125);
-                    }
-                    errors++;
-                  }
-                  if (typeof data48 == "number" && isFinite(data48)) {
-                    if (data48 > 65535 || isNaN(data48)) {
-                      const err126 = { instancePath: instancePath + "/spec/healthCheck/tcpSocket/port", schemaPath: "#/properties/spec/properties/healthCheck/properties/tcpSocket/properties/port/maximum", keyword: "maximum", params: { comparison: "<=", limit: 65535 }, message: "must be <= 65535" };
-                      if (vErrors === null) {
-                        vErrors = [err126];
-                      } else {
-                        vErrors.push(err126);
-                      }
-                      errors++;
-                    }
-                    if (data48 < 1 || isNaN(data48)) {
-                      const err127 = { instancePath: instancePath + "/spec/healthCheck/tcpSocket/port", schemaPath: "#/properties/spec/properties/healthCheck/properties/tcpSocket/properties/port/minimum", keyword: "minimum", params: { comparison: ">=", limit: 1 }, message: "must be >= 1" };
-                      if (vErrors === null) {
-                        vErrors = [err127];
-                      } else {
-                        vErrors.push(err127);
-                      }
-                      errors++;
-                    }
-                  }
-                  if (typeof data48 === "string") {
-                    if (!pattern32.test(data48)) {
-                      const err128 = { instancePath: instancePath + "/spec/healthCheck/tcpSocket/port", schemaPath: "#/properties/spec/properties/healthCheck/properties/tcpSocket/properties/port/pattern", keyword: "pattern", params: { pattern: "^[a-z0-9]*[a-z][a-z0-9]*(-[a-z0-9]+)*$" }, message: 'must match pattern "^[a-z0-9]*[a-z][a-z0-9]*(-[a-z0-9]+)*$"' };
-                      if (vErrors === null) {
-                        vErrors = [err128];
-                      } else {
-                        vErrors.push(err128);
-                      }
-                      errors++;
-                    }
-                  }
-                }
-              } else {
-                const err129 = { instancePath: instancePath + "/spec/healthCheck/tcpSocket", schemaPath: "#/properties/spec/properties/healthCheck/properties/tcpSocket/type", keyword: "type", params: { type: "object" }, message: "must be object" };
+            for (const key13 of Object.keys(data49)) {
+              if (!(key13 === "httpGet" || key13 === "tcpSocket" || key13 === "periodSeconds" || key13 === "timeoutSeconds" || key13 === "failureThreshold" || key13 === "successThreshold")) {
+                const err129 = { instancePath: instancePath + "/spec/healthCheck", schemaPath: "#/properties/spec/properties/healthCheck/additionalProperties", keyword: "additionalProperties", params: { additionalProperty: key13 }, message: "must NOT have additional properties" };
                 if (vErrors === null) {
                   vErrors = [err129];
                 } else {
@@ -3647,88 +3694,97 @@ function validate12(data, { instancePath = "", parentData, parentDataProperty, r
                 errors++;
               }
             }
-            let data49 = data43.periodSeconds;
-            if (!(typeof data49 == "number" && (!(data49 % 1) && !isNaN(data49)) && isFinite(data49))) {
-              const err130 = { instancePath: instancePath + "/spec/healthCheck/periodSeconds", schemaPath: "#/properties/spec/properties/healthCheck/properties/periodSeconds/type", keyword: "type", params: { type: "integer" }, message: "must be integer" };
-              if (vErrors === null) {
-                vErrors = [err130];
+            if (data49.httpGet !== void 0 && func0.call(data49, "httpGet")) {
+              let data50 = data49.httpGet;
+              if (data50 && typeof data50 == "object" && !Array.isArray(data50)) {
+                if (data50.path === void 0) {
+                  data50.path = "/";
+                }
+                for (const key14 of Object.keys(data50)) {
+                  if (!(key14 === "path" || key14 === "port")) {
+                    const err130 = { instancePath: instancePath + "/spec/healthCheck/httpGet", schemaPath: "#/properties/spec/properties/healthCheck/properties/httpGet/additionalProperties", keyword: "additionalProperties", params: { additionalProperty: key14 }, message: "must NOT have additional properties" };
+                    if (vErrors === null) {
+                      vErrors = [err130];
+                    } else {
+                      vErrors.push(err130);
+                    }
+                    errors++;
+                  }
+                }
+                let data51 = data50.path;
+                if (typeof data51 === "string") {
+                  if (func54(data51) > 1024) {
+                    const err131 = { instancePath: instancePath + "/spec/healthCheck/httpGet/path", schemaPath: "#/properties/spec/properties/healthCheck/properties/httpGet/properties/path/maxLength", keyword: "maxLength", params: { limit: 1024 }, message: "must NOT have more than 1024 characters" };
+                    if (vErrors === null) {
+                      vErrors = [err131];
+                    } else {
+                      vErrors.push(err131);
+                    }
+                    errors++;
+                  }
+                  if (!pattern41.test(data51)) {
+                    const err132 = { instancePath: instancePath + "/spec/healthCheck/httpGet/path", schemaPath: "#/properties/spec/properties/healthCheck/properties/httpGet/properties/path/pattern", keyword: "pattern", params: { pattern: "^/[!-~]*$" }, message: 'must match pattern "^/[!-~]*$"' };
+                    if (vErrors === null) {
+                      vErrors = [err132];
+                    } else {
+                      vErrors.push(err132);
+                    }
+                    errors++;
+                  }
+                } else {
+                  const err133 = { instancePath: instancePath + "/spec/healthCheck/httpGet/path", schemaPath: "#/properties/spec/properties/healthCheck/properties/httpGet/properties/path/type", keyword: "type", params: { type: "string" }, message: "must be string" };
+                  if (vErrors === null) {
+                    vErrors = [err133];
+                  } else {
+                    vErrors.push(err133);
+                  }
+                  errors++;
+                }
+                if (data50.port !== void 0 && func0.call(data50, "port")) {
+                  let data52 = data50.port;
+                  if (!(typeof data52 == "number" && (!(data52 % 1) && !isNaN(data52)) && isFinite(data52)) && typeof data52 !== "string") {
+                    const err134 = { instancePath: instancePath + "/spec/healthCheck/httpGet/port", schemaPath: "#/properties/spec/properties/healthCheck/properties/httpGet/properties/port/type", keyword: "type", params: { type: schema13.properties.spec.properties.healthCheck.properties.httpGet.properties.port.type }, message: "must be integer,string" };
+                    if (vErrors === null) {
+                      vErrors = [err134];
+                    } else {
+                      vErrors.push(err134);
+                    }
+                    errors++;
+                  }
+                  if (typeof data52 == "number" && isFinite(data52)) {
+                    if (data52 > 65535 || isNaN(data52)) {
+                      const err135 = { instancePath: instancePath + "/spec/healthCheck/httpGet/port", schemaPath: "#/properties/spec/properties/healthCheck/properties/httpGet/properties/port/maximum", keyword: "maximum", params: { comparison: "<=", limit: 65535 }, message: "must be <= 65535" };
+                      if (vErrors === null) {
+                        vErrors = [err135];
+                      } else {
+                        vErrors.push(err135);
+                      }
+                      errors++;
+                    }
+                    if (data52 < 1 || isNaN(data52)) {
+                      const err136 = { instancePath: instancePath + "/spec/healthCheck/httpGet/port", schemaPath: "#/properties/spec/properties/healthCheck/properties/httpGet/properties/port/minimum", keyword: "minimum", params: { comparison: ">=", limit: 1 }, message: "must be >= 1" };
+                      if (vErrors === null) {
+                        vErrors = [err136];
+                      } else {
+                        vErrors.push(err136);
+                      }
+                      errors++;
+                    }
+                  }
+                  if (typeof data52 === "string") {
+                    if (!pattern35.test(data52)) {
+                      const err137 = { instancePath: instancePath + "/spec/healthCheck/httpGet/port", schemaPath: "#/properties/spec/properties/healthCheck/properties/httpGet/properties/port/pattern", keyword: "pattern", params: { pattern: "^[a-z0-9]*[a-z][a-z0-9]*(-[a-z0-9]+)*$" }, message: 'must match pattern "^[a-z0-9]*[a-z][a-z0-9]*(-[a-z0-9]+)*$"' };
+                      if (vErrors === null) {
+                        vErrors = [err137];
+                      } else {
+                        vErrors.push(err137);
+                      }
+                      errors++;
+                    }
+                  }
+                }
               } else {
-                vErrors.push(err130);
-              }
-              errors++;
-            }
-            if (typeof data49 == "number" && isFinite(data49)) {
-              if (data49 > 300 || isNaN(data49)) {
-                const err131 = { instancePath: instancePath + "/spec/healthCheck/periodSeconds", schemaPath: "#/properties/spec/properties/healthCheck/properties/periodSeconds/maximum", keyword: "maximum", params: { comparison: "<=", limit: 300 }, message: "must be <= 300" };
-                if (vErrors === null) {
-                  vErrors = [err131];
-                } else {
-                  vErrors.push(err131);
-                }
-                errors++;
-              }
-              if (data49 < 1 || isNaN(data49)) {
-                const err132 = { instancePath: instancePath + "/spec/healthCheck/periodSeconds", schemaPath: "#/properties/spec/properties/healthCheck/properties/periodSeconds/minimum", keyword: "minimum", params: { comparison: ">=", limit: 1 }, message: "must be >= 1" };
-                if (vErrors === null) {
-                  vErrors = [err132];
-                } else {
-                  vErrors.push(err132);
-                }
-                errors++;
-              }
-            }
-            let data50 = data43.timeoutSeconds;
-            if (!(typeof data50 == "number" && (!(data50 % 1) && !isNaN(data50)) && isFinite(data50))) {
-              const err133 = { instancePath: instancePath + "/spec/healthCheck/timeoutSeconds", schemaPath: "#/properties/spec/properties/healthCheck/properties/timeoutSeconds/type", keyword: "type", params: { type: "integer" }, message: "must be integer" };
-              if (vErrors === null) {
-                vErrors = [err133];
-              } else {
-                vErrors.push(err133);
-              }
-              errors++;
-            }
-            if (typeof data50 == "number" && isFinite(data50)) {
-              if (data50 > 300 || isNaN(data50)) {
-                const err134 = { instancePath: instancePath + "/spec/healthCheck/timeoutSeconds", schemaPath: "#/properties/spec/properties/healthCheck/properties/timeoutSeconds/maximum", keyword: "maximum", params: { comparison: "<=", limit: 300 }, message: "must be <= 300" };
-                if (vErrors === null) {
-                  vErrors = [err134];
-                } else {
-                  vErrors.push(err134);
-                }
-                errors++;
-              }
-              if (data50 < 1 || isNaN(data50)) {
-                const err135 = { instancePath: instancePath + "/spec/healthCheck/timeoutSeconds", schemaPath: "#/properties/spec/properties/healthCheck/properties/timeoutSeconds/minimum", keyword: "minimum", params: { comparison: ">=", limit: 1 }, message: "must be >= 1" };
-                if (vErrors === null) {
-                  vErrors = [err135];
-                } else {
-                  vErrors.push(err135);
-                }
-                errors++;
-              }
-            }
-            let data51 = data43.failureThreshold;
-            if (!(typeof data51 == "number" && (!(data51 % 1) && !isNaN(data51)) && isFinite(data51))) {
-              const err136 = { instancePath: instancePath + "/spec/healthCheck/failureThreshold", schemaPath: "#/properties/spec/properties/healthCheck/properties/failureThreshold/type", keyword: "type", params: { type: "integer" }, message: "must be integer" };
-              if (vErrors === null) {
-                vErrors = [err136];
-              } else {
-                vErrors.push(err136);
-              }
-              errors++;
-            }
-            if (typeof data51 == "number" && isFinite(data51)) {
-              if (data51 > 100 || isNaN(data51)) {
-                const err137 = { instancePath: instancePath + "/spec/healthCheck/failureThreshold", schemaPath: "#/properties/spec/properties/healthCheck/properties/failureThreshold/maximum", keyword: "maximum", params: { comparison: "<=", limit: 100 }, message: "must be <= 100" };
-                if (vErrors === null) {
-                  vErrors = [err137];
-                } else {
-                  vErrors.push(err137);
-                }
-                errors++;
-              }
-              if (data51 < 1 || isNaN(data51)) {
-                const err138 = { instancePath: instancePath + "/spec/healthCheck/failureThreshold", schemaPath: "#/properties/spec/properties/healthCheck/properties/failureThreshold/minimum", keyword: "minimum", params: { comparison: ">=", limit: 1 }, message: "must be >= 1" };
+                const err138 = { instancePath: instancePath + "/spec/healthCheck/httpGet", schemaPath: "#/properties/spec/properties/healthCheck/properties/httpGet/type", keyword: "type", params: { type: "object" }, message: "must be object" };
                 if (vErrors === null) {
                   vErrors = [err138];
                 } else {
@@ -3737,78 +3793,76 @@ function validate12(data, { instancePath = "", parentData, parentDataProperty, r
                 errors++;
               }
             }
-            let data52 = data43.successThreshold;
-            if (!(typeof data52 == "number" && (!(data52 % 1) && !isNaN(data52)) && isFinite(data52))) {
-              const err139 = { instancePath: instancePath + "/spec/healthCheck/successThreshold", schemaPath: "#/properties/spec/properties/healthCheck/properties/successThreshold/type", keyword: "type", params: { type: "integer" }, message: "must be integer" };
-              if (vErrors === null) {
-                vErrors = [err139];
+            if (data49.tcpSocket !== void 0 && func0.call(data49, "tcpSocket")) {
+              let data53 = data49.tcpSocket;
+              if (data53 && typeof data53 == "object" && !Array.isArray(data53)) {
+                for (const key15 of Object.keys(data53)) {
+                  if (!(key15 === "port")) {
+                    const err139 = { instancePath: instancePath + "/spec/healthCheck/tcpSocket", schemaPath: "#/properties/spec/properties/healthCheck/properties/tcpSocket/additionalProperties", keyword: "additionalProperties", params: { additionalProperty: key15 }, message: "must NOT have additional properties" };
+                    if (vErrors === null) {
+                      vErrors = [err139];
+                    } else {
+                      vErrors.push(err139);
+                    }
+                    errors++;
+                  }
+                }
+                if (data53.port !== void 0 && func0.call(data53, "port")) {
+                  let data54 = data53.port;
+                  if (!(typeof data54 == "number" && (!(data54 % 1) && !isNaN(data54)) && isFinite(data54)) && typeof data54 !== "string") {
+                    const err140 = { instancePath: instancePath + "/spec/healthCheck/tcpSocket/port", schemaPath: "#/properties/spec/properties/healthCheck/properties/tcpSocket/properties/port/type", keyword: "type", params: { type: schema13.properties.spec.properties.healthCheck.properties.tcpSocket.properties.port.type }, message: "must be integer,string" };
+                    if (vErrors === null) {
+                      vErrors = [err140];
+                    } else {
+                      vErrors.push(err140);
+                    }
+                    errors++;
+                  }
+                  if (typeof data54 == "number" && isFinite(data54)) {
+                    if (data54 > 65535 || isNaN(data54)) {
+                      const err141 = { instancePath: instancePath + "/spec/healthCheck/tcpSocket/port", schemaPath: "#/properties/spec/properties/healthCheck/properties/tcpSocket/properties/port/maximum", keyword: "maximum", params: { comparison: "<=", limit: 65535 }, message: "must be <= 65535" };
+                      if (vErrors === null) {
+                        vErrors = [err141];
+                      } else {
+                        vErrors.push(err141);
+                      }
+                      errors++;
+                    }
+                    if (data54 < 1 || isNaN(data54)) {
+                      const err142 = { instancePath: instancePath + "/spec/healthCheck/tcpSocket/port", schemaPath: "#/properties/spec/properties/healthCheck/properties/tcpSocket/properties/port/minimum", keyword: "minimum", params: { comparison: ">=", limit: 1 }, message: "must be >= 1" };
+                      if (vErrors === null) {
+                        vErrors = [err142];
+                      } else {
+                        vErrors.push(err142);
+                      }
+                      errors++;
+                    }
+                  }
+                  if (typeof data54 === "string") {
+                    if (!pattern35.test(data54)) {
+                      const err143 = { instancePath: instancePath + "/spec/healthCheck/tcpSocket/port", schemaPath: "#/properties/spec/properties/healthCheck/properties/tcpSocket/properties/port/pattern", keyword: "pattern", params: { pattern: "^[a-z0-9]*[a-z][a-z0-9]*(-[a-z0-9]+)*$" }, message: 'must match pattern "^[a-z0-9]*[a-z][a-z0-9]*(-[a-z0-9]+)*$"' };
+                      if (vErrors === null) {
+                        vErrors = [err143];
+                      } else {
+                        vErrors.push(err143);
+                      }
+                      errors++;
+                    }
+                  }
+                }
               } else {
-                vErrors.push(err139);
-              }
-              errors++;
-            }
-            if (typeof data52 == "number" && isFinite(data52)) {
-              if (data52 > 100 || isNaN(data52)) {
-                const err140 = { instancePath: instancePath + "/spec/healthCheck/successThreshold", schemaPath: "#/properties/spec/properties/healthCheck/properties/successThreshold/maximum", keyword: "maximum", params: { comparison: "<=", limit: 100 }, message: "must be <= 100" };
+                const err144 = { instancePath: instancePath + "/spec/healthCheck/tcpSocket", schemaPath: "#/properties/spec/properties/healthCheck/properties/tcpSocket/type", keyword: "type", params: { type: "object" }, message: "must be object" };
                 if (vErrors === null) {
-                  vErrors = [err140];
+                  vErrors = [err144];
                 } else {
-                  vErrors.push(err140);
+                  vErrors.push(err144);
                 }
                 errors++;
               }
-              if (data52 < 1 || isNaN(data52)) {
-                const err141 = { instancePath: instancePath + "/spec/healthCheck/successThreshold", schemaPath: "#/properties/spec/properties/healthCheck/properties/successThreshold/minimum", keyword: "minimum", params: { comparison: ">=", limit: 1 }, message: "must be >= 1" };
-                if (vErrors === null) {
-                  vErrors = [err141];
-                } else {
-                  vErrors.push(err141);
-                }
-                errors++;
-              }
             }
-          } else {
-            const err142 = { instancePath: instancePath + "/spec/healthCheck", schemaPath: "#/properties/spec/properties/healthCheck/type", keyword: "type", params: { type: "object" }, message: "must be object" };
-            if (vErrors === null) {
-              vErrors = [err142];
-            } else {
-              vErrors.push(err142);
-            }
-            errors++;
-          }
-        }
-        let data53 = data9.update;
-        if (data53 && typeof data53 == "object" && !Array.isArray(data53)) {
-          if (data53.maxSurge === void 0) {
-            data53.maxSurge = 1;
-          }
-          if (data53.maxUnavailable === void 0) {
-            data53.maxUnavailable = 0;
-          }
-          for (const key15 of Object.keys(data53)) {
-            if (!(key15 === "maxSurge" || key15 === "maxUnavailable")) {
-              const err143 = { instancePath: instancePath + "/spec/update", schemaPath: "#/properties/spec/properties/update/additionalProperties", keyword: "additionalProperties", params: { additionalProperty: key15 }, message: "must NOT have additional properties" };
-              if (vErrors === null) {
-                vErrors = [err143];
-              } else {
-                vErrors.push(err143);
-              }
-              errors++;
-            }
-          }
-          let data54 = data53.maxSurge;
-          if (!(typeof data54 == "number" && (!(data54 % 1) && !isNaN(data54)) && isFinite(data54))) {
-            const err144 = { instancePath: instancePath + "/spec/update/maxSurge", schemaPath: "#/properties/spec/properties/update/properties/maxSurge/type", keyword: "type", params: { type: "integer" }, message: "must be integer" };
-            if (vErrors === null) {
-              vErrors = [err144];
-            } else {
-              vErrors.push(err144);
-            }
-            errors++;
-          }
-          if (typeof data54 == "number" && isFinite(data54)) {
-            if (data54 > 250 || isNaN(data54)) {
-              const err145 = { instancePath: instancePath + "/spec/update/maxSurge", schemaPath: "#/properties/spec/properties/update/properties/maxSurge/maximum", keyword: "maximum", params: { comparison: "<=", limit: 250 }, message: "must be <= 250" };
+            let data55 = data49.periodSeconds;
+            if (!(typeof data55 == "number" && (!(data55 % 1) && !isNaN(data55)) && isFinite(data55))) {
+              const err145 = { instancePath: instancePath + "/spec/healthCheck/periodSeconds", schemaPath: "#/properties/spec/properties/healthCheck/properties/periodSeconds/type", keyword: "type", params: { type: "integer" }, message: "must be integer" };
               if (vErrors === null) {
                 vErrors = [err145];
               } else {
@@ -3816,29 +3870,29 @@ function validate12(data, { instancePath = "", parentData, parentDataProperty, r
               }
               errors++;
             }
-            if (data54 < 0 || isNaN(data54)) {
-              const err146 = { instancePath: instancePath + "/spec/update/maxSurge", schemaPath: "#/properties/spec/properties/update/properties/maxSurge/minimum", keyword: "minimum", params: { comparison: ">=", limit: 0 }, message: "must be >= 0" };
-              if (vErrors === null) {
-                vErrors = [err146];
-              } else {
-                vErrors.push(err146);
+            if (typeof data55 == "number" && isFinite(data55)) {
+              if (data55 > 300 || isNaN(data55)) {
+                const err146 = { instancePath: instancePath + "/spec/healthCheck/periodSeconds", schemaPath: "#/properties/spec/properties/healthCheck/properties/periodSeconds/maximum", keyword: "maximum", params: { comparison: "<=", limit: 300 }, message: "must be <= 300" };
+                if (vErrors === null) {
+                  vErrors = [err146];
+                } else {
+                  vErrors.push(err146);
+                }
+                errors++;
               }
-              errors++;
+              if (data55 < 1 || isNaN(data55)) {
+                const err147 = { instancePath: instancePath + "/spec/healthCheck/periodSeconds", schemaPath: "#/properties/spec/properties/healthCheck/properties/periodSeconds/minimum", keyword: "minimum", params: { comparison: ">=", limit: 1 }, message: "must be >= 1" };
+                if (vErrors === null) {
+                  vErrors = [err147];
+                } else {
+                  vErrors.push(err147);
+                }
+                errors++;
+              }
             }
-          }
-          let data55 = data53.maxUnavailable;
-          if (!(typeof data55 == "number" && (!(data55 % 1) && !isNaN(data55)) && isFinite(data55))) {
-            const err147 = { instancePath: instancePath + "/spec/update/maxUnavailable", schemaPath: "#/properties/spec/properties/update/properties/maxUnavailable/type", keyword: "type", params: { type: "integer" }, message: "must be integer" };
-            if (vErrors === null) {
-              vErrors = [err147];
-            } else {
-              vErrors.push(err147);
-            }
-            errors++;
-          }
-          if (typeof data55 == "number" && isFinite(data55)) {
-            if (data55 > 250 || isNaN(data55)) {
-              const err148 = { instancePath: instancePath + "/spec/update/maxUnavailable", schemaPath: "#/properties/spec/properties/update/properties/maxUnavailable/maximum", keyword: "maximum", params: { comparison: "<=", limit: 250 }, message: "must be <= 250" };
+            let data56 = data49.timeoutSeconds;
+            if (!(typeof data56 == "number" && (!(data56 % 1) && !isNaN(data56)) && isFinite(data56))) {
+              const err148 = { instancePath: instancePath + "/spec/healthCheck/timeoutSeconds", schemaPath: "#/properties/spec/properties/healthCheck/properties/timeoutSeconds/type", keyword: "type", params: { type: "integer" }, message: "must be integer" };
               if (vErrors === null) {
                 vErrors = [err148];
               } else {
@@ -3846,39 +3900,29 @@ function validate12(data, { instancePath = "", parentData, parentDataProperty, r
               }
               errors++;
             }
-            if (data55 < 0 || isNaN(data55)) {
-              const err149 = { instancePath: instancePath + "/spec/update/maxUnavailable", schemaPath: "#/properties/spec/properties/update/properties/maxUnavailable/minimum", keyword: "minimum", params: { comparison: ">=", limit: 0 }, message: "must be >= 0" };
-              if (vErrors === null) {
-                vErrors = [err149];
-              } else {
-                vErrors.push(err149);
+            if (typeof data56 == "number" && isFinite(data56)) {
+              if (data56 > 300 || isNaN(data56)) {
+                const err149 = { instancePath: instancePath + "/spec/healthCheck/timeoutSeconds", schemaPath: "#/properties/spec/properties/healthCheck/properties/timeoutSeconds/maximum", keyword: "maximum", params: { comparison: "<=", limit: 300 }, message: "must be <= 300" };
+                if (vErrors === null) {
+                  vErrors = [err149];
+                } else {
+                  vErrors.push(err149);
+                }
+                errors++;
               }
-              errors++;
+              if (data56 < 1 || isNaN(data56)) {
+                const err150 = { instancePath: instancePath + "/spec/healthCheck/timeoutSeconds", schemaPath: "#/properties/spec/properties/healthCheck/properties/timeoutSeconds/minimum", keyword: "minimum", params: { comparison: ">=", limit: 1 }, message: "must be >= 1" };
+                if (vErrors === null) {
+                  vErrors = [err150];
+                } else {
+                  vErrors.push(err150);
+                }
+                errors++;
+              }
             }
-          }
-        } else {
-          const err150 = { instancePath: instancePath + "/spec/update", schemaPath: "#/properties/spec/properties/update/type", keyword: "type", params: { type: "object" }, message: "must be object" };
-          if (vErrors === null) {
-            vErrors = [err150];
-          } else {
-            vErrors.push(err150);
-          }
-          errors++;
-        }
-        let data56 = data9.drain;
-        if (data56 && typeof data56 == "object" && !Array.isArray(data56)) {
-          if (data56.gracePeriodSeconds === void 0) {
-            data56.gracePeriodSeconds = 30;
-          }
-          if (data56.signal === void 0) {
-            data56.signal = "SIGTERM";
-          }
-          if (data56.stopSeconds === void 0) {
-            data56.stopSeconds = 10;
-          }
-          for (const key16 of Object.keys(data56)) {
-            if (!(key16 === "gracePeriodSeconds" || key16 === "signal" || key16 === "stopSeconds")) {
-              const err151 = { instancePath: instancePath + "/spec/drain", schemaPath: "#/properties/spec/properties/drain/additionalProperties", keyword: "additionalProperties", params: { additionalProperty: key16 }, message: "must NOT have additional properties" };
+            let data57 = data49.failureThreshold;
+            if (!(typeof data57 == "number" && (!(data57 % 1) && !isNaN(data57)) && isFinite(data57))) {
+              const err151 = { instancePath: instancePath + "/spec/healthCheck/failureThreshold", schemaPath: "#/properties/spec/properties/healthCheck/properties/failureThreshold/type", keyword: "type", params: { type: "integer" }, message: "must be integer" };
               if (vErrors === null) {
                 vErrors = [err151];
               } else {
@@ -3886,29 +3930,29 @@ function validate12(data, { instancePath = "", parentData, parentDataProperty, r
               }
               errors++;
             }
-          }
-          let data57 = data56.gracePeriodSeconds;
-          if (!(typeof data57 == "number" && (!(data57 % 1) && !isNaN(data57)) && isFinite(data57))) {
-            const err152 = { instancePath: instancePath + "/spec/drain/gracePeriodSeconds", schemaPath: "#/properties/spec/properties/drain/properties/gracePeriodSeconds/type", keyword: "type", params: { type: "integer" }, message: "must be integer" };
-            if (vErrors === null) {
-              vErrors = [err152];
-            } else {
-              vErrors.push(err152);
-            }
-            errors++;
-          }
-          if (typeof data57 == "number" && isFinite(data57)) {
-            if (data57 > 3600 || isNaN(data57)) {
-              const err153 = { instancePath: instancePath + "/spec/drain/gracePeriodSeconds", schemaPath: "#/properties/spec/properties/drain/properties/gracePeriodSeconds/maximum", keyword: "maximum", params: { comparison: "<=", limit: 3600 }, message: "must be <= 3600" };
-              if (vErrors === null) {
-                vErrors = [err153];
-              } else {
-                vErrors.push(err153);
+            if (typeof data57 == "number" && isFinite(data57)) {
+              if (data57 > 100 || isNaN(data57)) {
+                const err152 = { instancePath: instancePath + "/spec/healthCheck/failureThreshold", schemaPath: "#/properties/spec/properties/healthCheck/properties/failureThreshold/maximum", keyword: "maximum", params: { comparison: "<=", limit: 100 }, message: "must be <= 100" };
+                if (vErrors === null) {
+                  vErrors = [err152];
+                } else {
+                  vErrors.push(err152);
+                }
+                errors++;
               }
-              errors++;
+              if (data57 < 1 || isNaN(data57)) {
+                const err153 = { instancePath: instancePath + "/spec/healthCheck/failureThreshold", schemaPath: "#/properties/spec/properties/healthCheck/properties/failureThreshold/minimum", keyword: "minimum", params: { comparison: ">=", limit: 1 }, message: "must be >= 1" };
+                if (vErrors === null) {
+                  vErrors = [err153];
+                } else {
+                  vErrors.push(err153);
+                }
+                errors++;
+              }
             }
-            if (data57 < 0 || isNaN(data57)) {
-              const err154 = { instancePath: instancePath + "/spec/drain/gracePeriodSeconds", schemaPath: "#/properties/spec/properties/drain/properties/gracePeriodSeconds/minimum", keyword: "minimum", params: { comparison: ">=", limit: 0 }, message: "must be >= 0" };
+            let data58 = data49.successThreshold;
+            if (!(typeof data58 == "number" && (!(data58 % 1) && !isNaN(data58)) && isFinite(data58))) {
+              const err154 = { instancePath: instancePath + "/spec/healthCheck/successThreshold", schemaPath: "#/properties/spec/properties/healthCheck/properties/successThreshold/type", keyword: "type", params: { type: "integer" }, message: "must be integer" };
               if (vErrors === null) {
                 vErrors = [err154];
               } else {
@@ -3916,29 +3960,28 @@ function validate12(data, { instancePath = "", parentData, parentDataProperty, r
               }
               errors++;
             }
-          }
-          let data58 = data56.signal;
-          if (typeof data58 !== "string") {
-            const err155 = { instancePath: instancePath + "/spec/drain/signal", schemaPath: "#/properties/spec/properties/drain/properties/signal/type", keyword: "type", params: { type: "string" }, message: "must be string" };
-            if (vErrors === null) {
-              vErrors = [err155];
-            } else {
-              vErrors.push(err155);
+            if (typeof data58 == "number" && isFinite(data58)) {
+              if (data58 > 100 || isNaN(data58)) {
+                const err155 = { instancePath: instancePath + "/spec/healthCheck/successThreshold", schemaPath: "#/properties/spec/properties/healthCheck/properties/successThreshold/maximum", keyword: "maximum", params: { comparison: "<=", limit: 100 }, message: "must be <= 100" };
+                if (vErrors === null) {
+                  vErrors = [err155];
+                } else {
+                  vErrors.push(err155);
+                }
+                errors++;
+              }
+              if (data58 < 1 || isNaN(data58)) {
+                const err156 = { instancePath: instancePath + "/spec/healthCheck/successThreshold", schemaPath: "#/properties/spec/properties/healthCheck/properties/successThreshold/minimum", keyword: "minimum", params: { comparison: ">=", limit: 1 }, message: "must be >= 1" };
+                if (vErrors === null) {
+                  vErrors = [err156];
+                } else {
+                  vErrors.push(err156);
+                }
+                errors++;
+              }
             }
-            errors++;
-          }
-          if (!(data58 === "SIGTERM" || data58 === "SIGINT" || data58 === "SIGQUIT" || data58 === "SIGHUP" || data58 === "SIGUSR1" || data58 === "SIGUSR2" || data58 === "SIGWINCH" || data58 === "SIGKILL")) {
-            const err156 = { instancePath: instancePath + "/spec/drain/signal", schemaPath: "#/properties/spec/properties/drain/properties/signal/enum", keyword: "enum", params: { allowedValues: schema13.properties.spec.properties.drain.properties.signal.enum }, message: "must be equal to one of the allowed values" };
-            if (vErrors === null) {
-              vErrors = [err156];
-            } else {
-              vErrors.push(err156);
-            }
-            errors++;
-          }
-          let data59 = data56.stopSeconds;
-          if (!(typeof data59 == "number" && (!(data59 % 1) && !isNaN(data59)) && isFinite(data59))) {
-            const err157 = { instancePath: instancePath + "/spec/drain/stopSeconds", schemaPath: "#/properties/spec/properties/drain/properties/stopSeconds/type", keyword: "type", params: { type: "integer" }, message: "must be integer" };
+          } else {
+            const err157 = { instancePath: instancePath + "/spec/healthCheck", schemaPath: "#/properties/spec/properties/healthCheck/type", keyword: "type", params: { type: "object" }, message: "must be object" };
             if (vErrors === null) {
               vErrors = [err157];
             } else {
@@ -3946,9 +3989,18 @@ function validate12(data, { instancePath = "", parentData, parentDataProperty, r
             }
             errors++;
           }
-          if (typeof data59 == "number" && isFinite(data59)) {
-            if (data59 > 300 || isNaN(data59)) {
-              const err158 = { instancePath: instancePath + "/spec/drain/stopSeconds", schemaPath: "#/properties/spec/properties/drain/properties/stopSeconds/maximum", keyword: "maximum", params: { comparison: "<=", limit: 300 }, message: "must be <= 300" };
+        }
+        let data59 = data9.update;
+        if (data59 && typeof data59 == "object" && !Array.isArray(data59)) {
+          if (data59.maxSurge === void 0) {
+            data59.maxSurge = 1;
+          }
+          if (data59.maxUnavailable === void 0) {
+            data59.maxUnavailable = 0;
+          }
+          for (const key16 of Object.keys(data59)) {
+            if (!(key16 === "maxSurge" || key16 === "maxUnavailable")) {
+              const err158 = { instancePath: instancePath + "/spec/update", schemaPath: "#/properties/spec/properties/update/additionalProperties", keyword: "additionalProperties", params: { additionalProperty: key16 }, message: "must NOT have additional properties" };
               if (vErrors === null) {
                 vErrors = [err158];
               } else {
@@ -3956,45 +4008,29 @@ function validate12(data, { instancePath = "", parentData, parentDataProperty, r
               }
               errors++;
             }
-            if (data59 < 0 || isNaN(data59)) {
-              const err159 = { instancePath: instancePath + "/spec/drain/stopSeconds", schemaPath: "#/properties/spec/properties/drain/properties/stopSeconds/minimum", keyword: "minimum", params: { comparison: ">=", limit: 0 }, message: "must be >= 0" };
+          }
+          let data60 = data59.maxSurge;
+          if (!(typeof data60 == "number" && (!(data60 % 1) && !isNaN(data60)) && isFinite(data60))) {
+            const err159 = { instancePath: instancePath + "/spec/update/maxSurge", schemaPath: "#/properties/spec/properties/update/properties/maxSurge/type", keyword: "type", params: { type: "integer" }, message: "must be integer" };
+            if (vErrors === null) {
+              vErrors = [err159];
+            } else {
+              vErrors.push(err159);
+            }
+            errors++;
+          }
+          if (typeof data60 == "number" && isFinite(data60)) {
+            if (data60 > 250 || isNaN(data60)) {
+              const err160 = { instancePath: instancePath + "/spec/update/maxSurge", schemaPath: "#/properties/spec/properties/update/properties/maxSurge/maximum", keyword: "maximum", params: { comparison: "<=", limit: 250 }, message: "must be <= 250" };
               if (vErrors === null) {
-                vErrors = [err159];
+                vErrors = [err160];
               } else {
-                vErrors.push(err159);
+                vErrors.push(err160);
               }
               errors++;
             }
-          }
-        } else {
-          const err160 = { instancePath: instancePath + "/spec/drain", schemaPath: "#/properties/spec/properties/drain/type", keyword: "type", params: { type: "object" }, message: "must be object" };
-          if (vErrors === null) {
-            vErrors = [err160];
-          } else {
-            vErrors.push(err160);
-          }
-          errors++;
-        }
-        if (data9.autoscale !== void 0 && func0.call(data9, "autoscale")) {
-          let data60 = data9.autoscale;
-          if (data60 && typeof data60 == "object" && !Array.isArray(data60)) {
-            if (data60.mode === void 0) {
-              data60.mode = "auto";
-            }
-            if (data60.step === void 0) {
-              data60.step = 1;
-            }
-            if (data60.sampleSeconds === void 0) {
-              data60.sampleSeconds = 5;
-            }
-            if (data60.windowSeconds === void 0) {
-              data60.windowSeconds = 15;
-            }
-            if (data60.cooldownSeconds === void 0) {
-              data60.cooldownSeconds = 60;
-            }
-            if (data60.thresholds === void 0 || !func0.call(data60, "thresholds")) {
-              const err161 = { instancePath: instancePath + "/spec/autoscale", schemaPath: "#/properties/spec/properties/autoscale/required", keyword: "required", params: { missingProperty: "thresholds" }, message: "must have required property 'thresholds'" };
+            if (data60 < 0 || isNaN(data60)) {
+              const err161 = { instancePath: instancePath + "/spec/update/maxSurge", schemaPath: "#/properties/spec/properties/update/properties/maxSurge/minimum", keyword: "minimum", params: { comparison: ">=", limit: 0 }, message: "must be >= 0" };
               if (vErrors === null) {
                 vErrors = [err161];
               } else {
@@ -4002,20 +4038,20 @@ function validate12(data, { instancePath = "", parentData, parentDataProperty, r
               }
               errors++;
             }
-            for (const key17 of Object.keys(data60)) {
-              if (!(key17 === "mode" || key17 === "thresholds" || key17 === "step" || key17 === "sampleSeconds" || key17 === "windowSeconds" || key17 === "cooldownSeconds" || key17 === "pause")) {
-                const err162 = { instancePath: instancePath + "/spec/autoscale", schemaPath: "#/properties/spec/properties/autoscale/additionalProperties", keyword: "additionalProperties", params: { additionalProperty: key17 }, message: "must NOT have additional properties" };
-                if (vErrors === null) {
-                  vErrors = [err162];
-                } else {
-                  vErrors.push(err162);
-                }
-                errors++;
-              }
+          }
+          let data61 = data59.maxUnavailable;
+          if (!(typeof data61 == "number" && (!(data61 % 1) && !isNaN(data61)) && isFinite(data61))) {
+            const err162 = { instancePath: instancePath + "/spec/update/maxUnavailable", schemaPath: "#/properties/spec/properties/update/properties/maxUnavailable/type", keyword: "type", params: { type: "integer" }, message: "must be integer" };
+            if (vErrors === null) {
+              vErrors = [err162];
+            } else {
+              vErrors.push(err162);
             }
-            let data61 = data60.mode;
-            if (typeof data61 !== "string") {
-              const err163 = { instancePath: instancePath + "/spec/autoscale/mode", schemaPath: "#/properties/spec/properties/autoscale/properties/mode/type", keyword: "type", params: { type: "string" }, message: "must be string" };
+            errors++;
+          }
+          if (typeof data61 == "number" && isFinite(data61)) {
+            if (data61 > 250 || isNaN(data61)) {
+              const err163 = { instancePath: instancePath + "/spec/update/maxUnavailable", schemaPath: "#/properties/spec/properties/update/properties/maxUnavailable/maximum", keyword: "maximum", params: { comparison: "<=", limit: 250 }, message: "must be <= 250" };
               if (vErrors === null) {
                 vErrors = [err163];
               } else {
@@ -4023,8 +4059,8 @@ function validate12(data, { instancePath = "", parentData, parentDataProperty, r
               }
               errors++;
             }
-            if (!(data61 === "auto" || data61 === "outOnly" || data61 === "inOnly" || data61 === "recommend" || data61 === "off")) {
-              const err164 = { instancePath: instancePath + "/spec/autoscale/mode", schemaPath: "#/properties/spec/properties/autoscale/properties/mode/enum", keyword: "enum", params: { allowedValues: schema13.properties.spec.properties.autoscale.properties.mode.enum }, message: "must be equal to one of the allowed values" };
+            if (data61 < 0 || isNaN(data61)) {
+              const err164 = { instancePath: instancePath + "/spec/update/maxUnavailable", schemaPath: "#/properties/spec/properties/update/properties/maxUnavailable/minimum", keyword: "minimum", params: { comparison: ">=", limit: 0 }, message: "must be >= 0" };
               if (vErrors === null) {
                 vErrors = [err164];
               } else {
@@ -4032,126 +4068,149 @@ function validate12(data, { instancePath = "", parentData, parentDataProperty, r
               }
               errors++;
             }
-            if (data60.thresholds !== void 0 && func0.call(data60, "thresholds")) {
-              let data62 = data60.thresholds;
-              if (data62 && typeof data62 == "object" && !Array.isArray(data62)) {
-                if (Object.keys(data62).length > 8) {
-                  const err165 = { instancePath: instancePath + "/spec/autoscale/thresholds", schemaPath: "#/properties/spec/properties/autoscale/properties/thresholds/maxProperties", keyword: "maxProperties", params: { limit: 8 }, message: "must NOT have more than 8 properties" };
-                  if (vErrors === null) {
-                    vErrors = [err165];
-                  } else {
-                    vErrors.push(err165);
-                  }
-                  errors++;
-                }
-                if (Object.keys(data62).length < 1) {
-                  const err166 = { instancePath: instancePath + "/spec/autoscale/thresholds", schemaPath: "#/properties/spec/properties/autoscale/properties/thresholds/minProperties", keyword: "minProperties", params: { limit: 1 }, message: "must NOT have fewer than 1 properties" };
-                  if (vErrors === null) {
-                    vErrors = [err166];
-                  } else {
-                    vErrors.push(err166);
-                  }
-                  errors++;
-                }
-                for (const key18 of Object.keys(data62)) {
-                  let data63 = data62[key18];
-                  if (data63 && typeof data63 == "object" && !Array.isArray(data63)) {
-                    if (data63.min === void 0 || !func0.call(data63, "min")) {
-                      const err167 = { instancePath: instancePath + "/spec/autoscale/thresholds/" + key18.replace(/~/g, "~0").replace(/\//g, "~1"), schemaPath: "#/properties/spec/properties/autoscale/properties/thresholds/additionalProperties/required", keyword: "required", params: { missingProperty: "min" }, message: "must have required property 'min'" };
-                      if (vErrors === null) {
-                        vErrors = [err167];
-                      } else {
-                        vErrors.push(err167);
-                      }
-                      errors++;
-                    }
-                    if (data63.max === void 0 || !func0.call(data63, "max")) {
-                      const err168 = { instancePath: instancePath + "/spec/autoscale/thresholds/" + key18.replace(/~/g, "~0").replace(/\//g, "~1"), schemaPath: "#/properties/spec/properties/autoscale/properties/thresholds/additionalProperties/required", keyword: "required", params: { missingProperty: "max" }, message: "must have required property 'max'" };
-                      if (vErrors === null) {
-                        vErrors = [err168];
-                      } else {
-                        vErrors.push(err168);
-                      }
-                      errors++;
-                    }
-                    for (const key19 of Object.keys(data63)) {
-                      if (!(key19 === "min" || key19 === "max")) {
-                        const err169 = { instancePath: instancePath + "/spec/autoscale/thresholds/" + key18.replace(/~/g, "~0").replace(/\//g, "~1"), schemaPath: "#/properties/spec/properties/autoscale/properties/thresholds/additionalProperties/additionalProperties", keyword: "additionalProperties", params: { additionalProperty: key19 }, message: "must NOT have additional properties" };
-                        if (vErrors === null) {
-                          vErrors = [err169];
-                        } else {
-                          vErrors.push(err169);
-                        }
-                        errors++;
-                      }
-                    }
-                    if (data63.min !== void 0 && func0.call(data63, "min")) {
-                      let data64 = data63.min;
-                      if (typeof data64 == "number" && isFinite(data64)) {
-                        if (data64 <= 0 || isNaN(data64)) {
-                          const err170 = { instancePath: instancePath + "/spec/autoscale/thresholds/" + key18.replace(/~/g, "~0").replace(/\//g, "~1") + "/min", schemaPath: "#/properties/spec/properties/autoscale/properties/thresholds/additionalProperties/properties/min/exclusiveMinimum", keyword: "exclusiveMinimum", params: { comparison: ">", limit: 0 }, message: "must be > 0" };
-                          if (vErrors === null) {
-                            vErrors = [err170];
-                          } else {
-                            vErrors.push(err170);
-                          }
-                          errors++;
-                        }
-                      } else {
-                        const err171 = { instancePath: instancePath + "/spec/autoscale/thresholds/" + key18.replace(/~/g, "~0").replace(/\//g, "~1") + "/min", schemaPath: "#/properties/spec/properties/autoscale/properties/thresholds/additionalProperties/properties/min/type", keyword: "type", params: { type: "number" }, message: "must be number" };
-                        if (vErrors === null) {
-                          vErrors = [err171];
-                        } else {
-                          vErrors.push(err171);
-                        }
-                        errors++;
-                      }
-                    }
-                    if (data63.max !== void 0 && func0.call(data63, "max")) {
-                      let data65 = data63.max;
-                      if (typeof data65 == "number" && isFinite(data65)) {
-                        if (data65 <= 0 || isNaN(data65)) {
-                          const err172 = { instancePath: instancePath + "/spec/autoscale/thresholds/" + key18.replace(/~/g, "~0").replace(/\//g, "~1") + "/max", schemaPath: "#/properties/spec/properties/autoscale/properties/thresholds/additionalProperties/properties/max/exclusiveMinimum", keyword: "exclusiveMinimum", params: { comparison: ">", limit: 0 }, message: "must be > 0" };
-                          if (vErrors === null) {
-                            vErrors = [err172];
-                          } else {
-                            vErrors.push(err172);
-                          }
-                          errors++;
-                        }
-                      } else {
-                        const err173 = { instancePath: instancePath + "/spec/autoscale/thresholds/" + key18.replace(/~/g, "~0").replace(/\//g, "~1") + "/max", schemaPath: "#/properties/spec/properties/autoscale/properties/thresholds/additionalProperties/properties/max/type", keyword: "type", params: { type: "number" }, message: "must be number" };
-                        if (vErrors === null) {
-                          vErrors = [err173];
-                        } else {
-                          vErrors.push(err173);
-                        }
-                        errors++;
-                      }
-                    }
-                  } else {
-                    const err174 = { instancePath: instancePath + "/spec/autoscale/thresholds/" + key18.replace(/~/g, "~0").replace(/\//g, "~1"), schemaPath: "#/properties/spec/properties/autoscale/properties/thresholds/additionalProperties/type", keyword: "type", params: { type: "object" }, message: "must be object" };
-                    if (vErrors === null) {
-                      vErrors = [err174];
-                    } else {
-                      vErrors.push(err174);
-                    }
-                    errors++;
-                  }
-                }
+          }
+        } else {
+          const err165 = { instancePath: instancePath + "/spec/update", schemaPath: "#/properties/spec/properties/update/type", keyword: "type", params: { type: "object" }, message: "must be object" };
+          if (vErrors === null) {
+            vErrors = [err165];
+          } else {
+            vErrors.push(err165);
+          }
+          errors++;
+        }
+        let data62 = data9.drain;
+        if (data62 && typeof data62 == "object" && !Array.isArray(data62)) {
+          if (data62.gracePeriodSeconds === void 0) {
+            data62.gracePeriodSeconds = 30;
+          }
+          if (data62.signal === void 0) {
+            data62.signal = "SIGTERM";
+          }
+          if (data62.stopSeconds === void 0) {
+            data62.stopSeconds = 10;
+          }
+          for (const key17 of Object.keys(data62)) {
+            if (!(key17 === "gracePeriodSeconds" || key17 === "signal" || key17 === "stopSeconds")) {
+              const err166 = { instancePath: instancePath + "/spec/drain", schemaPath: "#/properties/spec/properties/drain/additionalProperties", keyword: "additionalProperties", params: { additionalProperty: key17 }, message: "must NOT have additional properties" };
+              if (vErrors === null) {
+                vErrors = [err166];
               } else {
-                const err175 = { instancePath: instancePath + "/spec/autoscale/thresholds", schemaPath: "#/properties/spec/properties/autoscale/properties/thresholds/type", keyword: "type", params: { type: "object" }, message: "must be object" };
-                if (vErrors === null) {
-                  vErrors = [err175];
-                } else {
-                  vErrors.push(err175);
-                }
-                errors++;
+                vErrors.push(err166);
               }
+              errors++;
             }
-            let data66 = data60.step;
-            if (!(typeof data66 == "number" && (!(data66 % 1) && !isNaN(data66)) && isFinite(data66))) {
-              const err176 = { instancePath: instancePath + "/spec/autoscale/step", schemaPath: "#/properties/spec/properties/autoscale/properties/step/type", keyword: "type", params: { type: "integer" }, message: "must be integer" };
+          }
+          let data63 = data62.gracePeriodSeconds;
+          if (!(typeof data63 == "number" && (!(data63 % 1) && !isNaN(data63)) && isFinite(data63))) {
+            const err167 = { instancePath: instancePath + "/spec/drain/gracePeriodSeconds", schemaPath: "#/properties/spec/properties/drain/properties/gracePeriodSeconds/type", keyword: "type", params: { type: "integer" }, message: "must be integer" };
+            if (vErrors === null) {
+              vErrors = [err167];
+            } else {
+              vErrors.push(err167);
+            }
+            errors++;
+          }
+          if (typeof data63 == "number" && isFinite(data63)) {
+            if (data63 > 3600 || isNaN(data63)) {
+              const err168 = { instancePath: instancePath + "/spec/drain/gracePeriodSeconds", schemaPath: "#/properties/spec/properties/drain/properties/gracePeriodSeconds/maximum", keyword: "maximum", params: { comparison: "<=", limit: 3600 }, message: "must be <= 3600" };
+              if (vErrors === null) {
+                vErrors = [err168];
+              } else {
+                vErrors.push(err168);
+              }
+              errors++;
+            }
+            if (data63 < 0 || isNaN(data63)) {
+              const err169 = { instancePath: instancePath + "/spec/drain/gracePeriodSeconds", schemaPath: "#/properties/spec/properties/drain/properties/gracePeriodSeconds/minimum", keyword: "minimum", params: { comparison: ">=", limit: 0 }, message: "must be >= 0" };
+              if (vErrors === null) {
+                vErrors = [err169];
+              } else {
+                vErrors.push(err169);
+              }
+              errors++;
+            }
+          }
+          let data64 = data62.signal;
+          if (typeof data64 !== "string") {
+            const err170 = { instancePath: instancePath + "/spec/drain/signal", schemaPath: "#/properties/spec/properties/drain/properties/signal/type", keyword: "type", params: { type: "string" }, message: "must be string" };
+            if (vErrors === null) {
+              vErrors = [err170];
+            } else {
+              vErrors.push(err170);
+            }
+            errors++;
+          }
+          if (!(data64 === "SIGTERM" || data64 === "SIGINT" || data64 === "SIGQUIT" || data64 === "SIGHUP" || data64 === "SIGUSR1" || data64 === "SIGUSR2" || data64 === "SIGWINCH" || data64 === "SIGKILL")) {
+            const err171 = { instancePath: instancePath + "/spec/drain/signal", schemaPath: "#/properties/spec/properties/drain/properties/signal/enum", keyword: "enum", params: { allowedValues: schema13.properties.spec.properties.drain.properties.signal.enum }, message: "must be equal to one of the allowed values" };
+            if (vErrors === null) {
+              vErrors = [err171];
+            } else {
+              vErrors.push(err171);
+            }
+            errors++;
+          }
+          let data65 = data62.stopSeconds;
+          if (!(typeof data65 == "number" && (!(data65 % 1) && !isNaN(data65)) && isFinite(data65))) {
+            const err172 = { instancePath: instancePath + "/spec/drain/stopSeconds", schemaPath: "#/properties/spec/properties/drain/properties/stopSeconds/type", keyword: "type", params: { type: "integer" }, message: "must be integer" };
+            if (vErrors === null) {
+              vErrors = [err172];
+            } else {
+              vErrors.push(err172);
+            }
+            errors++;
+          }
+          if (typeof data65 == "number" && isFinite(data65)) {
+            if (data65 > 300 || isNaN(data65)) {
+              const err173 = { instancePath: instancePath + "/spec/drain/stopSeconds", schemaPath: "#/properties/spec/properties/drain/properties/stopSeconds/maximum", keyword: "maximum", params: { comparison: "<=", limit: 300 }, message: "must be <= 300" };
+              if (vErrors === null) {
+                vErrors = [err173];
+              } else {
+                vErrors.push(err173);
+              }
+              errors++;
+            }
+            if (data65 < 0 || isNaN(data65)) {
+              const err174 = { instancePath: instancePath + "/spec/drain/stopSeconds", schemaPath: "#/properties/spec/properties/drain/properties/stopSeconds/minimum", keyword: "minimum", params: { comparison: ">=", limit: 0 }, message: "must be >= 0" };
+              if (vErrors === null) {
+                vErrors = [err174];
+              } else {
+                vErrors.push(err174);
+              }
+              errors++;
+            }
+          }
+        } else {
+          const err175 = { instancePath: instancePath + "/spec/drain", schemaPath: "#/properties/spec/properties/drain/type", keyword: "type", params: { type: "object" }, message: "must be object" };
+          if (vErrors === null) {
+            vErrors = [err175];
+          } else {
+            vErrors.push(err175);
+          }
+          errors++;
+        }
+        if (data9.autoscale !== void 0 && func0.call(data9, "autoscale")) {
+          let data66 = data9.autoscale;
+          if (data66 && typeof data66 == "object" && !Array.isArray(data66)) {
+            if (data66.mode === void 0) {
+              data66.mode = "auto";
+            }
+            if (data66.scaleOnContention === void 0) {
+              data66.scaleOnContention = false;
+            }
+            if (data66.step === void 0) {
+              data66.step = 1;
+            }
+            if (data66.sampleSeconds === void 0) {
+              data66.sampleSeconds = 5;
+            }
+            if (data66.windowSeconds === void 0) {
+              data66.windowSeconds = 15;
+            }
+            if (data66.cooldownSeconds === void 0) {
+              data66.cooldownSeconds = 60;
+            }
+            if (data66.thresholds === void 0 || !func0.call(data66, "thresholds")) {
+              const err176 = { instancePath: instancePath + "/spec/autoscale", schemaPath: "#/properties/spec/properties/autoscale/required", keyword: "required", params: { missingProperty: "thresholds" }, message: "must have required property 'thresholds'" };
               if (vErrors === null) {
                 vErrors = [err176];
               } else {
@@ -4159,9 +4218,9 @@ function validate12(data, { instancePath = "", parentData, parentDataProperty, r
               }
               errors++;
             }
-            if (typeof data66 == "number" && isFinite(data66)) {
-              if (data66 > 250 || isNaN(data66)) {
-                const err177 = { instancePath: instancePath + "/spec/autoscale/step", schemaPath: "#/properties/spec/properties/autoscale/properties/step/maximum", keyword: "maximum", params: { comparison: "<=", limit: 250 }, message: "must be <= 250" };
+            for (const key18 of Object.keys(data66)) {
+              if (!(key18 === "mode" || key18 === "thresholds" || key18 === "scaleOnContention" || key18 === "step" || key18 === "sampleSeconds" || key18 === "windowSeconds" || key18 === "cooldownSeconds" || key18 === "pause")) {
+                const err177 = { instancePath: instancePath + "/spec/autoscale", schemaPath: "#/properties/spec/properties/autoscale/additionalProperties", keyword: "additionalProperties", params: { additionalProperty: key18 }, message: "must NOT have additional properties" };
                 if (vErrors === null) {
                   vErrors = [err177];
                 } else {
@@ -4169,19 +4228,19 @@ function validate12(data, { instancePath = "", parentData, parentDataProperty, r
                 }
                 errors++;
               }
-              if (data66 < 1 || isNaN(data66)) {
-                const err178 = { instancePath: instancePath + "/spec/autoscale/step", schemaPath: "#/properties/spec/properties/autoscale/properties/step/minimum", keyword: "minimum", params: { comparison: ">=", limit: 1 }, message: "must be >= 1" };
-                if (vErrors === null) {
-                  vErrors = [err178];
-                } else {
-                  vErrors.push(err178);
-                }
-                errors++;
-              }
             }
-            let data67 = data60.sampleSeconds;
-            if (!(typeof data67 == "number" && (!(data67 % 1) && !isNaN(data67)) && isFinite(data67))) {
-              const err179 = { instancePath: instancePath + "/spec/autoscale/sampleSeconds", schemaPath: "#/properties/spec/properties/autoscale/properties/sampleSeconds/type", keyword: "type", params: { type: "integer" }, message: "must be integer" };
+            let data67 = data66.mode;
+            if (typeof data67 !== "string") {
+              const err178 = { instancePath: instancePath + "/spec/autoscale/mode", schemaPath: "#/properties/spec/properties/autoscale/properties/mode/type", keyword: "type", params: { type: "string" }, message: "must be string" };
+              if (vErrors === null) {
+                vErrors = [err178];
+              } else {
+                vErrors.push(err178);
+              }
+              errors++;
+            }
+            if (!(data67 === "auto" || data67 === "outOnly" || data67 === "inOnly" || data67 === "recommend" || data67 === "off")) {
+              const err179 = { instancePath: instancePath + "/spec/autoscale/mode", schemaPath: "#/properties/spec/properties/autoscale/properties/mode/enum", keyword: "enum", params: { allowedValues: schema13.properties.spec.properties.autoscale.properties.mode.enum }, message: "must be equal to one of the allowed values" };
               if (vErrors === null) {
                 vErrors = [err179];
               } else {
@@ -4189,101 +4248,105 @@ function validate12(data, { instancePath = "", parentData, parentDataProperty, r
               }
               errors++;
             }
-            if (typeof data67 == "number" && isFinite(data67)) {
-              if (data67 > 300 || isNaN(data67)) {
-                const err180 = { instancePath: instancePath + "/spec/autoscale/sampleSeconds", schemaPath: "#/properties/spec/properties/autoscale/properties/sampleSeconds/maximum", keyword: "maximum", params: { comparison: "<=", limit: 300 }, message: "must be <= 300" };
-                if (vErrors === null) {
-                  vErrors = [err180];
-                } else {
-                  vErrors.push(err180);
-                }
-                errors++;
-              }
-              if (data67 < 1 || isNaN(data67)) {
-                const err181 = { instancePath: instancePath + "/spec/autoscale/sampleSeconds", schemaPath: "#/properties/spec/properties/autoscale/properties/sampleSeconds/minimum", keyword: "minimum", params: { comparison: ">=", limit: 1 }, message: "must be >= 1" };
-                if (vErrors === null) {
-                  vErrors = [err181];
-                } else {
-                  vErrors.push(err181);
-                }
-                errors++;
-              }
-            }
-            let data68 = data60.windowSeconds;
-            if (!(typeof data68 == "number" && (!(data68 % 1) && !isNaN(data68)) && isFinite(data68))) {
-              const err182 = { instancePath: instancePath + "/spec/autoscale/windowSeconds", schemaPath: "#/properties/spec/properties/autoscale/properties/windowSeconds/type", keyword: "type", params: { type: "integer" }, message: "must be integer" };
-              if (vErrors === null) {
-                vErrors = [err182];
-              } else {
-                vErrors.push(err182);
-              }
-              errors++;
-            }
-            if (typeof data68 == "number" && isFinite(data68)) {
-              if (data68 > 3600 || isNaN(data68)) {
-                const err183 = { instancePath: instancePath + "/spec/autoscale/windowSeconds", schemaPath: "#/properties/spec/properties/autoscale/properties/windowSeconds/maximum", keyword: "maximum", params: { comparison: "<=", limit: 3600 }, message: "must be <= 3600" };
-                if (vErrors === null) {
-                  vErrors = [err183];
-                } else {
-                  vErrors.push(err183);
-                }
-                errors++;
-              }
-              if (data68 < 1 || isNaN(data68)) {
-                const err184 = { instancePath: instancePath + "/spec/autoscale/windowSeconds", schemaPath: "#/properties/spec/properties/autoscale/properties/windowSeconds/minimum", keyword: "minimum", params: { comparison: ">=", limit: 1 }, message: "must be >= 1" };
-                if (vErrors === null) {
-                  vErrors = [err184];
-                } else {
-                  vErrors.push(err184);
-                }
-                errors++;
-              }
-            }
-            let data69 = data60.cooldownSeconds;
-            if (!(typeof data69 == "number" && (!(data69 % 1) && !isNaN(data69)) && isFinite(data69))) {
-              const err185 = { instancePath: instancePath + "/spec/autoscale/cooldownSeconds", schemaPath: "#/properties/spec/properties/autoscale/properties/cooldownSeconds/type", keyword: "type", params: { type: "integer" }, message: "must be integer" };
-              if (vErrors === null) {
-                vErrors = [err185];
-              } else {
-                vErrors.push(err185);
-              }
-              errors++;
-            }
-            if (typeof data69 == "number" && isFinite(data69)) {
-              if (data69 > 86400 || isNaN(data69)) {
-                const err186 = { instancePath: instancePath + "/spec/autoscale/cooldownSeconds", schemaPath: "#/properties/spec/properties/autoscale/properties/cooldownSeconds/maximum", keyword: "maximum", params: { comparison: "<=", limit: 86400 }, message: "must be <= 86400" };
-                if (vErrors === null) {
-                  vErrors = [err186];
-                } else {
-                  vErrors.push(err186);
-                }
-                errors++;
-              }
-              if (data69 < 0 || isNaN(data69)) {
-                const err187 = { instancePath: instancePath + "/spec/autoscale/cooldownSeconds", schemaPath: "#/properties/spec/properties/autoscale/properties/cooldownSeconds/minimum", keyword: "minimum", params: { comparison: ">=", limit: 0 }, message: "must be >= 0" };
-                if (vErrors === null) {
-                  vErrors = [err187];
-                } else {
-                  vErrors.push(err187);
-                }
-                errors++;
-              }
-            }
-            if (data60.pause !== void 0 && func0.call(data60, "pause")) {
-              let data70 = data60.pause;
-              if (data70 && typeof data70 == "object" && !Array.isArray(data70)) {
-                if (data70.reason === void 0 || !func0.call(data70, "reason")) {
-                  const err188 = { instancePath: instancePath + "/spec/autoscale/pause", schemaPath: "#/properties/spec/properties/autoscale/properties/pause/required", keyword: "required", params: { missingProperty: "reason" }, message: "must have required property 'reason'" };
+            if (data66.thresholds !== void 0 && func0.call(data66, "thresholds")) {
+              let data68 = data66.thresholds;
+              if (data68 && typeof data68 == "object" && !Array.isArray(data68)) {
+                if (Object.keys(data68).length > 8) {
+                  const err180 = { instancePath: instancePath + "/spec/autoscale/thresholds", schemaPath: "#/properties/spec/properties/autoscale/properties/thresholds/maxProperties", keyword: "maxProperties", params: { limit: 8 }, message: "must NOT have more than 8 properties" };
                   if (vErrors === null) {
-                    vErrors = [err188];
+                    vErrors = [err180];
                   } else {
-                    vErrors.push(err188);
+                    vErrors.push(err180);
                   }
                   errors++;
                 }
-                for (const key20 of Object.keys(data70)) {
-                  if (!(key20 === "reason" || key20 === "until")) {
-                    const err189 = { instancePath: instancePath + "/spec/autoscale/pause", schemaPath: "#/properties/spec/properties/autoscale/properties/pause/additionalProperties", keyword: "additionalProperties", params: { additionalProperty: key20 }, message: "must NOT have additional properties" };
+                if (Object.keys(data68).length < 1) {
+                  const err181 = { instancePath: instancePath + "/spec/autoscale/thresholds", schemaPath: "#/properties/spec/properties/autoscale/properties/thresholds/minProperties", keyword: "minProperties", params: { limit: 1 }, message: "must NOT have fewer than 1 properties" };
+                  if (vErrors === null) {
+                    vErrors = [err181];
+                  } else {
+                    vErrors.push(err181);
+                  }
+                  errors++;
+                }
+                for (const key19 of Object.keys(data68)) {
+                  let data69 = data68[key19];
+                  if (data69 && typeof data69 == "object" && !Array.isArray(data69)) {
+                    if (data69.min === void 0 || !func0.call(data69, "min")) {
+                      const err182 = { instancePath: instancePath + "/spec/autoscale/thresholds/" + key19.replace(/~/g, "~0").replace(/\//g, "~1"), schemaPath: "#/properties/spec/properties/autoscale/properties/thresholds/additionalProperties/required", keyword: "required", params: { missingProperty: "min" }, message: "must have required property 'min'" };
+                      if (vErrors === null) {
+                        vErrors = [err182];
+                      } else {
+                        vErrors.push(err182);
+                      }
+                      errors++;
+                    }
+                    if (data69.max === void 0 || !func0.call(data69, "max")) {
+                      const err183 = { instancePath: instancePath + "/spec/autoscale/thresholds/" + key19.replace(/~/g, "~0").replace(/\//g, "~1"), schemaPath: "#/properties/spec/properties/autoscale/properties/thresholds/additionalProperties/required", keyword: "required", params: { missingProperty: "max" }, message: "must have required property 'max'" };
+                      if (vErrors === null) {
+                        vErrors = [err183];
+                      } else {
+                        vErrors.push(err183);
+                      }
+                      errors++;
+                    }
+                    for (const key20 of Object.keys(data69)) {
+                      if (!(key20 === "min" || key20 === "max")) {
+                        const err184 = { instancePath: instancePath + "/spec/autoscale/thresholds/" + key19.replace(/~/g, "~0").replace(/\//g, "~1"), schemaPath: "#/properties/spec/properties/autoscale/properties/thresholds/additionalProperties/additionalProperties", keyword: "additionalProperties", params: { additionalProperty: key20 }, message: "must NOT have additional properties" };
+                        if (vErrors === null) {
+                          vErrors = [err184];
+                        } else {
+                          vErrors.push(err184);
+                        }
+                        errors++;
+                      }
+                    }
+                    if (data69.min !== void 0 && func0.call(data69, "min")) {
+                      let data70 = data69.min;
+                      if (typeof data70 == "number" && isFinite(data70)) {
+                        if (data70 <= 0 || isNaN(data70)) {
+                          const err185 = { instancePath: instancePath + "/spec/autoscale/thresholds/" + key19.replace(/~/g, "~0").replace(/\//g, "~1") + "/min", schemaPath: "#/properties/spec/properties/autoscale/properties/thresholds/additionalProperties/properties/min/exclusiveMinimum", keyword: "exclusiveMinimum", params: { comparison: ">", limit: 0 }, message: "must be > 0" };
+                          if (vErrors === null) {
+                            vErrors = [err185];
+                          } else {
+                            vErrors.push(err185);
+                          }
+                          errors++;
+                        }
+                      } else {
+                        const err186 = { instancePath: instancePath + "/spec/autoscale/thresholds/" + key19.replace(/~/g, "~0").replace(/\//g, "~1") + "/min", schemaPath: "#/properties/spec/properties/autoscale/properties/thresholds/additionalProperties/properties/min/type", keyword: "type", params: { type: "number" }, message: "must be number" };
+                        if (vErrors === null) {
+                          vErrors = [err186];
+                        } else {
+                          vErrors.push(err186);
+                        }
+                        errors++;
+                      }
+                    }
+                    if (data69.max !== void 0 && func0.call(data69, "max")) {
+                      let data71 = data69.max;
+                      if (typeof data71 == "number" && isFinite(data71)) {
+                        if (data71 <= 0 || isNaN(data71)) {
+                          const err187 = { instancePath: instancePath + "/spec/autoscale/thresholds/" + key19.replace(/~/g, "~0").replace(/\//g, "~1") + "/max", schemaPath: "#/properties/spec/properties/autoscale/properties/thresholds/additionalProperties/properties/max/exclusiveMinimum", keyword: "exclusiveMinimum", params: { comparison: ">", limit: 0 }, message: "must be > 0" };
+                          if (vErrors === null) {
+                            vErrors = [err187];
+                          } else {
+                            vErrors.push(err187);
+                          }
+                          errors++;
+                        }
+                      } else {
+                        const err188 = { instancePath: instancePath + "/spec/autoscale/thresholds/" + key19.replace(/~/g, "~0").replace(/\//g, "~1") + "/max", schemaPath: "#/properties/spec/properties/autoscale/properties/thresholds/additionalProperties/properties/max/type", keyword: "type", params: { type: "number" }, message: "must be number" };
+                        if (vErrors === null) {
+                          vErrors = [err188];
+                        } else {
+                          vErrors.push(err188);
+                        }
+                        errors++;
+                      }
+                    }
+                  } else {
+                    const err189 = { instancePath: instancePath + "/spec/autoscale/thresholds/" + key19.replace(/~/g, "~0").replace(/\//g, "~1"), schemaPath: "#/properties/spec/properties/autoscale/properties/thresholds/additionalProperties/type", keyword: "type", params: { type: "object" }, message: "must be object" };
                     if (vErrors === null) {
                       vErrors = [err189];
                     } else {
@@ -4292,70 +4355,68 @@ function validate12(data, { instancePath = "", parentData, parentDataProperty, r
                     errors++;
                   }
                 }
-                if (data70.reason !== void 0 && func0.call(data70, "reason")) {
-                  let data71 = data70.reason;
-                  if (typeof data71 === "string") {
-                    if (func54(data71) > 256) {
-                      const err190 = { instancePath: instancePath + "/spec/autoscale/pause/reason", schemaPath: "#/properties/spec/properties/autoscale/properties/pause/properties/reason/maxLength", keyword: "maxLength", params: { limit: 256 }, message: "must NOT have more than 256 characters" };
-                      if (vErrors === null) {
-                        vErrors = [err190];
-                      } else {
-                        vErrors.push(err190);
-                      }
-                      errors++;
-                    }
-                    if (func54(data71) < 1) {
-                      const err191 = { instancePath: instancePath + "/spec/autoscale/pause/reason", schemaPath: "#/properties/spec/properties/autoscale/properties/pause/properties/reason/minLength", keyword: "minLength", params: { limit: 1 }, message: "must NOT have fewer than 1 characters" };
-                      if (vErrors === null) {
-                        vErrors = [err191];
-                      } else {
-                        vErrors.push(err191);
-                      }
-                      errors++;
-                    }
-                    if (!pattern41.test(data71)) {
-                      const err192 = { instancePath: instancePath + "/spec/autoscale/pause/reason", schemaPath: "#/properties/spec/properties/autoscale/properties/pause/properties/reason/pattern", keyword: "pattern", params: { pattern: "^[^\\u0000-\\u001f\\u007f-\\u009f]*$" }, message: 'must match pattern "^[^\\u0000-\\u001f\\u007f-\\u009f]*$"' };
-                      if (vErrors === null) {
-                        vErrors = [err192];
-                      } else {
-                        vErrors.push(err192);
-                      }
-                      errors++;
-                    }
-                  } else {
-                    const err193 = { instancePath: instancePath + "/spec/autoscale/pause/reason", schemaPath: "#/properties/spec/properties/autoscale/properties/pause/properties/reason/type", keyword: "type", params: { type: "string" }, message: "must be string" };
-                    if (vErrors === null) {
-                      vErrors = [err193];
-                    } else {
-                      vErrors.push(err193);
-                    }
-                    errors++;
-                  }
-                }
-                if (data70.until !== void 0 && func0.call(data70, "until")) {
-                  let data72 = data70.until;
-                  if (typeof data72 === "string") {
-                    if (!formats0.validate(data72)) {
-                      const err194 = { instancePath: instancePath + "/spec/autoscale/pause/until", schemaPath: "#/properties/spec/properties/autoscale/properties/pause/properties/until/format", keyword: "format", params: { format: "date-time" }, message: 'must match format "date-time"' };
-                      if (vErrors === null) {
-                        vErrors = [err194];
-                      } else {
-                        vErrors.push(err194);
-                      }
-                      errors++;
-                    }
-                  } else {
-                    const err195 = { instancePath: instancePath + "/spec/autoscale/pause/until", schemaPath: "#/properties/spec/properties/autoscale/properties/pause/properties/until/type", keyword: "type", params: { type: "string" }, message: "must be string" };
-                    if (vErrors === null) {
-                      vErrors = [err195];
-                    } else {
-                      vErrors.push(err195);
-                    }
-                    errors++;
-                  }
-                }
               } else {
-                const err196 = { instancePath: instancePath + "/spec/autoscale/pause", schemaPath: "#/properties/spec/properties/autoscale/properties/pause/type", keyword: "type", params: { type: "object" }, message: "must be object" };
+                const err190 = { instancePath: instancePath + "/spec/autoscale/thresholds", schemaPath: "#/properties/spec/properties/autoscale/properties/thresholds/type", keyword: "type", params: { type: "object" }, message: "must be object" };
+                if (vErrors === null) {
+                  vErrors = [err190];
+                } else {
+                  vErrors.push(err190);
+                }
+                errors++;
+              }
+            }
+            if (typeof data66.scaleOnContention !== "boolean") {
+              const err191 = { instancePath: instancePath + "/spec/autoscale/scaleOnContention", schemaPath: "#/properties/spec/properties/autoscale/properties/scaleOnContention/type", keyword: "type", params: { type: "boolean" }, message: "must be boolean" };
+              if (vErrors === null) {
+                vErrors = [err191];
+              } else {
+                vErrors.push(err191);
+              }
+              errors++;
+            }
+            let data73 = data66.step;
+            if (!(typeof data73 == "number" && (!(data73 % 1) && !isNaN(data73)) && isFinite(data73))) {
+              const err192 = { instancePath: instancePath + "/spec/autoscale/step", schemaPath: "#/properties/spec/properties/autoscale/properties/step/type", keyword: "type", params: { type: "integer" }, message: "must be integer" };
+              if (vErrors === null) {
+                vErrors = [err192];
+              } else {
+                vErrors.push(err192);
+              }
+              errors++;
+            }
+            if (typeof data73 == "number" && isFinite(data73)) {
+              if (data73 > 250 || isNaN(data73)) {
+                const err193 = { instancePath: instancePath + "/spec/autoscale/step", schemaPath: "#/properties/spec/properties/autoscale/properties/step/maximum", keyword: "maximum", params: { comparison: "<=", limit: 250 }, message: "must be <= 250" };
+                if (vErrors === null) {
+                  vErrors = [err193];
+                } else {
+                  vErrors.push(err193);
+                }
+                errors++;
+              }
+              if (data73 < 1 || isNaN(data73)) {
+                const err194 = { instancePath: instancePath + "/spec/autoscale/step", schemaPath: "#/properties/spec/properties/autoscale/properties/step/minimum", keyword: "minimum", params: { comparison: ">=", limit: 1 }, message: "must be >= 1" };
+                if (vErrors === null) {
+                  vErrors = [err194];
+                } else {
+                  vErrors.push(err194);
+                }
+                errors++;
+              }
+            }
+            let data74 = data66.sampleSeconds;
+            if (!(typeof data74 == "number" && (!(data74 % 1) && !isNaN(data74)) && isFinite(data74))) {
+              const err195 = { instancePath: instancePath + "/spec/autoscale/sampleSeconds", schemaPath: "#/properties/spec/properties/autoscale/properties/sampleSeconds/type", keyword: "type", params: { type: "integer" }, message: "must be integer" };
+              if (vErrors === null) {
+                vErrors = [err195];
+              } else {
+                vErrors.push(err195);
+              }
+              errors++;
+            }
+            if (typeof data74 == "number" && isFinite(data74)) {
+              if (data74 > 300 || isNaN(data74)) {
+                const err196 = { instancePath: instancePath + "/spec/autoscale/sampleSeconds", schemaPath: "#/properties/spec/properties/autoscale/properties/sampleSeconds/maximum", keyword: "maximum", params: { comparison: "<=", limit: 300 }, message: "must be <= 300" };
                 if (vErrors === null) {
                   vErrors = [err196];
                 } else {
@@ -4363,33 +4424,197 @@ function validate12(data, { instancePath = "", parentData, parentDataProperty, r
                 }
                 errors++;
               }
+              if (data74 < 1 || isNaN(data74)) {
+                const err197 = { instancePath: instancePath + "/spec/autoscale/sampleSeconds", schemaPath: "#/properties/spec/properties/autoscale/properties/sampleSeconds/minimum", keyword: "minimum", params: { comparison: ">=", limit: 1 }, message: "must be >= 1" };
+                if (vErrors === null) {
+                  vErrors = [err197];
+                } else {
+                  vErrors.push(err197);
+                }
+                errors++;
+              }
+            }
+            let data75 = data66.windowSeconds;
+            if (!(typeof data75 == "number" && (!(data75 % 1) && !isNaN(data75)) && isFinite(data75))) {
+              const err198 = { instancePath: instancePath + "/spec/autoscale/windowSeconds", schemaPath: "#/properties/spec/properties/autoscale/properties/windowSeconds/type", keyword: "type", params: { type: "integer" }, message: "must be integer" };
+              if (vErrors === null) {
+                vErrors = [err198];
+              } else {
+                vErrors.push(err198);
+              }
+              errors++;
+            }
+            if (typeof data75 == "number" && isFinite(data75)) {
+              if (data75 > 3600 || isNaN(data75)) {
+                const err199 = { instancePath: instancePath + "/spec/autoscale/windowSeconds", schemaPath: "#/properties/spec/properties/autoscale/properties/windowSeconds/maximum", keyword: "maximum", params: { comparison: "<=", limit: 3600 }, message: "must be <= 3600" };
+                if (vErrors === null) {
+                  vErrors = [err199];
+                } else {
+                  vErrors.push(err199);
+                }
+                errors++;
+              }
+              if (data75 < 1 || isNaN(data75)) {
+                const err200 = { instancePath: instancePath + "/spec/autoscale/windowSeconds", schemaPath: "#/properties/spec/properties/autoscale/properties/windowSeconds/minimum", keyword: "minimum", params: { comparison: ">=", limit: 1 }, message: "must be >= 1" };
+                if (vErrors === null) {
+                  vErrors = [err200];
+                } else {
+                  vErrors.push(err200);
+                }
+                errors++;
+              }
+            }
+            let data76 = data66.cooldownSeconds;
+            if (!(typeof data76 == "number" && (!(data76 % 1) && !isNaN(data76)) && isFinite(data76))) {
+              const err201 = { instancePath: instancePath + "/spec/autoscale/cooldownSeconds", schemaPath: "#/properties/spec/properties/autoscale/properties/cooldownSeconds/type", keyword: "type", params: { type: "integer" }, message: "must be integer" };
+              if (vErrors === null) {
+                vErrors = [err201];
+              } else {
+                vErrors.push(err201);
+              }
+              errors++;
+            }
+            if (typeof data76 == "number" && isFinite(data76)) {
+              if (data76 > 86400 || isNaN(data76)) {
+                const err202 = { instancePath: instancePath + "/spec/autoscale/cooldownSeconds", schemaPath: "#/properties/spec/properties/autoscale/properties/cooldownSeconds/maximum", keyword: "maximum", params: { comparison: "<=", limit: 86400 }, message: "must be <= 86400" };
+                if (vErrors === null) {
+                  vErrors = [err202];
+                } else {
+                  vErrors.push(err202);
+                }
+                errors++;
+              }
+              if (data76 < 0 || isNaN(data76)) {
+                const err203 = { instancePath: instancePath + "/spec/autoscale/cooldownSeconds", schemaPath: "#/properties/spec/properties/autoscale/properties/cooldownSeconds/minimum", keyword: "minimum", params: { comparison: ">=", limit: 0 }, message: "must be >= 0" };
+                if (vErrors === null) {
+                  vErrors = [err203];
+                } else {
+                  vErrors.push(err203);
+                }
+                errors++;
+              }
+            }
+            if (data66.pause !== void 0 && func0.call(data66, "pause")) {
+              let data77 = data66.pause;
+              if (data77 && typeof data77 == "object" && !Array.isArray(data77)) {
+                if (data77.reason === void 0 || !func0.call(data77, "reason")) {
+                  const err204 = { instancePath: instancePath + "/spec/autoscale/pause", schemaPath: "#/properties/spec/properties/autoscale/properties/pause/required", keyword: "required", params: { missingProperty: "reason" }, message: "must have required property 'reason'" };
+                  if (vErrors === null) {
+                    vErrors = [err204];
+                  } else {
+                    vErrors.push(err204);
+                  }
+                  errors++;
+                }
+                for (const key21 of Object.keys(data77)) {
+                  if (!(key21 === "reason" || key21 === "until")) {
+                    const err205 = { instancePath: instancePath + "/spec/autoscale/pause", schemaPath: "#/properties/spec/properties/autoscale/properties/pause/additionalProperties", keyword: "additionalProperties", params: { additionalProperty: key21 }, message: "must NOT have additional properties" };
+                    if (vErrors === null) {
+                      vErrors = [err205];
+                    } else {
+                      vErrors.push(err205);
+                    }
+                    errors++;
+                  }
+                }
+                if (data77.reason !== void 0 && func0.call(data77, "reason")) {
+                  let data78 = data77.reason;
+                  if (typeof data78 === "string") {
+                    if (func54(data78) > 256) {
+                      const err206 = { instancePath: instancePath + "/spec/autoscale/pause/reason", schemaPath: "#/properties/spec/properties/autoscale/properties/pause/properties/reason/maxLength", keyword: "maxLength", params: { limit: 256 }, message: "must NOT have more than 256 characters" };
+                      if (vErrors === null) {
+                        vErrors = [err206];
+                      } else {
+                        vErrors.push(err206);
+                      }
+                      errors++;
+                    }
+                    if (func54(data78) < 1) {
+                      const err207 = { instancePath: instancePath + "/spec/autoscale/pause/reason", schemaPath: "#/properties/spec/properties/autoscale/properties/pause/properties/reason/minLength", keyword: "minLength", params: { limit: 1 }, message: "must NOT have fewer than 1 characters" };
+                      if (vErrors === null) {
+                        vErrors = [err207];
+                      } else {
+                        vErrors.push(err207);
+                      }
+                      errors++;
+                    }
+                    if (!pattern44.test(data78)) {
+                      const err208 = { instancePath: instancePath + "/spec/autoscale/pause/reason", schemaPath: "#/properties/spec/properties/autoscale/properties/pause/properties/reason/pattern", keyword: "pattern", params: { pattern: "^[^\\u0000-\\u001f\\u007f-\\u009f]*$" }, message: 'must match pattern "^[^\\u0000-\\u001f\\u007f-\\u009f]*$"' };
+                      if (vErrors === null) {
+                        vErrors = [err208];
+                      } else {
+                        vErrors.push(err208);
+                      }
+                      errors++;
+                    }
+                  } else {
+                    const err209 = { instancePath: instancePath + "/spec/autoscale/pause/reason", schemaPath: "#/properties/spec/properties/autoscale/properties/pause/properties/reason/type", keyword: "type", params: { type: "string" }, message: "must be string" };
+                    if (vErrors === null) {
+                      vErrors = [err209];
+                    } else {
+                      vErrors.push(err209);
+                    }
+                    errors++;
+                  }
+                }
+                if (data77.until !== void 0 && func0.call(data77, "until")) {
+                  let data79 = data77.until;
+                  if (typeof data79 === "string") {
+                    if (!formats0.validate(data79)) {
+                      const err210 = { instancePath: instancePath + "/spec/autoscale/pause/until", schemaPath: "#/properties/spec/properties/autoscale/properties/pause/properties/until/format", keyword: "format", params: { format: "date-time" }, message: 'must match format "date-time"' };
+                      if (vErrors === null) {
+                        vErrors = [err210];
+                      } else {
+                        vErrors.push(err210);
+                      }
+                      errors++;
+                    }
+                  } else {
+                    const err211 = { instancePath: instancePath + "/spec/autoscale/pause/until", schemaPath: "#/properties/spec/properties/autoscale/properties/pause/properties/until/type", keyword: "type", params: { type: "string" }, message: "must be string" };
+                    if (vErrors === null) {
+                      vErrors = [err211];
+                    } else {
+                      vErrors.push(err211);
+                    }
+                    errors++;
+                  }
+                }
+              } else {
+                const err212 = { instancePath: instancePath + "/spec/autoscale/pause", schemaPath: "#/properties/spec/properties/autoscale/properties/pause/type", keyword: "type", params: { type: "object" }, message: "must be object" };
+                if (vErrors === null) {
+                  vErrors = [err212];
+                } else {
+                  vErrors.push(err212);
+                }
+                errors++;
+              }
             }
           } else {
-            const err197 = { instancePath: instancePath + "/spec/autoscale", schemaPath: "#/properties/spec/properties/autoscale/type", keyword: "type", params: { type: "object" }, message: "must be object" };
+            const err213 = { instancePath: instancePath + "/spec/autoscale", schemaPath: "#/properties/spec/properties/autoscale/type", keyword: "type", params: { type: "object" }, message: "must be object" };
             if (vErrors === null) {
-              vErrors = [err197];
+              vErrors = [err213];
             } else {
-              vErrors.push(err197);
+              vErrors.push(err213);
             }
             errors++;
           }
         }
       } else {
-        const err198 = { instancePath: instancePath + "/spec", schemaPath: "#/properties/spec/type", keyword: "type", params: { type: "object" }, message: "must be object" };
+        const err214 = { instancePath: instancePath + "/spec", schemaPath: "#/properties/spec/type", keyword: "type", params: { type: "object" }, message: "must be object" };
         if (vErrors === null) {
-          vErrors = [err198];
+          vErrors = [err214];
         } else {
-          vErrors.push(err198);
+          vErrors.push(err214);
         }
         errors++;
       }
     }
   } else {
-    const err199 = { instancePath, schemaPath: "#/type", keyword: "type", params: { type: "object" }, message: "must be object" };
+    const err215 = { instancePath, schemaPath: "#/type", keyword: "type", params: { type: "object" }, message: "must be object" };
     if (vErrors === null) {
-      vErrors = [err199];
+      vErrors = [err215];
     } else {
-      vErrors.push(err199);
+      vErrors.push(err215);
     }
     errors++;
   }

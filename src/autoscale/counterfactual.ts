@@ -34,6 +34,8 @@ function supposeOne(question: Question, condition: Condition): Question {
       return { ...question, policy: { ...policy, mode: "auto" } };
     case "pause":
       return { ...question, policy: { ...policy, pause: undefined } };
+    case "contention":
+      return { ...question, policy: { ...policy, scaleOnContention: true } };
     case "quota":
       return { ...question, policy: { ...policy, quota: condition.value } };
     case "min":

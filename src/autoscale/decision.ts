@@ -1,3 +1,4 @@
+import type { HypervisorName } from "../api/names.ts";
 import type { Placement } from "./place.ts";
 import type { Band, Policy } from "./policy.ts";
 
@@ -7,6 +8,15 @@ export interface LoadSample {
   readonly ratio: number | undefined;
   /** Whether every ready replica has a sample. A mean without some of them is no reason to take one away. */
   readonly complete: boolean;
+  /** Of steal, the newest sample by hypervisor: it is a neighbour's doing where the own use is low. */
+  readonly beside?: readonly Beside[];
+}
+
+/** Means of the replicas on one hypervisor, both as parts of the time of their virtual CPUs. */
+export interface Beside {
+  readonly hypervisor: HypervisorName;
+  readonly steal: number;
+  readonly use: number;
 }
 
 /** By metric. */
@@ -65,6 +75,8 @@ export type Condition =
   | { readonly what: "ready" }
   | { readonly what: "mode" }
   | { readonly what: "pause" }
+  /** Contention alone may raise the count. */
+  | { readonly what: "contention" }
   | { readonly what: "quota"; readonly value: number }
   | { readonly what: "min"; readonly value: number }
   | { readonly what: "max"; readonly value: number }
@@ -79,6 +91,7 @@ export interface Counterfactual {
 
 export type StageName =
   | "window"
+  | "contention"
   | "projection"
   | "readiness"
   | "cooldown"

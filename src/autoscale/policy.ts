@@ -11,6 +11,8 @@ export interface Policy {
   readonly mode: Autoscale["mode"];
   /** By metric. */
   readonly thresholds: Readonly<Record<string, Band>>;
+  /** Whether steal that is a neighbour's doing is a reason to grow. */
+  readonly scaleOnContention: boolean;
   /** Replicas added or taken away at once. */
   readonly step: number;
   /** How many samples a window has: ⌈windowSeconds ÷ sampleSeconds⌉. */
@@ -49,7 +51,8 @@ export function policyOf(
   { quota }: Pick<TenantSpec, "quota">,
 ): Policy | undefined {
   if (!autoscale) return undefined;
-  const { mode, thresholds, step, sampleSeconds, windowSeconds, cooldownSeconds, pause } = autoscale;
+  const { mode, thresholds, step, sampleSeconds, windowSeconds, cooldownSeconds, pause, scaleOnContention } =
+    autoscale;
   return {
     mode,
     thresholds: Object.fromEntries(
@@ -59,6 +62,7 @@ export function policyOf(
       ]),
     ),
     step,
+    scaleOnContention,
     samples: Math.ceil(windowSeconds / sampleSeconds),
     window: windowSeconds * 1000,
     cooldown: cooldownSeconds * 1000,

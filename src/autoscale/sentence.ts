@@ -67,6 +67,8 @@ function conditionText(condition: Condition, time: ShowTime): string {
       return "with mode auto";
     case "pause":
       return "without the pause";
+    case "contention":
+      return "with scaleOnContention";
     case "quota":
       return `with a quota of ${condition.value}`;
     case "min":

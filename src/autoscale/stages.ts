@@ -1,5 +1,5 @@
 import type { Condition, MetricTrace, Question, Stage, StageName, Verdict } from "./decision.ts";
-import { showLoad } from "./policy.ts";
+import { percent, showLoad } from "./policy.ts";
 import { metricsOf, verdictOf } from "./window.ts";
 
 /** A question, with what its window says. */
@@ -60,6 +60,31 @@ function describeIdle({ metric, ratio, known, above, below, of, min, max }: Metr
   const where =
     above > 0 ? `above ${showLoad(metric, max)} in ${above}` : `below ${showLoad(metric, min)} in ${below}`;
   return `${metric} ${load}, ${where} of ${of} samples`;
+}
+
+/** Own use and steal together, from which on a virtual machine's CPUs are what it is short of. */
+const DEMAND = 0.8;
+
+/**
+ * Steal alone does not tell whose doing it is. Where the own CPUs are asked for, own use and steal together are nearly all
+ * of them, and more replicas help; where the own use is low, a neighbour has taken the rest, and they would only wait too.
+ */
+function contention({ observation, policy, metrics }: Case, count: number): Answer {
+  const out = metrics.filter((one) => one.verdict === "out");
+  const beside = observation.loads["steal"]?.beside;
+  if (count <= observation.current || out.some(({ metric }) => metric !== "steal") || !beside?.length)
+    return undefined;
+  const mean = beside.reduce((sum, { steal, use }) => sum + steal + use, 0) / beside.length;
+  const worst = beside.toSorted((a, b) => b.steal - a.steal)[0];
+  const shares = `steal ${percent(worst?.steal ?? 0)}, own use ${percent(worst?.use ?? 0)}`;
+  if (mean >= DEMAND) return { to: count, reason: `demand on ${worst?.hypervisor} (${shares})` };
+  const reason = `contention on ${worst?.hypervisor} (${shares})`;
+  if (policy.scaleOnContention) return { to: count, reason: `${reason}, and scaleOnContention is set` };
+  return {
+    to: observation.current,
+    reason: `${reason}, a neighbour's doing`,
+    unless: { what: "contention" },
+  };
 }
 
 /** A scale-in that load would undo at once. */
@@ -171,6 +196,7 @@ function placement({ observation: { current, room }, policy: { min } }: Case, co
 
 const STAGES: readonly (readonly [StageName, (of: Case, count: number) => Answer])[] = [
   ["window", window],
+  ["contention", contention],
   ["projection", projection],
   ["readiness", readiness],
   ["cooldown", cooldown],

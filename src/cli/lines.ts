@@ -1,10 +1,10 @@
 import { type ReplicaName, replicaName, trusted } from "../api/names.ts";
 import { worse } from "../plan/collapse.ts";
 import { lineOf, type PlanEntry, type PlanLine } from "../plan/plan.ts";
-import type { ContainerState } from "../resources/container.ts";
 import type { PortState } from "../resources/port.ts";
 import type { Disruption, Verb } from "../resources/resource.ts";
 import type { VxlanState } from "../resources/vxlan.ts";
+import type { WorkloadState } from "../resources/workload.ts";
 
 /** A change as people and programs read it: without identities that are fresh at each look. */
 export interface Line extends PlanLine {
@@ -19,7 +19,8 @@ export interface Totals extends Readonly<Record<Verb, number>> {
 
 /** The states of the kinds that are read here; an entry's kind says which it is. */
 interface States {
-  readonly container: ContainerState;
+  readonly container: WorkloadState;
+  readonly domain: WorkloadState;
   readonly port: PortState;
   readonly vxlan: VxlanState;
 }
@@ -35,10 +36,10 @@ function stateAs<Kind extends keyof States>(
 
 /** The replica that an entry is about, `web-1`, where it is about one. */
 export function replicaOf(entry: PlanEntry): ReplicaName | undefined {
-  const mark = stateAs("container", entry)?.mark;
+  const mark = (stateAs("container", entry) ?? stateAs("domain", entry))?.mark;
   if (mark) return replicaName(mark.subnet, mark.ordinal);
   // the third part of its container's name, `campus.t2.web-1.k7f2q9ab`
-  const name = stateAs("port", entry)?.container.split(".")[2];
+  const name = stateAs("port", entry)?.workload.split(".")[2];
   return name === undefined ? undefined : trusted<ReplicaName>(name);
 }
 

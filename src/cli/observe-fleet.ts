@@ -1,3 +1,4 @@
+import { visibilityOf } from "../facts/visibility.ts";
 import { observe } from "../resources/index.ts";
 import { fleetView, type TenantSighting } from "../controllers/fleet-view.ts";
 import { refusalNote } from "../controllers/notes.ts";
@@ -9,9 +10,7 @@ import type { Foresight } from "./plan-view.ts";
 export function viewForesight({ revision, before, result }: Foresight, now: number): FleetView {
   const { observation } = result;
   const seen = new Set(observation.seen.keys());
-  const visible = new Set(
-    [...observation.seen].flatMap(([name, { containers }]) => (containers ? [name] : [])),
-  );
+  const visible = visibilityOf(observation.seen);
   const everything = [...observation.seen.values()].flatMap((facts) => observe(facts, before.fleet));
   const tenants = result.tenants.map(
     ({ tenant: name, notes, entries, refusals }): TenantSighting => ({

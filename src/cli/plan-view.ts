@@ -13,6 +13,7 @@ import { containerName } from "../resources/marks.ts";
 import type { Verdict } from "./exit.ts";
 import { type HypervisorView, isAllSeen, viewHypervisors } from "../controllers/hypervisor-view.ts";
 import { describeEntry, isNothing, type Line, replicaOf, type Totals, totalsOf } from "./lines.ts";
+import { sees, shownWorkloads, visibilityOf } from "../facts/visibility.ts";
 
 /** What `plan` says: text and JSON are made from this one value. */
 export interface PlanView {
@@ -114,8 +115,7 @@ function viewTenant(
 
 /** Whether a replica that is remembered is there, or may be. */
 const isStanding = (replica: ReplicaMemory, { fleet }: FleetMemory, { seen }: Observation): boolean => {
-  const containers = seen.get(replica.hypervisor)?.containers;
-  return (
-    isActive(replica) && (containers?.some(({ name }) => name === containerName(fleet, replica)) ?? true)
-  );
+  const facts = seen.get(replica.hypervisor);
+  const isShown = facts && shownWorkloads(facts).has(containerName(fleet, replica));
+  return isActive(replica) && (isShown || !sees(visibilityOf(seen), replica));
 };

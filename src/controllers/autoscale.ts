@@ -1,7 +1,9 @@
 import { decide } from "../autoscale/decide.ts";
 import type { Loads } from "../autoscale/decision.ts";
 import type { DecisionRecord } from "../autoscale/record.ts";
+import { visibilityOf } from "../facts/visibility.ts";
 import { sampleAll } from "../hosts/sample.ts";
+import { isMetric } from "../load/metrics.ts";
 import { hypervisorLoads, type Readings, subnetLoad } from "../load/samples.ts";
 import type { Standing } from "../replicas/room.ts";
 import { needOf } from "../replicas/spec.ts";
@@ -77,8 +79,7 @@ export function autoscaleController(
     }: Pick<AutoscalePass, "revision" | "observation" | "log" | "now">,
   ): Promise<readonly DecisionRecord[]> {
     const now = clock();
-    const withDocker = [...observation.seen].filter(([, { containers }]) => containers);
-    const visible = new Set(withDocker.map(([name]) => name));
+    const visible = visibilityOf(observation.seen);
     const site = { hypervisors: revision.hypervisors, visible, drained: ledger.state.drained, loads };
     const next = new Map(watches);
     const records: DecisionRecord[] = [];
@@ -91,7 +92,11 @@ export function autoscaleController(
       if (!memory) continue; // it went while the hypervisors were asked
       const watch = watches.get(key);
       const longest = (pace / 1000) * PATIENCE;
-      const load = subnetLoad(servingOf(subnet, memory), watch?.readings ?? new Map(), readings, longest);
+      const load = subnetLoad(servingOf(subnet, memory), Object.keys(policy.thresholds).filter(isMetric), {
+        earlier: watch?.readings ?? new Map(),
+        later: readings,
+        longest,
+      });
       const seen = observationOf(follower, memory, load, { revision, fleet: ledger.state, site, granted });
       const last = memory.scaling?.[name];
       const {

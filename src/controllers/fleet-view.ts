@@ -55,10 +55,12 @@ function noteOn({ name, state, code, message = "" }: HypervisorView): Note[] {
   const reason =
     state === "no-docker"
       ? "DockerUnreachable"
-      : code === "EK-LOOK-INCOMPLETE"
-        ? "LookIncomplete"
-        : code === "EK-HOST-UNFIT"
-          ? "HypervisorUnfit"
-          : "HypervisorUnreachable";
+      : state === "no-libvirt"
+        ? "LibvirtUnreachable"
+        : code === "EK-LOOK-INCOMPLETE"
+          ? "LookIncomplete"
+          : code === "EK-HOST-UNFIT"
+            ? "HypervisorUnfit"
+            : "HypervisorUnreachable";
   return [{ reason, object, message, severity: "stuck" }];
 }

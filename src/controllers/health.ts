@@ -1,5 +1,6 @@
 import type { HypervisorName, SubnetName, TenantName } from "../api/names.ts";
 import type { Observation } from "../facts/facts.ts";
+import { shownWorkloads } from "../facts/visibility.ts";
 import { probeAll } from "../hosts/health.ts";
 import type { ProbeTarget } from "../hosts/probe.ts";
 import type { Revision } from "../manifests/revision.ts";
@@ -114,7 +115,8 @@ function isRunning(replica: ReplicaMemory, { seen }: Observation, fleet: World["
   const links = facts?.namespaces.get(namespaceOf(fleet, replica.tenant))?.links;
   const port = linkNames.port("w", replica.incarnation);
   return (
-    facts?.containers?.some((one) => one.name === name && one.state === "running") === true &&
+    facts !== undefined &&
+    shownWorkloads(facts).get(name) === true &&
     links?.some((link) => link.name === port) === true
   );
 }

@@ -1,14 +1,15 @@
 import { EvenkeelError } from "../api/errors.ts";
 import type { HypervisorName } from "../api/names.ts";
 import type { Observation } from "../facts/facts.ts";
+import { SILENCE, silentRuntime } from "../facts/visibility.ts";
 import type { TripCount, TripCounts } from "../hosts/round-trips.ts";
 import type { Revision } from "../manifests/revision.ts";
 
 /** How a hypervisor came out of a look. */
 export interface HypervisorView {
   readonly name: HypervisorName;
-  /** `seen` in whole · `no-docker` all but its containers · `unseen` nothing is known */
-  readonly state: "seen" | "no-docker" | "unseen";
+  /** `seen` in whole · `no-docker`, `no-libvirt` all but what that runs · `unseen` nothing is known */
+  readonly state: "seen" | "no-docker" | "no-libvirt" | "unseen";
   /** Why it was not seen in whole, with a code and what to do about it. */
   readonly code?: string;
   readonly message?: string;
@@ -29,15 +30,16 @@ export const viewHypervisors = (
 
 function viewOne(name: HypervisorName, { seen, unseen }: Observation): HypervisorView {
   const facts = seen.get(name);
-  if (facts?.containers) return { name, state: "seen" };
-  if (facts)
+  const silent = facts && silentRuntime(facts);
+  if (silent !== undefined)
     return {
       name,
-      state: "no-docker",
-      code: "EK-DOCKER",
-      message: "Docker does not answer there; its containers and their ports are left alone",
-      fix: `systemctl status docker on ${name}`,
+      state: `no-${silent}`,
+      code: silent === "docker" ? "EK-DOCKER" : "EK-LIBVIRT",
+      message: SILENCE[silent].message,
+      fix: `systemctl status ${SILENCE[silent].unit} on ${name}`,
     };
+  if (facts) return { name, state: "seen" };
   const error = unseen.get(name)?.error;
   const code = error instanceof EvenkeelError ? error.code : undefined;
   const fix = error instanceof EvenkeelError ? error.fix : undefined;

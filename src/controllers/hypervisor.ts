@@ -7,6 +7,7 @@ import type { Drains, RoundTrips } from "../hosts/round-trips.ts";
 import type { Revision } from "../manifests/revision.ts";
 import { EMPTY_TENANT, type FleetMemory, isAtRest } from "../replicas/memory.ts";
 import type { World } from "./controller.ts";
+import { sees, shownWorkloads, silentRuntime, visibilityOf } from "../facts/visibility.ts";
 
 /** A holder that has not been heard of for this long is taken to be gone. */
 const FENCE_LIVES_SECONDS = 90;
@@ -56,10 +57,10 @@ export async function lookAtAll(
     unseen = new Map([...unseen, ...again.unseen]);
   }
   const known = world.ledger.state.seen;
-  // Without Docker's list nobody knows which replicas stand there.
-  const met = [...seen].flatMap(([name, { containers }]) =>
+  // Without the list of each runtime nobody knows which replicas stand there.
+  const met = [...seen].flatMap(([name, facts]) =>
     // guard: ledger incomplete
-    containers && !known.includes(name) ? [name] : [],
+    silentRuntime(facts) === undefined && !known.includes(name) ? [name] : [],
   );
   if (met.length > 0) await world.ledger.update((state) => ({ ...state, seen: [...state.seen, ...met] }));
   const failed = [...unfit].map(([hypervisor, error]) => [hypervisor, { hypervisor, error }] as const);
@@ -98,24 +99,22 @@ async function meet(
   return unfit;
 }
 
-/** Hypervisors that show none of the replicas that stood there: that is believed when it is seen a second time. */
+/** Hypervisors that show none of the replicas that stood there by one runtime: that is believed when it is seen twice. */
 function emptied(seen: Observation["seen"], { fleet, tenants }: FleetMemory): HypervisorName[] {
-  const names = new Map<HypervisorName, ReadonlySet<string>>();
-  for (const [hypervisor, { containers }] of seen)
-    if (containers) names.set(hypervisor, new Set(containers.map(({ name }) => name)));
-  const missed = new Set<HypervisorName>();
+  const visible = visibilityOf(seen);
+  const shown = new Map([...seen].map(([hypervisor, facts]) => [hypervisor, shownWorkloads(facts)] as const));
+  const missed = new Map<string, HypervisorName>();
+  const standing = new Set<string>();
   for (const { replicas } of Object.values(tenants))
     for (const replica of replicas) {
-      const { hypervisor, phase } = replica;
-      const standing = names.get(hypervisor);
-      if (!standing || !replica.seen || phase === "stopping" || phase === "leaving") continue;
-      if (!standing.has(containerName(fleet, replica))) missed.add(hypervisor);
-      else {
-        missed.delete(hypervisor);
-        names.delete(hypervisor);
-      }
+      const { hypervisor, phase, runtime } = replica;
+      const key = `${hypervisor} ${runtime}`;
+      const isMeant = replica.seen && phase !== "stopping" && phase !== "leaving";
+      if (!isMeant || standing.has(key) || !sees(visible, replica)) continue;
+      if (shown.get(hypervisor)?.has(containerName(fleet, replica))) standing.add(key);
+      else missed.set(key, hypervisor);
     }
-  return [...missed];
+  return [...new Set([...missed].flatMap(([key, hypervisor]) => (standing.has(key) ? [] : [hypervisor])))];
 }
 
 /** Replicas that wait for their last connections; of one tenant, or of all. */

@@ -1,6 +1,7 @@
 import { EvenkeelError } from "../api/errors.ts";
 import { replicaName, type TenantName } from "../api/names.ts";
 import { approvalOf, type Note, type Refusal } from "../api/reasons.ts";
+import { SILENCE, silentRuntime } from "../facts/visibility.ts";
 import type { Failure } from "../hosts/execute.ts";
 import type { PlanEntry } from "../plan/plan.ts";
 import type { TenantMemory } from "../replicas/memory.ts";
@@ -70,9 +71,11 @@ export function unseenNotes({ facts, unseen, wanted }: Sight, memory: TenantMemo
     const object = `hypervisor/${name}`;
     const error = unseen.get(name)?.error;
     if (error) return [{ reason: reasonOf(error), object, message: error.message, severity: "stuck" }];
-    const silent = facts.get(name) && !facts.get(name)?.containers;
-    const message = "Docker does not answer there; its containers and their ports are left alone";
-    return silent ? [{ reason: "DockerUnreachable", object, message, severity: "stuck" }] : [];
+    const seen = facts.get(name);
+    const silent = seen && silentRuntime(seen);
+    if (silent === undefined) return [];
+    const reason = silent === "docker" ? "DockerUnreachable" : "LibvirtUnreachable";
+    return [{ reason, object, message: SILENCE[silent].message, severity: "stuck" }];
   });
 }
 

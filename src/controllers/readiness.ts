@@ -27,8 +27,8 @@ export async function ask(
 function targetOf(replica: ReplicaMemory, sight: Sight): ProbeTarget[] {
   const document = sight.wanted?.subnets.get(replica.subnet);
   const check = document && checkOf(document);
-  const { visible, container, linked } = evidenceOn(replica, sight, { silent: false, home: undefined });
-  const mightAnswer = replica.phase === "starting" && visible && container === "running" && linked;
+  const { visible, workload, linked } = evidenceOn(replica, sight, { silent: false, home: undefined });
+  const mightAnswer = replica.phase === "starting" && visible && workload === "running" && linked;
   if (!mightAnswer || check === undefined || sight.answers.has(replica.incarnation)) return [];
   const namespace = namespaceOf(sight.fleet, replica.tenant);
   return [{ id: replica.incarnation, namespace, address: replica.address, check }];

@@ -67,7 +67,7 @@ export interface Circumstances {
 export function observationOf(
   { subnet, policy, tenant }: Follower,
   memory: TenantMemory,
-  { ratio, replicas }: SubnetLoad,
+  { loads }: SubnetLoad,
   { revision, fleet, site, granted }: Circumstances,
 ): ScalingObservation {
   const current = desiredOf(subnet, memory);
@@ -77,14 +77,18 @@ export function observationOf(
   const standing = [...Object.values(fleet.tenants).flatMap((one) => one.replicas), ...granted];
   return {
     current,
-    loads: { cpu: { ratio, complete: replicas.every(({ sample }) => "ratio" in sample) } },
+    loads,
     serving: new Map(servingOf(subnet, memory).map(({ ordinal, since }) => [ordinal, since])),
     others: siblings.reduce((sum, sibling) => sum + desiredOf(sibling, memory), 0),
-    room: placeAll(candidates({ order: orderOf(tenant) }, site, standing), needOf(subnet.spec), {
-      use: "required",
-      // As many as this decision and the next might ask for.
-      count: Math.max(2 * policy.step, policy.min - current),
-    }),
+    room: placeAll(
+      candidates({ order: orderOf(tenant), runtime: subnet.spec.workload.runtime }, site, standing),
+      needOf(subnet.spec),
+      {
+        use: "required",
+        // As many as this decision and the next might ask for.
+        count: Math.max(2 * policy.step, policy.min - current),
+      },
+    ),
   };
 }
 

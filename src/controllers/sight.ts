@@ -3,6 +3,7 @@ import type { FleetName, HypervisorName, Incarnation, SubnetName, TenantName } f
 import type { Note } from "../api/reasons.ts";
 import type { HostFacts, NamespaceFacts, Observation, Unseen } from "../facts/facts.ts";
 import { type HostTraits, traitsOf } from "../facts/traits.ts";
+import { isWhole, visibilityOf } from "../facts/visibility.ts";
 import type { TenantManifests } from "../api/documents.ts";
 import type { Revision } from "../manifests/revision.ts";
 import type { DiffOptions } from "../plan/diff.ts";
@@ -11,6 +12,7 @@ import { isContainer } from "../resources/container.ts";
 import { observeByTenant } from "../resources/index.ts";
 import { namespaceOf, subnetOfLabels, tenantOf } from "../resources/marks.ts";
 import type { Resource } from "../resources/resource.ts";
+import { isWorkload } from "../resources/workload.ts";
 import type { PullPolicy } from "../hosts/images.ts";
 import type { ContainerRequest } from "../resources/operation.ts";
 import type { FleetMemory, TenantMemory } from "../replicas/memory.ts";
@@ -41,7 +43,6 @@ export function sightOf(
   const { revision, departures } = pass;
   const seen = new Set(facts.keys());
   const gateway = gatewayOf(facts, ledger.state.tenants[tenant]?.primary, namespaceOf(fleet, tenant));
-  const withDocker = new Set([...facts].flatMap(([name, { containers }]) => (containers ? [name] : [])));
   const going = departures.going.get(tenant);
   const isGone = going === "everything" || ledger.state.tenants[tenant]?.down === true;
   const wanted = inForce(tenant, revision, ledger.state);
@@ -52,7 +53,7 @@ export function sightOf(
   ]);
   const strangers = new Set(
     observed
-      .filter(isContainer)
+      .filter(isWorkload)
       .map(({ state }) => state.mark.subnet)
       .filter((name) => !wanted?.subnets.has(name) && !leaving.has(name)),
   );
@@ -65,8 +66,7 @@ export function sightOf(
     facts,
     unseen,
     seen,
-    withDocker,
-    visible: withDocker,
+    visible: visibilityOf(facts),
     observed,
     connections: gateway?.connections,
     unclosed: gateway?.unclosed,
@@ -125,9 +125,7 @@ export const afterwards = (sight: Sight, observed: readonly Resource[], { dryRun
   // guard: drain before remove
   connections: dryRun ? {} : undefined,
   unclosed: undefined,
-  sockets: new Map(
-    dryRun ? observed.filter(isContainer).map(({ state }) => [state.mark.incarnation, 0]) : [],
-  ),
+  sockets: new Map(dryRun ? observed.filter(isWorkload).map(({ state }) => [state.mark.incarnation, 0]) : []),
 });
 
 /** Whether nothing of a tenant that was to go is left anywhere, so that it can be forgotten. */
@@ -140,7 +138,7 @@ export function isOver(
   const heldDown = memory.down && revision.tenants.has(tenant);
   return (
     // guard: unknown is not absent
-    !heldDown && memory.hypervisors.every((name) => visible.has(name) || !revision.hypervisors.has(name))
+    !heldDown && memory.hypervisors.every((name) => isWhole(visible, name) || !revision.hypervisors.has(name))
   );
 }
 

@@ -10,7 +10,7 @@ import type { Revision } from "../manifests/revision.ts";
 import { collapse } from "../plan/collapse.ts";
 import type { PlanEntry } from "../plan/plan.ts";
 import type { DrainReceipt } from "../replicas/receipt.ts";
-import { isContainer } from "../resources/container.ts";
+import { isWorkload, isWorkloadKind } from "../resources/workload.ts";
 
 type Event = Omit<HistoryRecord, "time" | "kind">;
 
@@ -113,10 +113,10 @@ function scaled({ tenant, subnet, trace }: DecisionRecord): Event[] {
 function changesOf(tenant: TenantName, entries: readonly PlanEntry[]): Event[] {
   const events: Event[] = [];
   for (const { kind, verb, hypervisor, reason, before, after } of entries) {
-    if (kind !== "container" || (verb !== "add" && verb !== "remove")) continue;
-    const container = after ?? before;
-    if (!container || !isContainer(container)) continue;
-    const { mark } = container.state;
+    if (!isWorkloadKind(kind) || (verb !== "add" && verb !== "remove")) continue;
+    const workload = after ?? before;
+    if (!workload || !isWorkload(workload)) continue;
+    const { mark } = workload.state;
     events.push({
       type: "Normal",
       object: `replica/${tenant}/${replicaName(mark.subnet, mark.ordinal)}`,
@@ -124,7 +124,7 @@ function changesOf(tenant: TenantName, entries: readonly PlanEntry[]): Event[] {
       message: `on ${hypervisor}: ${reason}`,
     });
   }
-  const others = entries.filter(({ kind }) => kind !== "container");
+  const others = entries.filter(({ kind }) => !isWorkloadKind(kind));
   if (others.length > 0)
     events.push({
       type: "Normal",

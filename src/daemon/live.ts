@@ -10,6 +10,7 @@ import type { Ledger } from "../ledger/ledger.ts";
 import type { Revision } from "../manifests/revision.ts";
 import { collapse } from "../plan/collapse.ts";
 import type { FleetView } from "../status/view.ts";
+import { isSeenWhole } from "../facts/visibility.ts";
 
 /** What the daemon knows now: the one place that everybody reads who wants to know. */
 export class Live {
@@ -33,7 +34,7 @@ export class Live {
     const known = (tenant: TenantName): boolean =>
       revision.tenants.has(tenant) || this.#ledger.state.tenants[tenant] !== undefined;
     for (const tenant of this.#results.keys()) if (!known(tenant)) this.#results.delete(tenant);
-    for (const [name, { containers }] of observation.seen) if (containers) this.#lookedAt.set(name, now);
+    for (const [name, facts] of observation.seen) if (isSeenWhole(facts)) this.#lookedAt.set(name, now);
     this.#observation = observation;
     this.#refusals = refusals;
     const isApplied = [...this.#results.values()].every(({ state }) => state === "converged");

@@ -5,6 +5,7 @@ import type { Problem, Revision } from "../manifests/revision.ts";
 import type { FleetView } from "../status/view.ts";
 import type { ReplicaState, Snapshot, SubnetSnapshot } from "../telemetry/snapshot.ts";
 import type { Live } from "./live.ts";
+import { isSeenWhole } from "../facts/visibility.ts";
 
 export interface SnapshotOptions {
   readonly live: Live;
@@ -33,7 +34,7 @@ export function snapshotOf({ live, revision, queues, now }: SnapshotOptions): Sn
     },
     hypervisors: [...hypervisors].map(([name, { spec }]) => ({
       name,
-      up: live.observation?.seen.get(name)?.containers !== undefined,
+      up: isSeenWhole(live.observation?.seen.get(name)),
       lastLookAt: live.lookedAt(name),
       loadRatio: live.loads?.get(name),
       used: live.observation?.seen.has(name) ? used(name) : undefined,

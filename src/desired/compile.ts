@@ -2,11 +2,11 @@ import { isDeepStrictEqual } from "node:util";
 import type { FleetName } from "../api/names.ts";
 import type { TenantMemory } from "../replicas/memory.ts";
 import { isActive } from "../replicas/phase.ts";
-import { isContainer } from "../resources/container.ts";
 import { containerName } from "../resources/marks.ts";
 import { isNat } from "../resources/nat.ts";
 import { isPort } from "../resources/port.ts";
 import type { Resource } from "../resources/resource.ts";
+import { isWorkload } from "../resources/workload.ts";
 import { gateway } from "./gateway.ts";
 import { type CompileInput, scope, type TimelessInput, withoutTime } from "./input.ts";
 import { ending, gone, portRules, replica } from "./replica.ts";
@@ -58,9 +58,9 @@ export function asItStands(
   const unbalanced = memory.replicas.filter((of) => !isActive(of)).map(({ address }) => address);
   return observed.flatMap((resource): Resource[] => {
     if (isNat(resource)) return [{ ...resource, state: withoutReplicas(resource.state, unbalanced) }];
-    const of = leaving.get(isPort(resource) ? resource.state.container : resource.name);
+    const of = leaving.get(isPort(resource) ? resource.state.workload : resource.name);
     if (of?.phase === "leaving") return [];
-    if (!isContainer(resource) || of?.phase !== "stopping") return [resource];
+    if (!isWorkload(resource) || of?.phase !== "stopping") return [resource];
     return [{ ...resource, state: ending(resource.state, of, "SIGTERM") }];
   });
 }

@@ -3,61 +3,91 @@ import type { Subnet } from "../api/kinds.gen.ts";
 import { replicaName } from "../api/names.ts";
 import type { ReplicaMemory } from "../replicas/memory.ts";
 import { needOf, specHashOf } from "../replicas/spec.ts";
-import type { ContainerState } from "../resources/container.ts";
-import { aliasOf, containerName, groupOf, labelsOf, linkNames } from "../resources/marks.ts";
+import { aliasOf, containerName, groupOf, labelsOf, linkNames, uuidOf, wordsOf } from "../resources/marks.ts";
+import type { ContainerRequest, DomainInterface, DomainRequest } from "../resources/operation.ts";
 import { portRulesState } from "../resources/port-rules.ts";
 import type { PortState } from "../resources/port.ts";
 import type { Resource } from "../resources/resource.ts";
 import type { Table } from "../resources/tables.ts";
+import type { WorkloadState } from "../resources/workload.ts";
 import { type Part, type Scope, type Segment, within } from "./input.ts";
 
-/** One replica: its container and its two ports. */
+/** One replica: its container or virtual machine, and its two ports. */
 export function replica(scope: Scope, of: ReplicaMemory): Resource[] {
   const place = { hypervisor: of.hypervisor, tenant: scope.name, subnet: of.subnet };
   const name = containerName(scope.fleet, of);
   const document = scope.subnets.find(({ metadata }) => metadata.name === of.subnet);
-  const ports = scope.segments
-    .filter(({ subnet }) => subnet === undefined || subnet === of.subnet)
+  const segments = scope.segments.filter(({ subnet }) => subnet === undefined || subnet === of.subnet);
+  const ports = segments
     .map((segment) => portState(scope, of, segment))
     .map((state): Resource => ({ ...place, kind: "port", name: state.link, state }));
-  return [{ ...place, kind: "container", name, state: containerState(scope, of, name, document) }, ...ports];
+  const state = workloadState(of, name, document);
+  const isToStart = state.running && isKnown(of, document) && !scope.waiting.has(of.incarnation);
+  const request = isToStart && document && requestOf(scope, of, { document, segments });
+  return [{ ...place, kind: kindOf(of), name, state: request ? { ...state, request } : state }, ...ports];
 }
 
-/** A replica that is being removed: its container shall not be there, and why. */
-export const gone = ({ fleet, name: tenant }: Scope, of: ReplicaMemory): Resource<ContainerState> => {
+const kindOf = ({ runtime }: ReplicaMemory): string => (runtime === "libvirt" ? "domain" : "container");
+
+/** A replica that is being removed: its workload shall not be there, and why. */
+export const gone = ({ fleet, name: tenant }: Scope, of: ReplicaMemory): Resource<WorkloadState> => {
   const { hypervisor, subnet, because } = of;
   const name = containerName(fleet, of);
   const state = { name, mark: of, running: false, gone: because ?? "its replica is gone" };
-  return { hypervisor, tenant, subnet, kind: "container", name, state };
+  return { hypervisor, tenant, subnet, kind: kindOf(of), name, state };
 };
 
 /** A workload that is to end is told until it has been, and then given its time. */
-export const ending = (state: ContainerState, { toldAt }: ReplicaMemory, signal: string): ContainerState =>
+export const ending = (state: WorkloadState, { toldAt }: ReplicaMemory, signal: string): WorkloadState =>
   toldAt === undefined ? { ...state, signal } : { ...state, running: false };
 
-function containerState(
+function workloadState(of: ReplicaMemory, name: string, document: Subnet | undefined): WorkloadState {
+  const state = { name, mark: of, running: true };
+  return of.phase === "stopping" ? ending(state, of, document?.spec.drain.signal ?? "SIGTERM") : state;
+}
+
+/** Of a former specification nothing is known that a workload could be made from. */
+const isKnown = (of: ReplicaMemory, document: Subnet | undefined): boolean =>
+  document !== undefined && specHashOf(document.spec) === of.specHash;
+
+function requestOf(
   scope: Scope,
   of: ReplicaMemory,
-  name: string,
-  document: Subnet | undefined,
-): ContainerState {
-  const state = { name, mark: of, running: true };
-  if (of.phase === "stopping") return ending(state, of, document?.spec.drain.signal ?? "SIGTERM");
-  // Of a former specification nothing is known that a container could be made from.
-  if (!document?.spec.workload.image || specHashOf(document.spec) !== of.specHash) return state;
-  if (scope.waiting.has(of.incarnation)) return state;
-  const { image, command, env } = document.spec.workload;
+  { document, segments }: { document: Subnet; segments: readonly Segment[] },
+): ContainerRequest | DomainRequest | undefined {
+  const { image, command, env, checksum, kernel, userData } = document.spec.workload;
+  const common = {
+    name: containerName(scope.fleet, of),
+    hostname: replicaName(of.subnet, of.ordinal),
+    ...needOf(document.spec),
+  };
+  if (of.runtime !== "libvirt")
+    return image === undefined
+      ? undefined
+      : { ...common, image, command, env, labels: labelsOf(scope.fleet, of) };
   return {
-    ...state,
-    request: {
-      name,
-      hostname: replicaName(of.subnet, of.ordinal),
-      image,
-      command,
-      env,
-      labels: labelsOf(scope.fleet, of),
-      ...needOf(document.spec),
-    },
+    ...common,
+    fleet: scope.fleet,
+    uuid: uuidOf(common.name),
+    domainType: scope.hypervisors.get(of.hypervisor)?.spec.libvirt.domainType ?? "kvm",
+    image,
+    checksum: checksum?.slice("sha256:".length),
+    kernel: kernel && { ...kernel, initrd: kernel.initrd },
+    userData,
+    interfaces: segments.map((segment) => interfaceOf(scope, of, segment)),
+    metadata: wordsOf(scope.fleet, of),
+  };
+}
+
+function interfaceOf(scope: Scope, of: ReplicaMemory, segment: Segment): DomainInterface {
+  const isManagement = segment.subnet === undefined;
+  const address = segment.addressOf(of);
+  return {
+    tap: linkNames.port(isManagement ? "m" : "w", of.incarnation),
+    mac: macOf(address),
+    mtu: scope.mtu,
+    address: within(segment.cidr, address),
+    gateway: isManagement ? undefined : segment.gateway,
   };
 }
 
@@ -87,15 +117,19 @@ function portState(scope: Scope, of: ReplicaMemory, segment: Segment): PortState
       isolated: management,
     },
     addresses: [],
-    container: containerName(scope.fleet, of),
+    workload: containerName(scope.fleet, of),
+    behind: mac,
     entry: true,
-    inside: {
-      device: management ? "eth1" : "eth0",
-      mac,
-      mtu: scope.mtu,
-      address: within(segment.cidr, address),
-      gateway: management ? undefined : segment.gateway,
-    },
+    inside:
+      of.runtime === "libvirt"
+        ? "guest"
+        : {
+            device: management ? "eth1" : "eth0",
+            mac,
+            mtu: scope.mtu,
+            address: within(segment.cidr, address),
+            gateway: management ? undefined : segment.gateway,
+          },
   };
 }
 

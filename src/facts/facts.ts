@@ -1,5 +1,6 @@
 import type { InterfaceAddress, Ipv4, Mac } from "../api/addresses.ts";
 import type { HypervisorName } from "../api/names.ts";
+import type { DomainFact } from "./domains.ts";
 
 /** A network interface, as `ip -j -d link` shows it; only what evenkeel compares. */
 export interface LinkFact {
@@ -133,6 +134,8 @@ export interface HostFacts {
   readonly namespaces: ReadonlyMap<string, NamespaceFacts>;
   /** Docker's list; undefined when Docker does not answer, which is not the same as an empty list. */
   readonly containers: readonly ContainerSummary[] | undefined;
+  /** The fleet's virtual machines; undefined when libvirt does not answer, which is not the same as an empty list. */
+  readonly domains: readonly DomainFact[] | undefined;
   /** By container id; only running containers. */
   readonly sandboxes: ReadonlyMap<string, SandboxFacts>;
   readonly fence: FenceFact | undefined;

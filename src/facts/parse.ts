@@ -1,6 +1,7 @@
 import { EvenkeelError } from "../api/errors.ts";
-import type { HypervisorName } from "../api/names.ts";
+import type { FleetName, HypervisorName } from "../api/names.ts";
 import { believed } from "./consistent.ts";
+import { parseDomains } from "./domains.ts";
 import type { ContainerSummary, FenceFact, HostFacts, NamespaceFacts } from "./facts.ts";
 import { parseForwarding, parseNetwork } from "./network.ts";
 import { parseTables } from "./rules.ts";
@@ -14,6 +15,7 @@ interface Section {
 /** What reading a look needs to know. */
 export interface ParseOptions {
   readonly nonce: string;
+  readonly fleet: FleetName;
   /** Whether a namespace is our fleet's. */
   readonly ours: (namespace: string) => boolean;
   /** Docker's list; undefined when it did not answer. */
@@ -40,7 +42,7 @@ function readLook(hypervisor: HypervisorName, output: string, options: ParseOpti
     throw incomplete(hypervisor, "the output ends before its closing line");
 
   const firstNamespace = sections.findIndex(({ title }) => title.startsWith("namespace "));
-  const afterNamespaces = sections.findIndex(({ title }) => title === "sandboxes");
+  const afterNamespaces = sections.findIndex(({ title }) => title === "domains");
   const own = sections.slice(0, firstNamespace === -1 ? afterNamespaces : firstNamespace);
   const failed = [...own, ...sections.slice(afterNamespaces)].find(({ title }) =>
     title.startsWith("failed "),
@@ -69,6 +71,7 @@ function readLook(hypervisor: HypervisorName, output: string, options: ParseOpti
     namespaces,
     // guard: what contradicts itself is not believed
     containers: believed(options.containers, sandboxes),
+    domains: parseDomains(textOf(sections, "domains"), options.fleet),
     sandboxes,
     fence: parseFence(textOf(own, "fence")),
   };

@@ -39,6 +39,22 @@ const renewal = (fleet: FleetName, { epoch, ledger, line }: KeptFence): string =
   fi
 ) &`;
 
+/** How libvirt is spoken to on a hypervisor: the one for the whole machine, and in words that do not change. */
+export const VIRSH = "virsh -q -c qemu:///system";
+
+/**
+ * Prints the fleet's virtual machines: a list of all with their states, then the XML of ours. Where the fleet never made one
+ * nothing is started and nothing printed; `silent` where libvirt does not answer.
+ */
+const domains = (fleet: FleetName): string => `
+domains() {
+  asked=
+  for f in ${fleetDirectory(fleet)}/domains/* /run/libvirt/qemu/${fleet}.*.pid; do [ ! -e "$f" ] || asked=yes; done
+  [ "$asked" ] || return 0
+  timeout 5 ${VIRSH} list --all --name > "$d/names" 2>/dev/null || { echo silent; return 0; }
+  timeout 5 ${VIRSH} "list --all; $(sed -n 's/^${fleet}\.[a-z0-9.-]*$/dumpxml &/p' "$d/names" | paste -sd ';' -)" 2>/dev/null || echo silent
+}`;
+
 /** Directory of a fleet's files on a hypervisor. */
 export const fleetDirectory = (fleet: FleetName): string => `/var/lib/evenkeel/${fleet}`;
 
@@ -97,12 +113,17 @@ for c in all default; do
 done
 grep -sH . "$@"
 case " $DRAINING " in *" $name "*) h connections; must conntrack -L > "$d/c.$name" 2>/dev/null; awk '
-  { state = $1 == "tcp" ? $4 : "-"; n = 0
-    for (i = 1; i <= NF; i++) if ($i ~ /^src=/ && ++n == 2) count[$1 " " state " " substr($i, 5)]++ }
+  # Whom nobody has answered yet, and the balancer did not send: a probe of our own, of a replica that is not up yet.
+  { state = $1 == "tcp" ? $4 : "-"; n = 0; to = ""
+    for (i = 1; i <= NF; i++) {
+      if ($i ~ /^dst=/ && to == "") to = substr($i, 5)
+      if ($i ~ /^src=/ && ++n == 2 && !(state == "SYN_SENT" && substr($i, 5) == to)) count[$1 " " state " " substr($i, 5)]++
+    } }
   END { for (entry in count) print entry, count[entry] }' "$d/c.$name";; esac
 NAMESPACE
 DRAINING='${draining.join(" ")}'; export DRAINING
-. "$d/part"
+. "$d/part"${domains(fleet)}
+domains > "$d/domains" &
 h boot; cat /proc/sys/kernel/random/boot_id
 h fence
 F=${fleetDirectory(fleet)}/fence
@@ -127,6 +148,8 @@ for f; do
 done
 wait
 for f; do n=\${f##*/}; h namespace "$n"; cat "$d/o.$n"; done
+h domains
+cat "$d/domains"
 h sandboxes
 ${runningContainers()} > "$d/pids"
 cat "$d/pids"

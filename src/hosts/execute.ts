@@ -4,7 +4,7 @@ import { isBeforeStart, operationsOf } from "../plan/order.ts";
 import type { PlanEntry } from "../plan/plan.ts";
 import type { Reason } from "../api/reasons.ts";
 import { isContainer } from "../resources/container.ts";
-import type { EngineOperation, Operation, ScriptOperation } from "../resources/operation.ts";
+import type { BatchOperation, EngineOperation, Operation, ScriptOperation } from "../resources/operation.ts";
 import type { Resource } from "../resources/resource.ts";
 import type { ContainerRequest } from "../resources/operation.ts";
 import type { Host } from "./host.ts";
@@ -25,9 +25,9 @@ export interface Failure {
 export interface Outcome {
   readonly done: readonly PlanEntry[];
   readonly failures: readonly Failure[];
-  /** Names of the containers that were told to start, however that came out. */
+  /** Names of the workloads that were told to start, however that came out. */
   readonly started: readonly string[];
-  /** Entries that were left for later, because the image they need is still on its way. */
+  /** Entries that were left for later: the image they need is still on its way, or others have to be started first. */
   readonly waiting: readonly PlanEntry[];
 }
 
@@ -42,29 +42,38 @@ export interface ExecuteOptions {
   readonly signal: AbortSignal;
 }
 
+/** Virtual machines that a hypervisor starts in one batch: more at once only make each other slower, and the batch too long. */
+const DOMAINS_AT_ONCE = 8;
+
 /**
- * Carries a plan out: one batch a hypervisor, or two where containers are started in between, hypervisors side by side.
- * It never throws for what a hypervisor refuses: the next look tells what is true.
+ * Carries a plan out: one batch a hypervisor, or two where workloads are started in between, hypervisors side by side.
+ * Containers are started over Docker's interface, virtual machines at the end of the first batch. It never throws for what a hypervisor refuses: the next look tells what is true.
  */
 export async function execute(entries: readonly PlanEntry[], options: ExecuteOptions): Promise<Outcome> {
   const failures: Failure[] = [];
   const byHost = new Map<HypervisorName, PlanEntry[]>();
   for (const entry of entries) byHost.set(entry.hypervisor, [...(byHost.get(entry.hypervisor) ?? []), entry]);
   const running = await runningSandboxes(entries, options, failures);
-  const starting = new Set([...byHost.keys()].filter((name) => byHost.get(name)?.some(startsContainer)));
-
-  const early = blocks(byHost, options.tenant, running, failures, (hypervisor, operation) =>
-    starting.has(hypervisor) ? isBeforeStart(operation) : true,
-  );
-  const [imageless] = await Promise.all([
-    withoutImage(entries, options, failures),
-    runBlocks(early, options, failures),
-  ]);
+  const starting = new Set([...byHost.keys()].filter((name) => byHost.get(name)?.some(startsWorkload)));
+  const crowd = [...byHost.values()].flatMap((own) => own.filter(startsDomain).slice(DOMAINS_AT_ONCE));
+  const late = new Set(crowd.map(({ name }) => name));
   const isLate = (entry: PlanEntry): boolean => {
-    const container = startsContainer(entry) ? entry.name : sandboxNeeded(entry);
-    return container !== undefined && imageless.has(container);
+    const workload = startsWorkload(entry) ? entry.name : sandboxNeeded(entry);
+    return workload !== undefined && late.has(workload);
   };
+
+  const first = blocks(byHost, options.tenant, running, failures, (entry, operation) =>
+    starting.has(entry.hypervisor)
+      ? isBeforeStart(operation) || (operation.tool === "domain-start" && !isLate(entry))
+      : true,
+  );
+  const [imageless, domains] = await Promise.all([
+    withoutImage(entries, options, failures),
+    runBlocks(first, options, failures),
+  ]);
+  for (const name of imageless) late.add(name);
   const ready = (name: HypervisorName) => (byHost.get(name) ?? []).filter((entry) => !isLate(entry));
+  const hasStarted = (entry: PlanEntry): boolean => !startsDomain(entry) || domains.has(entry.name);
   // A hypervisor that refused its batch, because another controller has taken it over or for any other reason, starts nothing.
   const refused = new Set(
     failures.flatMap(({ hypervisor, name }) => (name === undefined ? [hypervisor] : [])),
@@ -74,15 +83,16 @@ export async function execute(entries: readonly PlanEntry[], options: ExecuteOpt
   const started = await Promise.all(
     toStart.map((name) => startContainers(name, ready(name), options, failures)),
   );
-  const sandboxes = new Map([...running, ...started.flatMap((map) => [...map])]);
-  const late = blocks(
-    new Map([...byHost.keys()].map((name) => [name, ready(name)])),
+  const sandboxes = new Map([...running, ...domains, ...started.flatMap((map) => [...map])]);
+  const last = blocks(
+    new Map([...byHost.keys()].map((name) => [name, ready(name).filter(hasStarted)])),
     options.tenant,
     sandboxes,
     failures,
-    (hypervisor, operation) => starting.has(hypervisor) && !isBeforeStart(operation),
+    ({ hypervisor }, operation) =>
+      starting.has(hypervisor) && !isBeforeStart(operation) && operation.tool !== "domain-start",
   );
-  await runBlocks(late, options, failures);
+  await runBlocks(last, options, failures);
 
   const failed = ({ hypervisor, name }: PlanEntry): boolean =>
     failures.some((one) => one.hypervisor === hypervisor && (one.name ?? name) === name);
@@ -91,24 +101,32 @@ export async function execute(entries: readonly PlanEntry[], options: ExecuteOpt
   return {
     done: entries.filter((entry) => !undone(entry)),
     failures,
-    started: toStart.flatMap((name) => ready(name).filter(startsContainer)).map(({ name }) => name),
+    started: toStart.flatMap((name) => ready(name).filter(startsWorkload)).map(({ name }) => name),
     waiting: entries.filter((entry) => isLate(entry) && !failed(entry)),
   };
 }
 
 const isEngine = (operation: Operation): operation is EngineOperation => operation.tool === "engine";
-const isScript = (operation: Operation): operation is ScriptOperation => operation.tool !== "engine";
+const isBatch = (operation: Operation): operation is BatchOperation => operation.tool !== "engine";
+const isScript = (operation: Operation): operation is ScriptOperation =>
+  isBatch(operation) && operation.tool !== "domain-start";
 const startsContainer = ({ operations }: PlanEntry): boolean => operations.some(isEngine);
+const startsDomain = ({ operations }: PlanEntry): boolean =>
+  operations.some(({ tool }) => tool === "domain-start");
+const startsWorkload = (entry: PlanEntry): boolean => startsContainer(entry) || startsDomain(entry);
 const sandboxNeeded = ({ operations }: PlanEntry): string | undefined =>
   operations.filter(isScript).find(({ sandboxOf }) => sandboxOf !== undefined)?.sandboxOf;
 
-/** Sandboxes of containers that run already and get a port again. */
+/** Stands for the sandbox of a virtual machine, which has none. */
+const NO_SANDBOX = "";
+
+/** Sandboxes of workloads that run already and get a port again. */
 async function runningSandboxes(
   entries: readonly PlanEntry[],
   { hosts, observed, signal }: ExecuteOptions,
   failures: Failure[],
 ): Promise<Map<string, string>> {
-  const started = new Set(entries.filter(startsContainer).map(({ name }) => name));
+  const started = new Set(entries.filter(startsWorkload).map(({ name }) => name));
   const wanted = new Map<string, PlanEntry>();
   for (const entry of entries) {
     const container = sandboxNeeded(entry);
@@ -117,6 +135,10 @@ async function runningSandboxes(
   const found = new Map<string, string>();
   await Promise.all(
     [...wanted].map(async ([container, { hypervisor }]) => {
+      if (observed.some(({ kind, name }) => kind === "domain" && name === container)) {
+        found.set(container, NO_SANDBOX);
+        return;
+      }
       const id = observed.filter(isContainer).find(({ name }) => name === container)?.state.id;
       try {
         const path = id && (await hosts.get(hypervisor)?.containers.sandbox(id, signal));
@@ -143,7 +165,7 @@ function blocks(
   tenant: TenantName,
   sandboxes: ReadonlyMap<string, string>,
   failures: Failure[],
-  choose: (hypervisor: HypervisorName, operation: ScriptOperation) => boolean,
+  choose: (entry: PlanEntry, operation: BatchOperation) => boolean,
 ): Map<HypervisorName, Block> {
   const result = new Map<HypervisorName, Block>();
   for (const [hypervisor, entries] of byHost) {
@@ -151,29 +173,50 @@ function blocks(
       const container = sandboxNeeded(entry);
       const now = entry.operations
         .filter(isScript)
-        .some((one) => one.sandboxOf !== undefined && choose(hypervisor, one));
+        .some((one) => one.sandboxOf !== undefined && choose(entry, one));
       if (!now || container === undefined || sandboxes.has(container)) return true;
-      const message = `container ${container} does not run`;
+      const message = `${container} does not run`;
       failures.push({ hypervisor, name: entry.name, reason: "ChangeFailed", message });
       return false;
     });
-    const operations = operationsOf(possible)
-      .filter(isScript)
-      .filter((operation) => choose(hypervisor, operation));
+    const chosen = possible.map((entry) => ({
+      ...entry,
+      operations: entry.operations.filter((one) => isBatch(one) && choose(entry, one)),
+    }));
+    const operations = operationsOf(chosen).filter(isBatch);
     if (operations.length > 0) result.set(hypervisor, { tenant, operations, sandboxes });
   }
   return result;
 }
 
+/** @returns the virtual machines that were started, as if by their sandboxes */
 async function runBlocks(
   all: ReadonlyMap<HypervisorName, Block>,
   { trips }: ExecuteOptions,
   failures: Failure[],
-): Promise<void> {
-  if (all.size === 0) return;
-  for (const [hypervisor, { ok, message }] of await trips.change(all))
+): Promise<Map<string, string>> {
+  const started = new Map<string, string>();
+  if (all.size === 0) return started;
+  for (const [hypervisor, { ok, message }] of await trips.change(all)) {
     if (!ok) failures.push({ hypervisor, name: undefined, reason: "ChangeFailed", message });
+    else
+      for (const name of domainsIn(all.get(hypervisor))) {
+        const trouble = message.split("\n").find((line) => line.startsWith(`${name}: `));
+        if (trouble === undefined) started.set(name, NO_SANDBOX);
+        else
+          failures.push({
+            hypervisor,
+            name,
+            reason: "ChangeFailed",
+            message: trouble.slice(name.length + 2),
+          });
+      }
+  }
+  return started;
 }
+
+const domainsIn = (block: Block | undefined): string[] =>
+  (block?.operations ?? []).flatMap((one) => (one.tool === "domain-start" ? [one.request.name] : []));
 
 /** Names of the containers whose image is not there: still on its way, or, which is a failure, not to be had. */
 async function withoutImage(

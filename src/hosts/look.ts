@@ -51,7 +51,7 @@ export async function look(shell: Shell, options: LookOptions): Promise<HostFact
       "EK-LOOK-INCOMPLETE",
       `the look at ${shell.name} did not end well: ${result.state === "unknown" ? "the connection was lost" : `exit ${result.code}`}${result.stderr ? `: ${result.stderr.trim().slice(0, 300)}` : ""}`,
     );
-  const facts = parseLook(shell.name, result.stdout, { nonce, containers, ours: ours(fleet) });
+  const facts = parseLook(shell.name, result.stdout, { nonce, containers, fleet, ours: ours(fleet) });
   // guard: what contradicts itself is not believed
   return consistent(facts, fleet);
 }

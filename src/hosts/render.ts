@@ -1,11 +1,17 @@
 import type { FleetName } from "../api/names.ts";
 import { fleetDirectory } from "../facts/script.ts";
-import { SANDBOX, type ScriptOperation } from "../resources/operation.ts";
+import {
+  type BatchOperation,
+  type DomainOperation,
+  SANDBOX,
+  type ScriptOperation,
+} from "../resources/operation.ts";
+import { domainPrograms, domainStart } from "./domain-script.ts";
 
 /** One tenant's part of a script: it may fail without stopping the others'. */
 export interface Block {
   readonly tenant: string;
-  readonly operations: readonly ScriptOperation[];
+  readonly operations: readonly BatchOperation[];
   /** Path of each container's sandbox, for the operations that need one. */
   readonly sandboxes: ReadonlyMap<string, string>;
 }
@@ -64,7 +70,7 @@ fi
 echo "${fenceLine(claim)} ${serial + 1}" > "$F.new" && mv "$F.new" "$F" || exit 1
 e=$(mktemp) || exit 1
 trap 'rm -f "$e"' EXIT
-${PROGRAMS}
+${PROGRAMS}${startsOrEndsDomains(blocks) ? domainPrograms(fleet) : ""}
 ${blocks.map((block) => renderBlock(block, nonce)).join("")}
 echo "#>${nonce} end"
 }
@@ -117,6 +123,12 @@ netns_remove() { while read -r n; do [ -e "/run/netns/$n" ] || continue
   ip netns del "$n" || return 1; done; }
 `;
 
+/** Whether there is anything to do with virtual machines: their functions are long. */
+const startsOrEndsDomains = (blocks: readonly Block[]): boolean =>
+  blocks.some(({ operations }) =>
+    operations.some(({ tool }) => tool === "domain" || tool === "domain-start"),
+  );
+
 function renderBlock({ tenant, operations, sandboxes }: Block, nonce: string): string {
   return `( set -e
 ${renderSections(operations, sandboxes)}) 2> "$e"; c=$?; echo "#>${nonce} ${tenant} $c"; head -c 4000 "$e"\n`;
@@ -124,9 +136,12 @@ ${renderSections(operations, sandboxes)}) 2> "$e"; c=$?; echo "#>${nonce} ${tena
 
 /** The calls alone, as few as the order allows; they need {@link PROGRAMS} before them. */
 export const renderSections = (
-  operations: readonly ScriptOperation[],
+  operations: readonly BatchOperation[],
   sandboxes: ReadonlyMap<string, string> = new Map(),
-): string => coalesce(operations, sandboxes).map(renderSection).join("");
+): string =>
+  coalesce(operations, sandboxes)
+    .map((section) => ("request" in section ? domainStart(section.request, EOF) : renderSection(section)))
+    .join("");
 
 interface Section {
   readonly tool: ScriptOperation["tool"];
@@ -136,15 +151,24 @@ interface Section {
 }
 
 /** Neighbouring operations for the same tool in the same place become one call: forks are what a batch costs. */
-function coalesce(operations: readonly ScriptOperation[], sandboxes: ReadonlyMap<string, string>): Section[] {
-  const sections: Section[] = [];
-  for (const { tool, namespace, lines, sandboxOf } of operations) {
+function coalesce(
+  operations: readonly BatchOperation[],
+  sandboxes: ReadonlyMap<string, string>,
+): (Section | DomainOperation)[] {
+  const sections: (Section | DomainOperation)[] = [];
+  for (const operation of operations) {
+    if (operation.tool === "domain-start") {
+      sections.push(operation);
+      continue;
+    }
+    const { tool, namespace, lines, sandboxOf } = operation;
     const path = sandboxOf === undefined ? undefined : sandboxes.get(sandboxOf);
     const sandbox = tool === "sandbox" ? path : undefined;
     const resolved = path === undefined ? lines : lines.map((line) => line.replace(SANDBOX, path));
     const last = sections.at(-1);
     if (
       last &&
+      "lines" in last &&
       MERGES.has(tool) &&
       last.tool === tool &&
       last.namespace === namespace &&
@@ -168,6 +192,7 @@ const MERGES: ReadonlySet<string> = new Set<ScriptOperation["tool"]>([
   "unpause",
   "signal",
   "remove-container",
+  "domain",
   "netns-add",
   "netns-remove",
 ]);
@@ -217,6 +242,8 @@ function command(tool: Section["tool"], namespace: string | undefined, sandbox: 
       return "signal";
     case "remove-container":
       return "remove_containers";
+    case "domain":
+      return "domain";
     case "netns-add":
       return "netns_add";
     case "netns-remove":

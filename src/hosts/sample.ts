@@ -1,6 +1,7 @@
 import { EvenkeelError } from "../api/errors.ts";
 import type { FleetName, HypervisorName } from "../api/names.ts";
 import { cpuScript, parseCpu } from "../load/cpu.ts";
+import { parseSteal, stealScript } from "../load/steal.ts";
 import { type Reading, type Readings, readingOf } from "../load/samples.ts";
 import { GivenUp, within } from "./deadline.ts";
 import type { Host } from "./host.ts";
@@ -17,7 +18,7 @@ export interface SampleOptions {
 
 /**
  * Reads the counters of a hypervisor and of the fleet's replicas there: one exec, and beside it Docker's list over the
- * same connection, which tells whose container is whose.
+ * same connection, which tells whose container is whose. A virtual machine tells by its name.
  * @throws EvenkeelError EK-HOST-UNREACHABLE, EK-HOST-KEY, EK-DOCKER, EK-LOOK-INCOMPLETE: then there is no sample, which is
  *   not a load of zero
  */
@@ -29,7 +30,7 @@ export async function sample(
   try {
     return await within({ seconds, signal }, async (stop) => {
       const [{ state, code, stdout, stderr }, containers] = await Promise.all([
-        shell.run(cpuScript(mark), { deadlineSeconds: seconds, signal: stop }),
+        shell.run(stealScript(fleet) + cpuScript(mark), { deadlineSeconds: seconds, signal: stop }),
         shell.containers.list(stop),
       ]);
       if (state === "unknown" || code !== 0)
@@ -37,7 +38,11 @@ export async function sample(
           "EK-LOOK-INCOMPLETE",
           `the load of ${shell.name} could not be read: ${stderr.trim().slice(0, 300) || `exit ${code}`}`,
         );
-      return readingOf(parseCpu(shell.name, stdout, mark), containers, fleet);
+      return readingOf(parseCpu(shell.name, stdout, mark), {
+        containers,
+        machines: parseSteal(stdout),
+        fleet,
+      });
     });
   } catch (error) {
     if (!(error instanceof GivenUp)) throw error;

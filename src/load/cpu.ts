@@ -6,8 +6,12 @@ import { runningContainers } from "../facts/script.ts";
 export interface CpuCounter {
   /** Billionths of a second of CPU time since the counter began; exact up to 2^53, and within 128 after that. */
   readonly used: number;
-  /** Process that the counter belongs to: another one, and it began anew. */
+  /** Process that the counter belongs to: another one, and it began anew. 0 where only less used time shows that. */
   readonly pid: number;
+  /** Of a virtual machine: billionths of a second in which its CPUs could have run and did not, all of them together. */
+  readonly waited?: number;
+  /** Of a virtual machine: how many CPUs it has. */
+  readonly cpus?: number;
 }
 
 /** What a hypervisor's counters showed in one exec. */

@@ -1,9 +1,11 @@
-import type { FleetName, HypervisorName, Incarnation } from "../api/names.ts";
+import { type FleetName, type HypervisorName, type Incarnation, trusted } from "../api/names.ts";
+import type { Beside, Loads, LoadSample } from "../autoscale/decision.ts";
 import type { ReplicaSample, Sample } from "../autoscale/record.ts";
 import type { ContainerSummary } from "../facts/facts.ts";
 import type { ReplicaMemory } from "../replicas/memory.ts";
 import { readMark } from "../resources/marks.ts";
 import type { CpuCounter, CpuReading } from "./cpu.ts";
+import { type MetricName, METRICS, type Span } from "./metrics.ts";
 
 /** The counters of a hypervisor and of the fleet's replicas there, at one moment. */
 export interface Reading extends Omit<CpuReading, "containers"> {
@@ -14,17 +16,27 @@ export interface Reading extends Omit<CpuReading, "containers"> {
 /** By hypervisor; without those that did not answer. */
 export type Readings = ReadonlyMap<HypervisorName, Reading>;
 
-/** The counters by replica, as the containers' marks tell whose they are. */
+/** What tells whose counters they are. */
+export interface Owners {
+  readonly containers: readonly ContainerSummary[];
+  /** Counters of virtual machines by name, `campus.t2.web-3.k7f2q9ab`. */
+  readonly machines: ReadonlyMap<string, CpuCounter>;
+  readonly fleet: FleetName;
+}
+
+/** The counters by replica, as the containers' marks and the machines' names tell whose they are. */
 export function readingOf(
   { containers: counters, ...own }: CpuReading,
-  containers: readonly ContainerSummary[],
-  fleet: FleetName,
+  { containers, machines, fleet }: Owners,
 ): Reading {
-  const replicas = containers.flatMap((container) => {
+  const replicas = new Map<Incarnation, CpuCounter | undefined>();
+  for (const container of containers) {
     const mark = counters.has(container.id) ? readMark(fleet, container) : undefined;
-    return mark ? [[mark.incarnation, counters.get(container.id)] as const] : [];
-  });
-  return { ...own, replicas: new Map(replicas) };
+    if (mark) replicas.set(mark.incarnation, counters.get(container.id));
+  }
+  for (const [name, counter] of machines)
+    if (name.startsWith(`${fleet}.`)) replicas.set(trusted(name.slice(name.lastIndexOf(".") + 1)), counter);
+  return { ...own, replicas };
 }
 
 /** Seconds between two readings; the clock ticks in hundredths, which would blur the load between closer ones. */
@@ -47,16 +59,13 @@ function elapsed(
   return seconds;
 }
 
-/**
- * What a replica used between two readings of its hypervisor ÷ what it may use.
- * @param longest seconds between the readings after which their mean is too old to be called a load
- */
-export function replicaLoad(
-  { hypervisor, incarnation, nanoCpus }: ReplicaMemory,
+/** @param longest seconds between the readings after which their mean is too old to be called a load */
+function spanOf(
+  { hypervisor, incarnation }: ReplicaMemory,
   earlier: Readings,
   later: Readings,
   longest: number,
-): Sample {
+): Span {
   const [before, after] = [earlier.get(hypervisor), later.get(hypervisor)];
   const seconds = elapsed(before, after, longest);
   if (typeof seconds !== "number") return seconds;
@@ -66,9 +75,19 @@ export function replicaLoad(
   if (!from) return { missing: "it is the first sample of it" };
   // guard: missing sample
   if (from.pid !== to.pid || to.used < from.used) return { missing: "its counter began anew" };
-  if (nanoCpus <= 0) return { missing: "what it may use is not known" };
-  return { ratio: (to.used - from.used) / seconds / nanoCpus };
+  return { from, to, seconds };
 }
+
+/**
+ * What a replica used between two readings of its hypervisor ÷ what it may use.
+ * @param longest seconds between the readings after which their mean is too old to be called a load
+ */
+export const replicaLoad = (
+  replica: ReplicaMemory,
+  earlier: Readings,
+  later: Readings,
+  longest: number,
+): Sample => METRICS.cpu.of(replica, spanOf(replica, earlier, later, longest));
 
 /** What all that runs on a hypervisor used between two readings ÷ what it may use. */
 export function hypervisorLoad(
@@ -101,26 +120,62 @@ export const hypervisorLoads = (
 
 /** The load of a subnet at one moment. */
 export interface SubnetLoad {
-  /** Mean over the ready replicas that have a sample; undefined when none has. */
-  readonly ratio: number | undefined;
-  /** Every ready replica, by ordinal. */
+  /** By metric. */
+  readonly loads: Loads;
+  /** Every ready replica, by ordinal, with its sample of the metric that was asked for first. */
   readonly replicas: readonly ReplicaSample[];
 }
 
-/** The load of a subnet's ready replicas between two readings. */
+/** Between which readings a load is measured. */
+export interface Readable {
+  readonly earlier: Readings;
+  readonly later: Readings;
+  /** Seconds between the readings after which their mean is too old to be called a load. */
+  readonly longest: number;
+}
+
+/** The load of a subnet's ready replicas between two readings, by each of the metrics. */
 export function subnetLoad(
   serving: readonly ReplicaMemory[],
-  earlier: Readings,
-  later: Readings,
-  longest: number,
+  metrics: readonly MetricName[],
+  { earlier, later, longest }: Readable,
 ): SubnetLoad {
-  const replicas = serving
+  const spans = serving
     .toSorted((a, b) => a.ordinal - b.ordinal)
-    .map((replica): ReplicaSample => {
+    .map((replica) => ({ replica, span: spanOf(replica, earlier, later, longest) }));
+  const samplesOf = (metric: MetricName): readonly ReplicaSample[] =>
+    spans.map(({ replica, span }): ReplicaSample => {
       const { incarnation, ordinal, hypervisor } = replica;
-      return { incarnation, ordinal, hypervisor, sample: replicaLoad(replica, earlier, later, longest) };
+      return { incarnation, ordinal, hypervisor, sample: METRICS[metric].of(replica, span) };
     });
-  return { ratio: meanOf(replicas.map(({ sample }) => sample)), replicas };
+  const all = metrics.map((metric) => [metric, samplesOf(metric)] as const);
+  return {
+    loads: Object.fromEntries(all.map(([metric, samples]) => [metric, loadOf(metric, samples, samplesOf)])),
+    replicas: all[0]?.[1] ?? [],
+  };
+}
+
+function loadOf(
+  metric: MetricName,
+  samples: readonly ReplicaSample[],
+  samplesOf: (metric: MetricName) => readonly ReplicaSample[],
+): LoadSample {
+  const load = {
+    ratio: meanOf(samples.map(({ sample }) => sample)),
+    complete: samples.every(({ sample }) => "ratio" in sample),
+  };
+  return metric === "steal" ? { ...load, beside: besides(samples, samplesOf("use")) } : load;
+}
+
+/** Steal and own use by hypervisor: whose doing the one is shows only beside the other. */
+function besides(steal: readonly ReplicaSample[], use: readonly ReplicaSample[]): readonly Beside[] {
+  const mean = (samples: readonly ReplicaSample[], name: HypervisorName): number =>
+    meanOf(samples.filter(({ hypervisor }) => hypervisor === name).map(({ sample }) => sample)) ?? 0;
+  return [...new Set(steal.map(({ hypervisor }) => hypervisor))].map((hypervisor) => ({
+    hypervisor,
+    steal: mean(steal, hypervisor),
+    use: mean(use, hypervisor),
+  }));
 }
 
 /** The mean of those that have a ratio; undefined when none has, which is not zero. */

@@ -1,8 +1,9 @@
 import type { FleetName, HypervisorName } from "../api/names.ts";
-import { isContainer } from "../resources/container.ts";
+import type { Runtime, Visibility } from "../facts/visibility.ts";
 import { byKey, kindOf, type Resources } from "../resources/index.ts";
 import { isPort } from "../resources/port.ts";
 import type { Resource } from "../resources/resource.ts";
+import { isWorkload, isWorkloadKind, type WorkloadState } from "../resources/workload.ts";
 import { losses, type PlanEntry } from "./plan.ts";
 
 /** What the comparison must know besides the two sides. */
@@ -10,14 +11,23 @@ export interface DiffOptions {
   readonly fleet: FleetName;
   /** Hypervisors that were looked at completely: of all others nothing is known, so nothing is changed there. */
   readonly seen: ReadonlySet<HypervisorName>;
-  /** Those whose Docker answered too; elsewhere containers, and the ports that need them, are left alone. */
-  readonly withDocker: ReadonlySet<HypervisorName>;
+  /** Those whose runtimes answered too; elsewhere workloads, and the ports that need them, are left alone. */
+  readonly visible: Visibility;
 }
 
-/** Kinds that cannot be compared while Docker does not answer. */
-const NEEDS_DOCKER = new Set(["container", "port"]);
+/** The runtime that must have answered where a resource is to be compared; undefined where none is asked. */
+function runtimeOf(resource: Resource): Runtime | undefined {
+  if (isPort(resource)) return resource.state.inside === "guest" ? "libvirt" : "docker";
+  return RUNTIMES[resource.kind];
+}
+
+const RUNTIMES: Readonly<Record<string, Runtime>> = { container: "docker", domain: "libvirt" };
+
+/** Whether a workload has, or is about to have, the far ends of its ports. */
+const hasLinks = ({ running, paused = false }: WorkloadState): boolean => running || paused;
+
 /** What does not go by itself when its namespace goes. */
-const OUTLIVES_NAMESPACE = new Set(["container", "guard", "netns"]);
+const OUTLIVES_NAMESPACE = new Set(["container", "domain", "guard", "netns"]);
 
 /** Desired minus observed: one entry for each resource that differs. */
 export function diff(
@@ -31,21 +41,18 @@ export function diff(
   const lost = new Set(entries.flatMap(losses).filter((key) => present.has(key)));
   const kept = (): Resources => new Map([...present].filter(([key]) => !lost.has(key)));
   const all = lost.size === 0 ? entries : compare(wanted, kept(), options);
-  return withTheirNamespace(withTheirContainer(all, desired, observed));
+  return withTheirNamespace(withTheirWorkload(all, desired, observed));
 }
 
-function compare(
-  wanted: Resources,
-  present: Resources,
-  { fleet, seen, withDocker }: DiffOptions,
-): PlanEntry[] {
+function compare(wanted: Resources, present: Resources, { fleet, seen, visible }: DiffOptions): PlanEntry[] {
   const entries: PlanEntry[] = [];
   const unwanted = [...present].filter(([key]) => !wanted.has(key));
   for (const [key, resource] of [...wanted, ...unwanted]) {
     // guard: unknown is not absent
     if (!seen.has(resource.hypervisor)) continue;
+    const runtime = runtimeOf(resource);
     // guard: unknown is not absent
-    if (NEEDS_DOCKER.has(resource.kind) && !withDocker.has(resource.hypervisor)) continue;
+    if (runtime !== undefined && !visible[runtime].has(resource.hypervisor)) continue;
     const change = kindOf(resource.kind).change({
       place: resource,
       name: resource.name,
@@ -64,21 +71,21 @@ function compare(
 const at = ({ hypervisor, tenant }: PlanEntry): string => `${hypervisor}/${tenant}`;
 
 /**
- * A port can be put only into a container that runs, or is being started by the same plan; and into one that was told to
+ * A port can be put only into a workload that runs, or is being started by the same plan; and into one that was told to
  * end none is put any more.
  */
-function withTheirContainer(
+function withTheirWorkload(
   entries: readonly PlanEntry[],
   desired: readonly Resource[],
   observed: readonly Resource[],
 ): PlanEntry[] {
   const running = new Set(
-    observed.filter(isContainer).flatMap(({ name, state }) => (state.running ? [name] : [])),
+    observed.filter(isWorkload).flatMap(({ name, state }) => (hasLinks(state) ? [name] : [])),
   );
   for (const { kind, name, operations } of entries)
-    if (kind === "container" && operations.some(({ phase }) => phase === "start")) running.add(name);
-  for (const { name, state } of desired.filter(isContainer)) if (!state.running) running.delete(name);
-  return entries.filter(({ after }) => !after || !isPort(after) || running.has(after.state.container));
+    if (isWorkloadKind(kind) && operations.some(({ phase }) => phase === "start")) running.add(name);
+  for (const { name, state } of desired.filter(isWorkload)) if (!state.running) running.delete(name);
+  return entries.filter(({ after }) => !after || !isPort(after) || running.has(after.state.workload));
 }
 
 /** What lies in a namespace that goes, goes with it, 40 times faster than one by one. */

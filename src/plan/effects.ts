@@ -1,8 +1,8 @@
 import { produce } from "immer";
-import { type ContainerState, isContainer } from "../resources/container.ts";
 import { byKey } from "../resources/index.ts";
 import { isPort } from "../resources/port.ts";
 import type { Resource } from "../resources/resource.ts";
+import { isWorkload, isWorkloadKind, type WorkloadState } from "../resources/workload.ts";
 import { losses, type PlanEntry } from "./plan.ts";
 
 /**
@@ -23,28 +23,28 @@ export function effects(entries: readonly PlanEntry[], observed: readonly Resour
   return Object.values(after);
 }
 
-/** A container that was told to end is taken to have ended. */
+/** A workload that was told to end is taken to have ended. */
 function seen(after: Resource, before: Resource | undefined): Resource {
-  if (!isContainer(after)) return after;
+  if (!isWorkload(after)) return after;
   const { signal, ...state } = after.state;
-  const id = (before && isContainer(before) && before.state.id) || "";
-  return { ...after, state: { ...state, id, running: signal === undefined } satisfies ContainerState };
+  const id = (before && isWorkload(before) && before.state.id) || "";
+  return { ...after, state: { ...state, id, running: signal === undefined } satisfies WorkloadState };
 }
 
 /** What a link takes along when it goes. */
 const FOLLOWS: Readonly<Record<string, string>> = { bridge: "neighbours", vxlan: "forwarding" };
-const OUTLIVES_NAMESPACE = ["container", "guard"];
+const OUTLIVES_NAMESPACE = ["container", "domain", "guard"];
 
 /** What vanishes by itself with what an entry removes. */
 function takeAlong(entry: PlanEntry, draft: Record<string, Resource>): void {
   const { kind, name, verb, hypervisor, tenant } = entry;
   const self = draft[entry.key];
-  const ended = kind === "container" && !(self && isContainer(self) && self.state.running);
+  const ended = isWorkloadKind(kind) && !(self && isWorkload(self) && self.state.running);
   if (!ended && verb !== "remove") return;
   for (const [key, other] of Object.entries(draft)) {
     if (other.hypervisor !== hypervisor || other.tenant !== tenant) continue;
     const goes =
-      (ended && isPort(other) && other.state.container === name) ||
+      (ended && isPort(other) && other.state.workload === name) ||
       (kind === "netns" && !OUTLIVES_NAMESPACE.includes(other.kind)) ||
       (other.kind === FOLLOWS[kind] && other.name === name);
     if (goes) delete draft[key];

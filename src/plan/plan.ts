@@ -73,4 +73,8 @@ export const planId = (plans: readonly { tenant: TenantName; lines: readonly Pla
 
 /** Whether an entry tells a workload to end. */
 export const isTellingToEnd = ({ operations }: PlanEntry): boolean =>
-  operations.some(({ tool }) => tool === "signal");
+  operations.some(
+    (one) =>
+      one.tool === "signal" ||
+      (one.tool === "domain" && one.lines.some((line) => line.startsWith("shutdown "))),
+  );

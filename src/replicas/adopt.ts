@@ -4,10 +4,10 @@ import { parseCpu, parseMemory } from "../api/quantities.ts";
 import { MANAGEMENT, type ReplicaMemory, type SegmentMemory, type TenantMemory } from "./memory.ts";
 import type { TenantManifests } from "../api/documents.ts";
 import { type BridgeState, isBridge } from "../resources/bridge.ts";
-import { isContainer } from "../resources/container.ts";
 import type { Resource } from "../resources/resource.ts";
 import { linkNames } from "../resources/marks.ts";
 import { isNat } from "../resources/nat.ts";
+import { isWorkload } from "../resources/workload.ts";
 import { isVxlan } from "../resources/vxlan.ts";
 import { lastIndexOf } from "./allocate.ts";
 import { isAnnouncing } from "./home.ts";
@@ -28,7 +28,7 @@ export function adopt(
     .flatMap(({ state }) => state.table.rules)
     .join("\n");
   const strangers = observed
-    .filter(isContainer)
+    .filter(isWorkload)
     .map(({ hypervisor, state: { mark } }) => ({ hypervisor, mark }))
     .filter(({ mark }) => !known.has(mark.incarnation));
   const replicas = strangers.map(({ hypervisor, mark }): ReplicaMemory => {

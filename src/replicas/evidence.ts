@@ -2,9 +2,10 @@ import type { Ipv4 } from "../api/addresses.ts";
 import type { HypervisorName, Incarnation } from "../api/names.ts";
 import type { ReplicaMemory } from "./memory.ts";
 import { isNat } from "../resources/nat.ts";
-import { type ContainerState, isContainer } from "../resources/container.ts";
 import { linkNames } from "../resources/marks.ts";
 import type { Resource } from "../resources/resource.ts";
+import { isWorkload, type WorkloadState } from "../resources/workload.ts";
+import { sees, type Visibility } from "../facts/visibility.ts";
 import type { Evidence } from "./phase.ts";
 
 /** What looks and probes showed of a tenant. */
@@ -13,8 +14,8 @@ export interface Sighting {
   readonly observed: readonly Resource[];
   /** Hypervisors that were looked at completely. */
   readonly seen: ReadonlySet<HypervisorName>;
-  /** Those whose Docker answered too. */
-  readonly visible: ReadonlySet<HypervisorName>;
+  /** Those whose runtimes answered too. */
+  readonly visible: Visibility;
   /** Live connections by replica; undefined when they were not counted. */
   readonly connections: Readonly<Record<Ipv4, number>> | undefined;
   /** Of these, those that neither side has begun to close. */
@@ -39,12 +40,12 @@ export function evidenceOn(
     linkNames.port(role, replica.incarnation),
   );
   const here = sighting.observed.filter(({ hypervisor }) => hypervisor === replica.hypervisor);
-  const container = here
-    .filter(isContainer)
+  const workload = here
+    .filter(isWorkload)
     .find(({ state }) => state.mark.incarnation === replica.incarnation)?.state;
   return {
-    visible: sighting.visible.has(replica.hypervisor),
-    container: container ? conditionOf(container) : "absent",
+    visible: sees(sighting.visible, replica),
+    workload: workload ? conditionOf(workload) : "absent",
     linked: ports.every((name) =>
       here.some((resource) => resource.kind === "port" && resource.name === name),
     ),
@@ -54,11 +55,12 @@ export function evidenceOn(
     // guard: unknown is not absent
     connections: sighting.connections && (sighting.connections[replica.address] ?? 0),
     unclosed: sighting.unclosed && (sighting.unclosed[replica.address] ?? 0),
-    sockets: sighting.sockets?.get(replica.incarnation),
+    // Nobody looks into a virtual machine: the gateway's count is all there is.
+    sockets: replica.runtime === "libvirt" ? 0 : sighting.sockets?.get(replica.incarnation),
   };
 }
 
-const conditionOf = ({ running, paused }: ContainerState): Evidence["container"] =>
+const conditionOf = ({ running, paused }: WorkloadState): Evidence["workload"] =>
   running ? "running" : paused ? "paused" : "ended";
 
 /** Whether the balancer on a hypervisor points at a replica. */

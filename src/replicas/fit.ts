@@ -58,6 +58,16 @@ export function fit(
       one.incarnation === replica.incarnation ? { ...one, phase, since: around.now, because } : one,
     );
   };
+  /** How often in a row the incarnations of an ordinal did not come up: what takes their place begins with that. */
+  const failuresBefore = (ordinal: number): number =>
+    Math.max(
+      0,
+      ...replicas.flatMap((one) =>
+        one.subnet === name && one.ordinal === ordinal && one.phase === "leaving" && one.specHash === hash
+          ? [one.failures]
+          : [],
+      ),
+    );
   /** One more incarnation of an ordinal; false when there is nowhere to put it. */
   const add = (ordinal: number, same: HypervisorName | undefined): boolean => {
     const object = `replica/${namespace}/${replicaName(name, ordinal)}`;
@@ -82,11 +92,12 @@ export function fit(
       incarnation: around.fresh(),
       ...pair,
       specHash: hash,
+      ...(subnet.spec.workload.runtime === "libvirt" && { runtime: "libvirt" as const }),
       hypervisor,
       phase: "starting",
       since: around.now,
       seen: false,
-      failures: 0,
+      failures: failuresBefore(ordinal),
       ...need,
     });
     return true;

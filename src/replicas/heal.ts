@@ -1,6 +1,7 @@
 import type { Subnet } from "../api/kinds.gen.ts";
-import { type HypervisorName, replicaName } from "../api/names.ts";
+import { replicaName } from "../api/names.ts";
 import type { Note } from "../api/reasons.ts";
+import { sees, type Visibility } from "../facts/visibility.ts";
 import type { HealingMemory, ReplicaMemory, TenantMemory } from "./memory.ts";
 
 /** Why an unhealthy replica is replaced, for people. */
@@ -15,7 +16,7 @@ const IN_A_ROW = 2 * WAIT_LIMIT;
 /** What healing depends on besides what is remembered. */
 export interface Ward {
   /** Hypervisors that were seen: what stands elsewhere is kept, for nobody knows how it is there. */
-  readonly visible: ReadonlySet<HypervisorName>;
+  readonly visible: Visibility;
   /** Milliseconds since the epoch. */
   readonly now: number;
 }
@@ -65,9 +66,9 @@ function nextPatient(
   const before = healing?.[name];
   const wait = Math.min(WAIT * 2 ** inARow(before, now), WAIT_LIMIT);
   const patients = own.flatMap((replica) => {
-    const { phase, unhealthySince, hypervisor } = replica;
+    const { phase, unhealthySince } = replica;
     // guard: health is no reason to be without service
-    const isPatient = phase === "serving" && unhealthySince !== undefined && visible.has(hypervisor);
+    const isPatient = phase === "serving" && unhealthySince !== undefined && sees(visible, replica);
     return isPatient ? [{ replica, due: Math.max(unhealthySince, before?.at ?? 0) + wait }] : [];
   });
   const since = ({ replica }: { replica: ReplicaMemory }): number => replica.unhealthySince ?? now;
@@ -101,8 +102,9 @@ export function healthNotes(
   const sick = own.filter(({ unhealthySince }) => unhealthySince !== undefined);
   return [
     ...doubts,
-    ...sick.map(({ ordinal, hypervisor }): Note => {
-      const isHealed = subnet.spec.healthCheck !== undefined && visible.has(hypervisor);
+    ...sick.map((replica): Note => {
+      const { ordinal, hypervisor } = replica;
+      const isHealed = subnet.spec.healthCheck !== undefined && sees(visible, replica);
       const outlook = isHealed ? "it is replaced if that goes on" : "it is kept, and not replaced";
       return {
         reason: "ReplicaUnhealthy",

@@ -3,9 +3,9 @@ import type { DrainReason, ReplicaMemory, ReplicaPhase } from "./memory.ts";
 
 /** What is known of one replica now. */
 export interface Evidence {
-  /** Whether its hypervisor and its Docker were seen: without that nothing is concluded from not seeing it. */
+  /** Whether its hypervisor was seen, and its runtime answered: without that nothing is concluded from not seeing it. */
   readonly visible: boolean;
-  readonly container: "running" | "paused" | "ended" | "absent";
+  readonly workload: "running" | "paused" | "ended" | "absent";
   /** Both its ports stand. */
   readonly linked: boolean;
   /** Whether it answered its probe; undefined when it was not asked. */
@@ -20,8 +20,10 @@ export interface Evidence {
   readonly sockets: number | undefined;
 }
 
-/** How long the phases of an ending may take, in milliseconds. */
+/** How long the phases may take, in milliseconds. */
 export interface Grace {
+  /** From a start until the first answer. */
+  readonly start: number;
   readonly drain: number;
   readonly stop: number;
 }
@@ -47,27 +49,33 @@ export function advance(
 ): ReplicaMemory | undefined {
   // guard: unknown is not absent
   if (!evidence.visible) return replica;
-  const { container } = evidence;
-  const hasEnded = container === "ended" || container === "absent";
-  const known = container !== "absent" && !replica.seen ? { ...replica, seen: true } : replica;
+  const { workload } = evidence;
+  const hasEnded = workload === "ended" || workload === "absent";
+  const known = workload !== "absent" && !replica.seen ? { ...replica, seen: true } : replica;
   switch (known.phase) {
     case "starting":
       // Somebody removed it: what comes in its place gets a fresh identity.
       // guard: fresh identity
-      if (container === "absent" && known.seen)
+      if (workload === "absent" && known.seen)
         return { ...enter(known, "leaving", now), because: "it was removed by hand" };
-      if (container === "ended") return failed(known, now);
-      return container === "running" &&
+      if (workload === "ended") return failed(known, now);
+      if (isOverdue(known, evidence, grace, now))
+        return {
+          ...enter(known, "leaving", now),
+          failures: known.failures + 1,
+          because: `it did not answer within ${grace.start / 1000} s of its start`,
+        };
+      return workload === "running" &&
         evidence.linked &&
         // guard: balancer only on the living
         (evidence.answers === true || isFound(replica, evidence))
         ? { ...enter(known, "serving", now), startedAt: undefined, failures: 0 }
         : known;
     case "serving":
-      if (container === "absent")
+      if (workload === "absent")
         return { ...enter(known, "leaving", now), because: "it was removed by hand" };
       // guard: balancer only on the living
-      return container === "running" && evidence.linked ? known : enter(recovered(known), "starting", now);
+      return workload === "running" && evidence.linked ? known : enter(recovered(known), "starting", now);
     case "draining": {
       if (hasEnded) return enter(drained(known, evidence, "ended by itself"), "leaving", now);
       // The balancer has to let go of it first, and be seen to; only then does its time run.
@@ -91,9 +99,20 @@ export function advance(
     }
     case "leaving":
       // guard: look before destroying
-      return container === "absent" && !evidence.linked ? undefined : known;
+      return workload === "absent" && !evidence.linked ? undefined : known;
   }
 }
+
+/** Whether it runs and is linked, was asked now, and has had its time: that it was not asked says nothing. */
+const isOverdue = (
+  replica: ReplicaMemory,
+  { workload, linked, answers }: Evidence,
+  { start }: Grace,
+  now: number,
+): boolean => workload === "running" && linked && answers === false && now >= beganAt(replica) + start;
+
+/** From when a starting replica has its time: its image may have been long on its way before. */
+export const beganAt = ({ startedAt, since }: ReplicaMemory): number => startedAt ?? since;
 
 /** One that another controller has brought to its service meanwhile: to ask it first would take it out again. */
 const isFound = ({ seen }: ReplicaMemory, { balanced }: Evidence): boolean => !seen && balanced === true;
@@ -101,8 +120,8 @@ const isFound = ({ seen }: ReplicaMemory, { balanced }: Evidence): boolean => !s
 /** With what was counted of its connections. Of a workload that has ended, those are open still that it did not close. */
 function drained(replica: ReplicaMemory, evidence: Evidence, reason?: DrainReason): ReplicaMemory {
   const { began, seen, ...before } = replica.drain ?? { began: replica.since, seen: 0, open: 0 };
-  const { container, connections, unclosed, sockets } = evidence;
-  const isAlive = container === "running" || container === "paused";
+  const { workload, connections, unclosed, sockets } = evidence;
+  const isAlive = workload === "running" || workload === "paused";
   const open =
     connections === undefined
       ? before.open

@@ -3,13 +3,14 @@ import type { HypervisorName, TenantName } from "../api/names.ts";
 import { parseCpu, parseMemory } from "../api/quantities.ts";
 import type { Candidate } from "../autoscale/place.ts";
 import { ratioOf } from "../autoscale/policy.ts";
+import type { Runtime, Visibility } from "../facts/visibility.ts";
 import type { FleetMemory, ReplicaMemory } from "./memory.ts";
 
 /** What the room on hypervisors depends on. */
 export interface Site {
   readonly hypervisors: ReadonlyMap<HypervisorName, Hypervisor>;
-  /** Those that were seen, Docker included. */
-  readonly visible: ReadonlySet<HypervisorName>;
+  /** Those that were seen, their runtimes included. */
+  readonly visible: Visibility;
   /** Those that an operator keeps empty. */
   readonly drained?: readonly HypervisorName[] | undefined;
   /** CPU used ÷ CPUs; undefined where nobody samples, without those that gave no sample. */
@@ -25,6 +26,8 @@ export interface Order {
   readonly order: readonly HypervisorName[];
   /** Where the replica that is to be replaced stands; undefined for one more. */
   readonly same?: HypervisorName | undefined;
+  /** What is to run them. */
+  readonly runtime: Runtime;
 }
 
 /**
@@ -32,7 +35,7 @@ export interface Order {
  * because it takes its room until it is gone.
  */
 export function candidates(
-  { order, same }: Order,
+  { order, same, runtime }: Order,
   { hypervisors, visible, drained = [], loads }: Site,
   standing: readonly Standing[],
 ): Candidate[] {
@@ -46,8 +49,9 @@ export function candidates(
       hypervisor,
       role: hypervisor === same ? "same" : index === 0 ? "home" : "standby",
       barred: barredBecause(spec, {
-        isSeen: visible.has(hypervisor),
+        isSeen: visible[runtime].has(hypervisor),
         isDrained: drained.includes(hypervisor),
+        runtime,
       }),
       places: (capacity?.replicas ?? 0) - here.length,
       nanoCpus: left(
@@ -67,14 +71,17 @@ export function candidates(
 
 function barredBecause(
   spec: Hypervisor["spec"] | undefined,
-  { isSeen, isDrained }: { isSeen: boolean; isDrained: boolean },
+  { isSeen, isDrained, runtime }: { isSeen: boolean; isDrained: boolean; runtime: Runtime },
 ): string | undefined {
   if (!spec) return "no such hypervisor";
+  if (!spec.runtimes.includes(runtime)) return `it does not run ${RUNS[runtime]}`;
   // guard: unknown is not absent
   if (!isSeen) return "not seen";
   if (isDrained) return "it is being drained";
   return spec.unschedulable ? "unschedulable" : undefined;
 }
+
+const RUNS = { docker: "containers", libvirt: "virtual machines" } as const;
 
 /** Replicas of all other tenants. */
 export const othersThan = (tenant: TenantName, fleet: FleetMemory): ReplicaMemory[] =>

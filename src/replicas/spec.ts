@@ -6,17 +6,20 @@ import type { Need } from "../autoscale/place.ts";
 import type { TenantMemory } from "./memory.ts";
 
 /**
- * `1:HEX`: of everything that a container is made from, so that a difference means a roll. The number is the version of
+ * `1:HEX`: of everything that a replica is made from, so that a difference means a roll. The number is the version of
  * this recipe; thresholds, bounds, services and drains are not in it, for changing them touches no replica.
  */
 export function specHashOf(spec: SubnetSpec): string {
   const known = hashes.get(spec);
   if (known !== undefined) return known;
-  const { image, command, env, resources } = spec.workload;
+  const { runtime, image, command, env, checksum, kernel, userData, resources } = spec.workload;
+  const made =
+    runtime === "libvirt"
+      ? { runtime, image: image ?? null, kernel: kernel ? { ...kernel } : null, userData: userData ?? null }
+      : { image, command: command ?? null, env };
   const digest = digestOf({
-    image,
-    command: command ?? null,
-    env,
+    ...made,
+    ...(checksum !== undefined && { checksum }),
     cpu: parseCpu(resources.cpu),
     memory: parseMemory(resources.memory),
   });

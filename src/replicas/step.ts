@@ -10,6 +10,7 @@ import {
 } from "../api/names.ts";
 import type { Note, Refusal } from "../api/reasons.ts";
 import { place } from "../autoscale/place.ts";
+import { isWhole } from "../facts/visibility.ts";
 import {
   EMPTY_TENANT,
   type FleetMemory,
@@ -26,7 +27,7 @@ import { heal, healsAt, healthNotes } from "./heal.ts";
 import { homeOf } from "./home.ts";
 import { withoutFuture } from "./moments.ts";
 import { networks } from "./networks.ts";
-import { advance, type Grace, isActive, isStalled, retryAt } from "./phase.ts";
+import { advance, beganAt, type Grace, isActive, isStalled, retryAt } from "./phase.ts";
 import { type DrainReceipt, receiptsOf } from "./receipt.ts";
 import { candidates, othersThan } from "./room.ts";
 import { checkOf, desiredOf } from "./spec.ts";
@@ -136,8 +137,10 @@ const standbys = (spec: TenantSpec): HypervisorName[] => [
 
 /** Of a tenant or subnet without any document, nothing says how long an end may take: the kind's own defaults. */
 const graceOf = (replica: ReplicaMemory, { wanted }: StepInput): Grace => {
-  const { gracePeriodSeconds = 30, stopSeconds = 10 } = wanted?.subnets.get(replica.subnet)?.spec.drain ?? {};
-  return { drain: gracePeriodSeconds * 1000, stop: stopSeconds * 1000 };
+  const spec = wanted?.subnets.get(replica.subnet)?.spec;
+  const { gracePeriodSeconds = 30, stopSeconds = 10 } = spec?.drain ?? {};
+  const { startSeconds = 300 } = spec?.workload ?? {};
+  return { start: startSeconds * 1000, drain: gracePeriodSeconds * 1000, stop: stopSeconds * 1000 };
 };
 
 function advanceOne(
@@ -178,10 +181,11 @@ function fitAll(
       },
       place: (need, standing, { ordinal, same }) =>
         place(
-          candidates({ order, same }, { ...input, drained: fleet.drained }, [
-            ...(others ??= othersThan(tenant, fleet)),
-            ...standing,
-          ]),
+          candidates(
+            { order, same, runtime: subnet.spec.workload.runtime },
+            { ...input, drained: fleet.drained },
+            [...(others ??= othersThan(tenant, fleet)), ...standing],
+          ),
           need,
           input.loads === undefined ? "ignored" : ordinal > min ? "required" : "preferred",
         ),
@@ -209,7 +213,7 @@ function whereabouts(
 ): HypervisorName[] {
   const standing = observed.map(({ hypervisor }) => hypervisor);
   // guard: unknown is not absent
-  const unseen = memory.hypervisors.filter((name) => !visible.has(name));
+  const unseen = memory.hypervisors.filter((name) => !isWhole(visible, name));
   const asked = wanted?.tenant && leaving !== "everything" ? standbys(wanted.tenant.spec) : [];
   const replicas = memory.replicas.map(({ hypervisor }) => hypervisor);
   return [...new Set([...asked, ...standing, ...unseen, ...replicas])].toSorted();
@@ -236,20 +240,26 @@ function forget(memory: TenantMemory, { leaving }: StepInput): TenantMemory {
   };
 }
 
+/** Where the workload's own words are. */
+const logsOf = ({ runtime }: ReplicaMemory): string =>
+  runtime === "libvirt" ? "its console.log under /var/lib/evenkeel" : "docker logs";
+
 const stalled = (memory: TenantMemory): Note[] =>
   memory.replicas.filter(isStalled).map((replica) => ({
     reason: "ReplicaFailing",
     object: `replica/${replica.tenant}/${replicaName(replica.subnet, replica.ordinal)}`,
-    message: `ended by itself ${replica.failures} times on ${replica.hypervisor}; docker logs there says why`,
+    message: `did not come up ${replica.failures} times, last on ${replica.hypervisor}; ${logsOf(replica)} there says why`,
     severity: "stuck",
   }));
 
 function earliest(memory: TenantMemory, input: StepInput): number | undefined {
   const deadlines = memory.replicas.flatMap((replica) => {
-    const { drain, stop } = graceOf(replica, input);
+    const { start, drain, stop } = graceOf(replica, input);
     if (replica.phase === "draining") return [(replica.drainsFrom ?? input.now) + drain];
     if (replica.phase === "stopping") return [(replica.toldAt ?? input.now) + stop];
-    return isStalled(replica) ? [retryAt(replica)] : [];
+    if (isStalled(replica)) return [retryAt(replica)];
+    const overdue = beganAt(replica) + start;
+    return replica.phase === "starting" && overdue > input.now ? [overdue] : [];
   });
   const healings = [...(input.wanted?.subnets.values() ?? [])].flatMap(
     (subnet) => healsAt(memory, subnet, input) ?? [],

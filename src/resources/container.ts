@@ -1,22 +1,12 @@
 import type { ContainerRequest, ScriptOperation } from "./operation.ts";
-import { readMark, type ReplicaMark } from "./marks.ts";
+import { readMark } from "./marks.ts";
 import { kind, type Resource } from "./resource.ts";
+import type { WorkloadState } from "./workload.ts";
 
 /** A replica's container. Its network is put in from outside, so Docker never restarts it: a restart loses its links. */
-export interface ContainerState {
-  readonly name: string;
-  readonly mark: ReplicaMark;
-  readonly running: boolean;
-  /** Frozen by `docker pause`: neither running nor ended; only of an observed state. */
-  readonly paused?: boolean;
-  /** Docker's id; only of an observed state. */
-  readonly id?: string;
+export interface ContainerState extends WorkloadState {
   /** What to create; only of a desired state. */
   readonly request?: ContainerRequest;
-  /** Why it is to be removed; only of a desired state. */
-  readonly gone?: string;
-  /** Ask the workload to end: it was drained, and is given its stop signal while its links stay. */
-  readonly signal?: string;
 }
 
 export const isContainer = (resource: Resource): resource is Resource<ContainerState> =>

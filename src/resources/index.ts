@@ -2,6 +2,7 @@ import type { FleetName, TenantName } from "../api/names.ts";
 import type { HostFacts } from "../facts/facts.ts";
 import { bridge } from "./bridge.ts";
 import { container } from "./container.ts";
+import { domain } from "./domain.ts";
 import { filter } from "./filter.ts";
 import { forwarding } from "./forwarding.ts";
 import { guardChain } from "./guard-chain.ts";
@@ -29,6 +30,7 @@ const KINDS: readonly Kind<unknown>[] = [
   neighbours,
   forwarding,
   container,
+  domain,
   port,
   portRules,
   nat,

@@ -9,6 +9,7 @@ import type {
   TenantName,
 } from "../api/names.ts";
 import { isName, trusted } from "../api/names.ts";
+import type { DomainFact } from "../facts/domains.ts";
 import type { ContainerSummary, LinkFact } from "../facts/facts.ts";
 
 const sha256 = (text: string): Buffer => createHash("sha256").update(text).digest();
@@ -79,8 +80,10 @@ export const subnetOfAlias = (alias: string | undefined): SubnetName | undefined
 /** Whether a link carries the fleet's group. */
 export const isMarked = (link: LinkFact, fleet: FleetName): boolean => link.group === String(groupOf(fleet));
 
-/** A replica as its container's labels describe it: enough to rebuild the ledger from. */
+/** A replica as the mark on its container or virtual machine describes it: enough to rebuild the ledger from. */
 export interface ReplicaMark {
+  /** What runs it; left out for a container, as it was before there were virtual machines. */
+  readonly runtime?: "libvirt";
   readonly tenant: TenantName;
   readonly subnet: SubnetName;
   /** The slot: DNS name and scale order, the highest goes first. */
@@ -95,32 +98,45 @@ export interface ReplicaMark {
 /** What the keys of our labels on containers begin with. */
 export const LABEL = "dev.evenkeel.";
 
-export const labelsOf = (fleet: FleetName, mark: ReplicaMark): Record<string, string> => ({
-  [`${LABEL}fleet`]: fleet,
-  [`${LABEL}tenant`]: mark.tenant,
-  [`${LABEL}subnet`]: mark.subnet,
-  [`${LABEL}ordinal`]: String(mark.ordinal),
-  [`${LABEL}incarnation`]: mark.incarnation,
-  [`${LABEL}address`]: mark.address,
-  [`${LABEL}management-address`]: mark.managementAddress,
-  [`${LABEL}spec-hash`]: mark.specHash,
+/** A mark as words: the labels of a container without their prefix, the attributes in a virtual machine's metadata. */
+export const wordsOf = (fleet: FleetName, mark: ReplicaMark): Record<string, string> => ({
+  fleet,
+  tenant: mark.tenant,
+  subnet: mark.subnet,
+  ordinal: String(mark.ordinal),
+  incarnation: mark.incarnation,
+  address: mark.address,
+  "management-address": mark.managementAddress,
+  "spec-hash": mark.specHash,
 });
+
+export const labelsOf = (fleet: FleetName, mark: ReplicaMark): Record<string, string> =>
+  Object.fromEntries(Object.entries(wordsOf(fleet, mark)).map(([key, value]) => [LABEL + key, value]));
 
 /**
  * The mark of a container; undefined when it is another fleet's, or nobody's. Labels are inherited through images (by
  * `docker commit`, for one), so they count only together with the name that belongs to them.
  */
-export function readMark(
+export const readMark = (
   fleet: FleetName,
   { name, labels }: Pick<ContainerSummary, "name" | "labels">,
-): ReplicaMark | undefined {
-  const label = (key: string): string => labels[LABEL + key] ?? "";
-  const address = parseIpv4(label("address"));
-  const managementAddress = parseIpv4(label("management-address"));
-  const ordinal = Number(label("ordinal"));
-  const [tenant, subnet, incarnation] = [label("tenant"), label("subnet"), label("incarnation")];
+): ReplicaMark | undefined => readWords(fleet, name, (key) => labels[LABEL + key] ?? "");
+
+/** The mark of a virtual machine; undefined when it is another fleet's, or nobody's: not its name alone makes it ours. */
+export function readDomainMark(fleet: FleetName, domain: DomainFact): ReplicaMark | undefined {
+  const { name, uuid, metadata } = domain;
+  const mark = readWords(fleet, name, (key) => metadata[key] ?? "");
   // guard: owner's mark
-  if (label("fleet") !== fleet || !address || !managementAddress || !Number.isInteger(ordinal))
+  return mark && uuid === uuidOf(name) ? { ...mark, runtime: "libvirt" } : undefined;
+}
+
+function readWords(fleet: FleetName, name: string, word: (key: string) => string): ReplicaMark | undefined {
+  const address = parseIpv4(word("address"));
+  const managementAddress = parseIpv4(word("management-address"));
+  const ordinal = Number(word("ordinal"));
+  const [tenant, subnet, incarnation] = [word("tenant"), word("subnet"), word("incarnation")];
+  // guard: owner's mark
+  if (word("fleet") !== fleet || !address || !managementAddress || !Number.isInteger(ordinal))
     return undefined;
   if (!isName(tenant) || !isName(subnet) || !/^[a-z0-9]{8}$/.test(incarnation)) return undefined;
   const mark: ReplicaMark = {
@@ -130,11 +146,23 @@ export function readMark(
     incarnation: trusted(incarnation),
     address,
     managementAddress,
-    specHash: label("spec-hash"),
+    specHash: word("spec-hash"),
   };
   // guard: owner's mark
   return containerName(fleet, mark) === name ? mark : undefined;
 }
+
+/**
+ * What libvirt keeps a virtual machine of that name by: it follows from the name, so that defining it twice is the same as
+ * once, and somebody else's machine of that name is never taken for it. A name-based UUID (RFC 9562, version 8).
+ */
+export const uuidOf = (name: string): string =>
+  sha256(`evenkeel ${name}`)
+    .toString("hex")
+    .replace(
+      /^(.{8})(.{4}).(.{3}).(.{3})(.{12}).*$/,
+      (_, a: string, b: string, c: string, d: string, e: string) => `${a}-${b}-8${c}-a${d}-${e}`,
+    );
 
 /** `campus.t2.web-3.k7f2q9ab`: readable, and never used a second time. */
 export const containerName = (

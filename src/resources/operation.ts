@@ -1,3 +1,6 @@
+import type { InterfaceAddress, Ipv4, Mac } from "../api/addresses.ts";
+import type { FleetName, LinkName } from "../api/names.ts";
+
 /**
  * The order in which one hypervisor's operations run. It is the order of safety: rules stand before anything is connected,
  * a port is locked before it is up, nobody is balanced to before it is there, and what goes loses its links last.
@@ -9,15 +12,16 @@ export const PHASES = [
   "create", // links are made straight inside their namespace
   "configure", // links are named, joined, addressed, raised; neighbours, routes
   "forward", // where to send what goes to another hypervisor
-  "start", // containers are created and started, beside all of the above
+  "start", // containers and virtual machines are created and started, beside all of the above
   "plug", // interfaces are put into running containers
   "inside", // … and configured there
   "police", // what each port may send
   "attach", // ports join their bridge, locked
   "admit", // … are told their address
   "raise", // … and come up
+  "resume", // virtual machines, started frozen, go on: their links stand
   "balance", // the service's addresses point at what is ready
-  "stop", // signals to, and removal of, containers that were drained
+  "stop", // signals to, and removal of, what was drained
   "withdraw", // entries and links of what is gone
   "dissolve", // namespaces that nobody needs any more
   "unguard", // the hypervisor's own chain, when the last tenant has left
@@ -43,6 +47,7 @@ export type Tool =
   | "unpause" // container ids
   | "signal" // lines `SIGNAL CONTAINER-ID`
   | "remove-container" // container ids
+  | "domain" // lines `VERB UUID NAME`: resume, shutdown (by the power button), stop (at once), remove
   | "netns-add" // names
   | "netns-remove"; // ends what runs in the namespace, then deletes it
 
@@ -56,7 +61,7 @@ export interface ScriptOperation {
   /** The network namespace it works in, for the tools that need one. */
   readonly namespace?: string;
   readonly lines: readonly string[];
-  /** Name of the container whose sandbox the lines name. */
+  /** Name of the workload that has to stand first: the container whose sandbox the lines name, or a virtual machine. */
   readonly sandboxOf?: string;
 }
 
@@ -83,4 +88,54 @@ export interface EngineOperation {
   readonly request: ContainerRequest;
 }
 
-export type Operation = ScriptOperation | EngineOperation;
+/** One of a virtual machine's two interfaces. */
+export interface DomainInterface {
+  /** The hypervisor's end. */
+  readonly tap: LinkName;
+  readonly mac: Mac;
+  readonly mtu: number;
+  /** With prefix, as it is told to the guest. */
+  readonly address: InterfaceAddress;
+  readonly gateway: Ipv4 | undefined;
+}
+
+/** What libvirt is asked to define: one virtual machine that starts only when it is told to. */
+export interface DomainRequest {
+  /** Whose it is: its files are among the fleet's. */
+  readonly fleet: FleetName;
+  readonly name: string;
+  readonly uuid: string;
+  /** What the guest is to call itself: the readable name, `web-3`. */
+  readonly hostname: string;
+  /** kvm, or qemu where all is emulated. */
+  readonly domainType: "kvm" | "qemu";
+  /** Name of the disk image that its own disk is written on top of; undefined where it has none. */
+  readonly image: string | undefined;
+  /** SHA-256 that the image's file must have, in hexadecimal; undefined for any. */
+  readonly checksum: string | undefined;
+  /** What is booted directly; undefined to boot from the disk. */
+  readonly kernel:
+    | { readonly image: string; readonly initrd: string | undefined; readonly arguments: string }
+    | undefined;
+  /** Given to cloud-init on a NoCloud disk, which is made only for it. */
+  readonly userData: string | undefined;
+  readonly interfaces: readonly DomainInterface[];
+  /** Its mark, by attribute of our element in its metadata. */
+  readonly metadata: Readonly<Record<string, string>>;
+  /** Billionths of a CPU. */
+  readonly nanoCpus: number;
+  /** Bytes. */
+  readonly memory: number;
+}
+
+/** Starts a virtual machine frozen; defines it first where it is not known. A failure is that machine's alone. */
+export interface DomainOperation {
+  readonly phase: "start";
+  readonly tool: "domain-start";
+  readonly request: DomainRequest;
+}
+
+/** What a hypervisor's script does. */
+export type BatchOperation = ScriptOperation | DomainOperation;
+
+export type Operation = BatchOperation | EngineOperation;

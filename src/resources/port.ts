@@ -1,19 +1,26 @@
-import { type Ipv4, macOf } from "../api/addresses.ts";
+import { type Ipv4, type Mac, macOf } from "../api/addresses.ts";
+import type { FleetName } from "../api/names.ts";
 import { isAlive } from "./container.ts";
 import { type LinkDifference, type LinkState, linkDifference, readLink } from "./link.ts";
-import type { SandboxFacts } from "../facts/facts.ts";
+import type { HostFacts, SandboxFacts } from "../facts/facts.ts";
 import { containerName, namespaceOf, readMark, type ReplicaMark, tenantOf } from "./marks.ts";
+import { markedDomains } from "./taps.ts";
 import { SANDBOX, type ScriptOperation } from "./operation.ts";
 import { kind, type Resource } from "./resource.ts";
 
 /** One of a replica's two interfaces: the end in the tenant's namespace, a locked port, and the end inside the replica. */
 export interface PortState extends LinkState {
-  /** The container it belongs to. */
-  readonly container: string;
+  /** Name of the container or virtual machine that it belongs to. */
+  readonly workload: string;
+  /** MAC address of the replica behind it; only of a desired state. */
+  readonly behind?: Mac;
   /** Whether the bridge has been told the replica's address behind this port. */
   readonly entry: boolean;
-  /** The end inside the replica; undefined where it could not be looked at, so that nothing is known of it. */
-  readonly inside: PortInside | undefined;
+  /**
+   * The end inside the replica: `guest` is a virtual machine's, where nobody looks; undefined where it could not be looked
+   * at, so that nothing is known of it.
+   */
+  readonly inside: PortInside | "guest" | undefined;
 }
 
 export interface PortInside {
@@ -29,21 +36,18 @@ export const isPort = (resource: Resource): resource is Resource<PortState> => r
 export const port = kind<PortState>({
   name: "port",
 
-  *observe({ hypervisor, namespaces, containers, sandboxes }, fleet) {
-    const byIncarnation = new Map<string, Replica>(
-      (containers ?? []).flatMap((summary) => {
-        const mark = readMark(fleet, summary);
-        const sandbox = sandboxes.get(summary.id) ?? (isAlive(summary.state) ? undefined : NO_SANDBOX);
-        return mark ? [[mark.incarnation, { mark, sandbox }] as const] : [];
-      }),
-    );
+  *observe(facts, fleet) {
+    const { hypervisor, namespaces } = facts;
+    const byIncarnation = replicasOn(facts, fleet);
     for (const [namespace, { links, forwarding }] of namespaces) {
       const tenant = tenantOf(fleet, namespace);
       if (!tenant) continue;
       for (const link of links) {
         const [, role, incarnation] = /^([wm])([a-z0-9]{8})$/.exec(link.name) ?? [];
-        if (link.type !== "veth" || !incarnation) continue;
+        if ((link.type !== "veth" && link.type !== "tun") || !incarnation) continue;
         const replica = byIncarnation.get(incarnation);
+        // What is left of a virtual machine's links goes with its next start.
+        if (replica?.unplugged) continue;
         const mac = replica && macOf(role === "w" ? replica.mark.address : replica.mark.managementAddress);
         yield {
           kind: "port",
@@ -54,11 +58,14 @@ export const port = kind<PortState>({
           state: {
             ...readLink(link),
             mac: undefined,
-            container: replica ? containerName(fleet, replica.mark) : "",
+            workload: replica ? containerName(fleet, replica.mark) : "",
             entry: forwarding.some(
               (entry) => entry.device === link.name && entry.mac === mac && entry.table === "master",
             ),
-            inside: replica?.sandbox && readInside(replica.sandbox, role === "w" ? "eth0" : "eth1"),
+            inside:
+              link.type === "tun"
+                ? "guest"
+                : replica?.sandbox && readInside(replica.sandbox, role === "w" ? "eth0" : "eth1"),
           },
         };
       }
@@ -79,12 +86,13 @@ export const port = kind<PortState>({
           verb: "remove",
           reason: "its replica is gone",
           disruption: "none",
-          operations: [remove("withdraw")],
+          // A tap is its virtual machine's, and goes with it.
+          operations: observed.inside === "guest" && observed.workload !== "" ? [] : [remove("withdraw")],
         }
       );
     if (!desired.inside) return undefined; // as it stands
     // Without its other end, or with another one, the pair is made anew.
-    const orphan = observed?.inside !== undefined && observed.inside.mac !== desired.inside.mac;
+    const orphan = isOrphan(desired.inside, observed?.inside);
     const current = orphan ? undefined : observed;
     const ours = linkDifference({ ...desired, up: false }, current && { ...current, up: false });
     const rejoined = current?.master !== desired.master;
@@ -93,7 +101,9 @@ export const port = kind<PortState>({
     const lower = rejoined && current?.up === true;
     const raise = desired.up && (current?.up !== true || lower);
     const theirs =
-      current && !current.inside ? NO_DIFFERENCE : insideDifference(desired.inside, current?.inside);
+      desired.inside === "guest" || current?.inside === "guest" || (current && !current.inside)
+        ? NO_DIFFERENCE
+        : insideDifference(desired.inside, current?.inside);
     const admit = rejoined || !current?.entry;
     if (ours.lines.length + theirs.lines.length === 0 && !raise && !admit) return undefined;
 
@@ -103,11 +113,8 @@ export const port = kind<PortState>({
       lines: string[],
     ): ScriptOperation[] => (lines.length === 0 ? [] : [{ phase, tool, namespace, lines }]);
     const sandbox = (phase: "plug" | "inside", tool: "ip" | "sandbox", lines: string[]): ScriptOperation[] =>
-      lines.length === 0 ? [] : [{ phase, tool, lines, sandboxOf: desired.container }];
-    const { link, group, mtu, inside } = desired;
-    const create =
-      `link add name ${link} mtu ${mtu} group ${group} netns ${namespace} type veth` +
-      ` peer name ${inside.device} address ${inside.mac} mtu ${mtu} netns ${SANDBOX}`;
+      lines.length === 0 ? [] : [{ phase, tool, lines, sandboxOf: desired.workload }];
+    const { link, behind } = desired;
     return {
       verb: orphan ? "replace" : observed ? "change" : "add",
       reason: observed
@@ -122,22 +129,54 @@ export const port = kind<PortState>({
       disruption: "none",
       operations: [
         ...(orphan ? [remove("settings")] : []),
-        ...(current ? [] : sandbox("plug", "ip", [create])),
+        ...(current ? [] : sandbox("plug", "ip", plug(desired, namespace))),
         ...sandbox("inside", "sandbox", theirs.lines),
         ...script("attach", "ip-inside", [...(lower ? [`link set ${link} down`] : []), ...ours.lines]),
-        ...script(
-          "admit",
-          "bridge-inside",
-          admit ? [`fdb replace ${inside.mac} dev ${link} master static`] : [],
-        ),
+        ...script("admit", "bridge-inside", admit ? [`fdb replace ${behind} dev ${link} master static`] : []),
         ...script("raise", "ip-inside", raise ? [`link set ${link} up`] : []),
       ],
     };
   },
 });
 
+const isOrphan = (desired: PortState["inside"], observed: PortState["inside"]): boolean =>
+  typeof desired === "object" && typeof observed === "object" && desired.mac !== observed.mac;
+
+/**
+ * Lines that bring a port into the tenant's namespace: a pair is made right there and in the sandbox; a tap, which came
+ * with its virtual machine, is marked and moved.
+ */
+function plug({ link, group, mtu, inside }: PortState, namespace: string): string[] {
+  if (typeof inside === "object")
+    return [
+      `link add name ${link} mtu ${mtu} group ${group} netns ${namespace} type veth` +
+        ` peer name ${inside.device} address ${inside.mac} mtu ${mtu} netns ${SANDBOX}`,
+    ];
+  return [
+    `link set ${link} group ${group}`,
+    `link set ${link} mtu ${mtu}`,
+    `link set ${link} netns ${namespace}`,
+  ];
+}
+
+/** Replicas by incarnation, with what is known of their own ends. */
+function replicasOn(facts: HostFacts, fleet: FleetName): Map<string, Replica> {
+  const { containers, sandboxes } = facts;
+  const replicas = new Map<string, Replica>();
+  for (const summary of containers ?? []) {
+    const mark = readMark(fleet, summary);
+    const sandbox = sandboxes.get(summary.id) ?? (isAlive(summary.state) ? undefined : NO_SANDBOX);
+    if (mark) replicas.set(mark.incarnation, { mark, sandbox });
+  }
+  for (const { mark, unplugged } of markedDomains(facts, fleet))
+    replicas.set(mark.incarnation, { mark, sandbox: undefined, unplugged });
+  return replicas;
+}
+
 interface Replica {
   readonly mark: ReplicaMark;
+  /** Of a virtual machine: it has lost one of its taps. */
+  readonly unplugged?: boolean;
   /** Undefined when it has one, but where was not found. */
   readonly sandbox: SandboxFacts | undefined;
 }

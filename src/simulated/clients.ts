@@ -2,7 +2,7 @@ import { addressOf, type Ipv4 } from "../api/addresses.ts";
 import { trusted } from "../api/names.ts";
 import type { NamespaceFacts } from "../facts/facts.ts";
 import type { Fabric } from "./fabric.ts";
-import type { Container, Machine, Space } from "./machine.ts";
+import type { Workload, Machine, Space } from "./machine.ts";
 
 /** One TCP connection of a client to a service. */
 export interface Connection {
@@ -12,7 +12,7 @@ export interface Connection {
   readonly gateway: Space;
   readonly address: Ipv4;
   readonly port: number;
-  readonly container: Container;
+  readonly workload: Workload;
   /** Milliseconds since the epoch when the client is done. */
   readonly until: number;
   /** When it was cut, and by what; undefined while it was not. */
@@ -49,13 +49,13 @@ export class Clients {
     this.#turns.set(service, turn + 1);
     const backend = backends[turn % backends.length];
     if (!backend) return { state: "refused" };
-    const container = this.#fabric.reach(door.machine, door.space, backend.address);
-    if (!container || container.endsAt !== undefined) return { state: "dead", address: backend.address };
+    const workload = this.#fabric.reach(door.machine, door.space, backend.address);
+    if (!workload || workload.endsAt !== undefined) return { state: "dead", address: backend.address };
     const connection: Connection = {
       service,
       home: door.machine,
       gateway: door.space,
-      container,
+      workload,
       until: this.#now() + milliseconds,
       ...backend,
     };
@@ -87,7 +87,7 @@ export class Clients {
       if (connection.until <= now) continue;
       const why = this.#trouble(connection);
       // A workload that was told to end says so to whom it is connected, and they go.
-      if (why === undefined && connection.container.endsAt !== undefined) continue;
+      if (why === undefined && connection.workload.endsAt !== undefined) continue;
       if (why === undefined) live.push(connection);
       else {
         connection.cut = { at: now, why };
@@ -105,19 +105,19 @@ export class Clients {
     return { connections: counts, unclosed: counts };
   }
 
-  /** What a container's own table counts, by port. */
-  socketsOf(container: Container): ReadonlyMap<number, number> {
+  /** What a workload's own table counts, by port. */
+  socketsOf(workload: Workload): ReadonlyMap<number, number> {
     const counts = new Map<number, number>();
     for (const one of this.connections)
-      if (one.container === container) counts.set(one.port, (counts.get(one.port) ?? 0) + 1);
+      if (one.workload === workload) counts.set(one.port, (counts.get(one.port) ?? 0) + 1);
     return counts;
   }
 
-  #trouble({ home, gateway, container }: Connection): string | undefined {
+  #trouble({ home, gateway, workload }: Connection): string | undefined {
     if (![...home.spaces.values()].includes(gateway)) return "its gateway is gone";
     if (!gateway.links.some(({ name }) => name === "up0")) return "its gateway's uplink is gone";
-    if (container.state === "exited") return "its replica is gone";
-    if (!container.space?.links.some(({ name, peer }) => name === "eth0" && peer))
+    if (workload.state === "exited") return "its replica is gone";
+    if (!workload.space?.links.some(({ name, peer }) => name === "eth0" && peer))
       return "its replica's port is gone";
     return undefined;
   }

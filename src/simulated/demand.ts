@@ -1,6 +1,6 @@
 import type { Simulation } from "./simulation.ts";
 import { backendsOf } from "./clients.ts";
-import type { Container } from "./machine.ts";
+import type { Workload } from "./machine.ts";
 
 export interface DemandOptions {
   /** Where clients come in, `198.18.100.10:80`. */
@@ -30,10 +30,10 @@ export class Demand {
     const now = this.#options.now();
     for (const machine of this.#simulation.machines) {
       let sum = this.#options.own;
-      for (const container of machine.containers.values()) {
-        const limit = container.request.nanoCpus / 1e9;
-        const used = busy.has(container) ? Math.min(cpus / busy.size, limit) : 0;
-        container.cpu.use(used, now);
+      for (const workload of machine.workloads()) {
+        const limit = workload.request.nanoCpus / 1e9;
+        const used = busy.has(workload) ? Math.min(cpus / busy.size, limit) : 0;
+        workload.cpu.use(used, now);
         sum += used;
       }
       machine.cpu.use(sum, now);
@@ -41,7 +41,7 @@ export class Demand {
   }
 
   /** Whom a client may come to. */
-  #balanced(): ReadonlySet<Container> {
+  #balanced(): ReadonlySet<Workload> {
     const { clients, fabric } = this.#simulation;
     const [address = "", port = ""] = this.#options.service.split(":");
     const [door] = clients.announcers(address);

@@ -5,7 +5,7 @@ import type { StartedContainer } from "../hosts/host.ts";
 import type { ContainerRequest } from "../resources/operation.ts";
 import { CpuCounter } from "./cpu.ts";
 import { removeSpace } from "./links.ts";
-import { type Container, emptySpace, loopback, type Machine } from "./machine.ts";
+import { type Container, emptySpace, loopback, type Machine, type Workload } from "./machine.ts";
 
 /** What Docker does, without the way to it. */
 
@@ -55,7 +55,7 @@ function run(machine: Machine, container: Container): void {
 }
 
 /** Milliseconds that a workload takes to end once it has been told to. */
-const ENDING = 200;
+export const ENDING = 200;
 
 /** Tells a workload to end, which it does after a while; Docker resumes one that is paused, so that it hears it. */
 export function endContainer(machine: Machine, id: string): void {
@@ -65,23 +65,23 @@ export function endContainer(machine: Machine, id: string): void {
   container.endsAt ??= machine.now + ENDING;
 }
 
-/** Takes the processes of a container away, and with them its namespace and the links in it. */
-export function killContainer(machine: Machine, container: Container): void {
-  if (container.space) removeSpace(machine, container.space);
-  container.space = undefined;
-  container.state = "exited";
-  container.endsAt = undefined;
+/** Takes the processes of a workload away, and with them its network and the other ends of its links. */
+export function killWorkload(machine: Machine, workload: Workload): void {
+  if (workload.space) removeSpace(machine, workload.space);
+  workload.space = undefined;
+  workload.state = "exited";
+  workload.endsAt = undefined;
 }
 
 export function removeContainer(machine: Machine, id: string): void {
   const container = machine.containers.get(id);
   if (!container) return;
-  killContainer(machine, container);
+  killWorkload(machine, container);
   machine.containers.delete(id);
 }
 
 /** Lets happen what time brings: workloads that were told to end do so. */
 export function settle(machine: Machine): void {
-  for (const container of machine.containers.values())
-    if (container.endsAt !== undefined && container.endsAt <= machine.now) killContainer(machine, container);
+  for (const workload of machine.workloads())
+    if (workload.endsAt !== undefined && workload.endsAt <= machine.now) killWorkload(machine, workload);
 }

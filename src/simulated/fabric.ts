@@ -1,6 +1,6 @@
 import { contains, type Ipv4, networkOf } from "../api/addresses.ts";
 import type { HypervisorName } from "../api/names.ts";
-import type { Container, Link, Machine, Space } from "./machine.ts";
+import type { Link, Machine, Space, Workload } from "./machine.ts";
 
 /** The hypervisors of one simulated world and what joins them: where a packet that one of them sends arrives. */
 export class Fabric {
@@ -18,8 +18,8 @@ export class Fabric {
     return !this.off.has(from.name) && !this.off.has(to.name) && !this.blocked.has(`${from.name} ${to.name}`);
   }
 
-  /** The running container that has an address, as a gateway's namespace reaches it and gets its answers back. */
-  reach(machine: Machine, space: Space, address: Ipv4): Container | undefined {
+  /** The running workload that has an address, as a gateway's namespace reaches it and gets its answers back. */
+  reach(machine: Machine, space: Space, address: Ipv4): Workload | undefined {
     if (this.off.has(machine.name)) return undefined;
     const bridge = space.links.find(
       ({ type, up, addresses }) =>
@@ -29,15 +29,15 @@ export class Fabric {
     if (!bridge || mac === undefined) return undefined;
     const end = this.#forward({ machine, bridge }, mac);
     if (!end) return undefined;
-    const container = [...end.machine.containers.values()].find((one) => one.space === end.link.space);
+    const workload = [...end.machine.workloads()].find((one) => one.space === end.link.space);
     const isIts = end.link.addresses.some((own) => own.startsWith(`${address}/`)) && end.link.up;
-    const gateway = container?.space?.routes.find(({ destination }) => destination === "default")?.gateway;
+    const gateway = workload?.space?.routes.find(({ destination }) => destination === "default")?.gateway;
     const isAnswered = bridge.addresses.some((own) => own.startsWith(`${gateway}/`));
-    if (container?.state !== "running" || !isIts || !isAnswered) return undefined;
-    return this.#leadsBack(end, machine, bridge) ? container : undefined;
+    if (workload?.state !== "running" || !isIts || !isAnswered) return undefined;
+    return this.#leadsBack(end, machine, bridge) ? workload : undefined;
   }
 
-  /** Where a frame ends that a bridge is given: in a container's own end, over VXLANs where entries say so. */
+  /** Where a frame ends that a bridge is given: in a workload's own end, over VXLANs where entries say so. */
   #forward(
     { machine, bridge }: { machine: Machine; bridge: Link },
     mac: string,

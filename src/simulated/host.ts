@@ -132,7 +132,17 @@ export class SimulatedHost implements Host {
         source: "cgroup-v2" as const,
         containers: new Map(used),
       };
-      return readingOf(reading, containers.map(summaryOf), fleet);
+      const machines = [...machine.domains.values()]
+        .filter(({ space }) => space)
+        .map(({ request, cpu, waits }) => {
+          const cpus = Math.max(1, Math.ceil(request.nanoCpus / 1e9));
+          return [request.name, { pid: 0, used: cpu.read(now), waited: waits.read(now), cpus }] as const;
+        });
+      return readingOf(reading, {
+        containers: containers.map(summaryOf),
+        machines: new Map(machines),
+        fleet,
+      });
     });
   }
 

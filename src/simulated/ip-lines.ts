@@ -11,6 +11,7 @@ import {
   leaveBridge,
   linkTowards,
   lower,
+  moveLink,
   raise,
   removeAddress,
   removeLink,
@@ -53,7 +54,11 @@ function pairsOf(words: readonly string[]): Map<string, string> {
 
 const VERBS: Readonly<Record<string, (where: Where, words: readonly string[]) => void>> = {
   "link add": linkAdd,
-  "link set": ({ space }, [name = "", ...words]) => linkSet(findLink(space, name), space, words),
+  "link set": ({ space, spaceOf }, [name = "", ...words]) => {
+    const link = findLink(space, name);
+    if (words[0] === "netns") moveLink(link, spaceOf(words[1] ?? ""));
+    else linkSet(link, space, words);
+  },
   "link del": ({ machine, space }, [name = ""]) => removeLink(machine, findLink(space, name)),
   "addr add": ({ space }, words) => addAddress(...addressed(space, words)),
   "addr del": ({ space }, words) => removeAddress(...addressed(space, words)),

@@ -50,6 +50,18 @@ export function removeLink(machine: Machine, link: Link): void {
   if (link.peer) removeLink(machine, link.peer);
 }
 
+/** Moves a link into another namespace, where it begins down and with nothing that it had. */
+export function moveLink(link: Link, space: Space): void {
+  if (space.links.some(({ name }) => name === link.name)) throw new Refused(EXISTS);
+  lower(link);
+  leaveBridge(link);
+  forget(link);
+  link.addresses = [];
+  link.space.links.splice(link.space.links.indexOf(link), 1);
+  link.space = space;
+  space.links.push(link);
+}
+
 /** Ends a namespace: what is in it goes, and so do the other ends of its pairs. */
 export function removeSpace(machine: Machine, space: Space): void {
   for (const link of space.links.toReversed()) removeLink(machine, link);

@@ -1,3 +1,4 @@
+import type { DomainFact } from "../facts/domains.ts";
 import type {
   ContainerSummary,
   HostFacts,
@@ -8,7 +9,7 @@ import type {
 } from "../facts/facts.ts";
 import type { LookOptions } from "../hosts/look.ts";
 import type { Clients } from "./clients.ts";
-import type { Container, Link, Machine, Space } from "./machine.ts";
+import type { Container, Domain, Link, Machine, Space } from "./machine.ts";
 
 /** What a look at a machine shows. */
 export function lookAt(
@@ -30,6 +31,7 @@ export function lookAt(
       }),
     ),
     containers: [...machine.containers.values()].map(summaryOf),
+    domains: [...machine.domains.values()].map(domainFact),
     sandboxes: new Map(
       running.map((container) => {
         const facts = sandboxFacts(container);
@@ -81,6 +83,14 @@ export const summaryOf = ({ id, request, state }: Container): ContainerSummary =
   imageId: "",
   state,
   labels: request.labels,
+});
+
+const domainFact = ({ id, request, state }: Domain): DomainFact => ({
+  name: request.name,
+  uuid: id,
+  state: state === "exited" ? "shut off" : state,
+  metadata: request.metadata,
+  taps: request.interfaces.map(({ tap }) => tap),
 });
 
 /** A container's own files show an address only while its link is up, because only then is there a route to its network. */

@@ -1,7 +1,7 @@
 import type { InterfaceAddress, Ipv4, Mac } from "../api/addresses.ts";
 import { type HypervisorName, trusted } from "../api/names.ts";
 import type { FenceFact, ForwardingFact, NeighbourFact, RouteFact, TableFact } from "../facts/facts.ts";
-import type { ContainerRequest } from "../resources/operation.ts";
+import type { ContainerRequest, DomainRequest } from "../resources/operation.ts";
 import { CpuCounter } from "./cpu.ts";
 
 /** A network interface as the kernel keeps it. */
@@ -28,7 +28,7 @@ export interface Link {
   /** The other end of a veth pair. */
   peer: Link | undefined;
   /** The network namespace that it is in. */
-  readonly space: Space;
+  space: Space;
 }
 
 /** A network namespace. */
@@ -43,19 +43,31 @@ export interface Space {
   sysctls: Record<string, string>;
 }
 
-/** A container as Docker keeps it. */
-export interface Container {
+/** What runs a replica. */
+export interface Workload {
   readonly id: string;
-  readonly request: ContainerRequest;
+  readonly request: ContainerRequest | DomainRequest;
   state: "running" | "paused" | "exited";
-  pid: number;
-  /** Docker's file for its namespace. */
-  readonly sandbox: string;
-  /** Undefined unless it has processes. */
+  /** Its network, of a virtual machine that of its guest; undefined unless it has processes. */
   space: Space | undefined;
   /** When it ends by itself, having been told to; milliseconds since the epoch. */
   endsAt: number | undefined;
   cpu: CpuCounter;
+}
+
+/** A container as Docker keeps it. */
+export interface Container extends Workload {
+  readonly request: ContainerRequest;
+  pid: number;
+  /** Docker's file for its namespace. */
+  readonly sandbox: string;
+}
+
+/** A virtual machine as libvirt keeps it, by its UUID. */
+export interface Domain extends Workload {
+  readonly request: DomainRequest;
+  /** What its virtual CPUs wait for those of the hypervisor. */
+  waits: CpuCounter;
 }
 
 /** The fence as the hypervisor keeps it. */
@@ -74,7 +86,7 @@ export interface MachineOptions {
   readonly now: () => number;
 }
 
-/** A hypervisor that exists in memory alone: what the kernel and Docker would keep, and nothing that decides anything. */
+/** A hypervisor that exists in memory alone: what the kernel, Docker and libvirt would keep, and nothing that decides anything. */
 export class Machine {
   readonly name: HypervisorName;
   readonly options: MachineOptions;
@@ -85,6 +97,7 @@ export class Machine {
   /** Those that have a name. */
   readonly spaces = new Map<string, Space>();
   readonly containers = new Map<string, Container>();
+  readonly domains = new Map<string, Domain>();
   /** Ids by name. */
   readonly images = new Map<string, string>();
   fence: Fence | undefined;
@@ -120,18 +133,24 @@ export class Machine {
     loopback(this, this.own);
     this.own.links.push(nic(this, underlay.device, underlay.mtu, `${underlay.address}/24`));
     if (uplink) this.own.links.push(nic(this, uplink.device, 1500, uplink.address));
-    for (const container of this.containers.values()) {
-      container.state = "exited";
-      container.space = undefined;
-      container.endsAt = undefined;
+    for (const workload of this.workloads()) {
+      workload.state = "exited";
+      workload.space = undefined;
+      workload.endsAt = undefined;
     }
   }
 
-  /** All network namespaces, those of containers too. */
+  /** Containers and virtual machines. */
+  *workloads(): Iterable<Workload> {
+    yield* this.containers.values();
+    yield* this.domains.values();
+  }
+
+  /** All network namespaces, those of workloads too. */
   *allSpaces(): Iterable<Space> {
     yield this.own;
     yield* this.spaces.values();
-    for (const { space } of this.containers.values()) if (space) yield space;
+    for (const { space } of this.workloads()) if (space) yield space;
   }
 }
 

@@ -1,8 +1,9 @@
-import { SANDBOX, type ScriptOperation, type Tool } from "../resources/operation.ts";
+import { type BatchOperation, SANDBOX, type Tool } from "../resources/operation.ts";
 import type { Block } from "../hosts/render.ts";
 import type { BlockResult } from "../hosts/change.ts";
 import { endContainer, removeContainer } from "./docker.ts";
 import { bridgeLine, ipLine } from "./ip-lines.ts";
+import { domainLine, startDomain } from "./libvirt.ts";
 import { removeSpace } from "./links.ts";
 import { emptySpace, loopback, type Machine, type Space } from "./machine.ts";
 import { Refused } from "./refused.ts";
@@ -22,34 +23,52 @@ export class Cut extends Error {}
  */
 export function runBlock(machine: Machine, { operations, sandboxes }: Block, budget: Budget): BlockResult {
   try {
-    for (const operation of operations) run(machine, operation, sandboxes, budget);
-    return { ok: true, message: "" };
+    const troubles = operations.flatMap((operation) => run(machine, operation, sandboxes, budget) ?? []);
+    return { ok: true, message: troubles.join("\n") };
   } catch (error) {
     if (error instanceof Refused) return { ok: false, message: error.message };
     throw error;
   }
 }
 
+/** @returns what went wrong and is no reason to stop */
 function run(
   machine: Machine,
-  { tool, namespace, lines, sandboxOf }: ScriptOperation,
+  operation: BatchOperation,
   sandboxes: ReadonlyMap<string, string>,
   budget: Budget,
-): void {
-  const sandbox = sandboxOf === undefined ? undefined : sandboxes.get(sandboxOf);
-  const place = tool === "sandbox" ? sandbox : namespace;
-  const space = place === undefined ? machine.own : spaceOf(machine, place);
+): string | undefined {
   const spend = (): void => {
     if (budget.lines-- <= 0) throw new Cut();
   };
+  if (operation.tool === "domain-start") {
+    spend();
+    return troubleOf(() => startDomain(machine, operation.request), operation.request.name);
+  }
+  const { tool, namespace, lines, sandboxOf } = operation;
+  const sandbox = sandboxOf === undefined ? undefined : sandboxes.get(sandboxOf);
+  const place = tool === "sandbox" ? sandbox : namespace;
+  const space = place === undefined ? machine.own : spaceOf(machine, place);
   const whole = WHOLE[tool];
   if (whole) {
     spend();
-    return whole(space, lines);
+    whole(space, lines);
+    return undefined;
   }
   for (const line of lines) {
     spend();
     LINES[tool]?.(machine, space, sandbox === undefined ? line : line.replace(SANDBOX, sandbox));
+  }
+  return undefined;
+}
+
+function troubleOf(attempt: () => void, name: string): string | undefined {
+  try {
+    attempt();
+    return undefined;
+  } catch (error) {
+    if (error instanceof Refused) return `${name}: ${error.message}`;
+    throw error;
   }
 }
 
@@ -87,6 +106,7 @@ const LINES: { readonly [tool in Tool]?: (machine: Machine, space: Space, line: 
     const [, id = ""] = line.split(" ");
     endContainer(machine, id);
   },
+  domain: (machine, _, line) => domainLine(machine, line),
   "remove-container": (machine, _, id) => removeContainer(machine, id),
   "netns-add"(machine, _, name) {
     if (machine.spaces.has(name)) return;

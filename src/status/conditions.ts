@@ -16,6 +16,7 @@ const UNKNOWN: ReadonlySet<Reason> = new Set<Reason>([
   "HypervisorUnreachable",
   "LookIncomplete",
   "DockerUnreachable",
+  "LibvirtUnreachable",
   "LedgerIncomplete",
 ]);
 

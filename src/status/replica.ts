@@ -14,7 +14,7 @@ export interface Readiness {
 }
 
 export function readinessOf(replica: ReplicaMemory, sighting: Sighting): Readiness {
-  const { visible, container, linked } = evidenceOn(replica, sighting, { silent: true, home: undefined });
+  const { visible, workload, linked } = evidenceOn(replica, sighting, { silent: true, home: undefined });
   const { hypervisor, phase, because } = replica;
   const no = (reason: Reason, message: string): Readiness => ({
     status: "False",
@@ -29,7 +29,8 @@ export function readinessOf(replica: ReplicaMemory, sighting: Sighting): Readine
     };
   if (phase === "starting") return no("ReplicaNotReady", "it does not answer yet");
   if (phase !== "serving") return no("Draining", `it goes${because === undefined ? "" : `: ${because}`}`);
-  if (container !== "running") return no("Progressing", `its container is ${container}`);
+  if (workload !== "running")
+    return no("Progressing", `its ${replica.runtime ? "virtual machine" : "container"} is ${workload}`);
   if (!linked) return no("Progressing", "a link of it is missing");
   if (replica.unhealthySince !== undefined) return no("ReplicaUnhealthy", "it fails its health check");
   return { status: "True", reason: "AsDesired", message: `on ${hypervisor} it serves` };

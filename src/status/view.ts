@@ -16,6 +16,7 @@ import {
   timestamp,
 } from "./objects.ts";
 import { readinessOf, viewReplica } from "./replica.ts";
+import { isSeenWhole } from "../facts/visibility.ts";
 
 /** All that people may ask for, by kind. */
 export interface FleetView {
@@ -89,7 +90,7 @@ const compare = (a: string, b: string): number => (a < b ? -1 : a > b ? 1 : 0);
 function viewHypervisor(document: Hypervisor, input: ViewInput): HypervisorObject {
   const { observation, hypervisorNotes, tenants, since, now } = input;
   const { name } = document.metadata;
-  const isSeen = observation.seen.get(name)?.containers !== undefined;
+  const isSeen = isSeenWhole(observation.seen.get(name));
   const replicas = tenants
     .flatMap(({ memory }) => memory.replicas)
     .filter(({ hypervisor }) => hypervisor === name).length;

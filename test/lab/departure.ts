@@ -90,9 +90,9 @@ class SimulatedClients {
     const answers = Array.from({ length: ASKED }, () => this.#clients.connect(this.#address, 0));
     return {
       answer: sorted(
-        answers.flatMap((one) => (one.state === "open" ? one.connection.container.request.hostname : [])),
+        answers.flatMap((one) => (one.state === "open" ? one.connection.workload.request.hostname : [])),
       ),
-      held: sorted(live.map(({ container }) => container.request.hostname)),
+      held: sorted(live.map(({ workload }) => workload.request.hostname)),
     };
   }
 
@@ -104,7 +104,7 @@ class SimulatedClients {
   }
 
   async release(hostname: string): Promise<void> {
-    const goes = this.#held.find(({ container }) => container.request.hostname === hostname);
+    const goes = this.#held.find(({ workload }) => workload.request.hostname === hostname);
     this.#clients.connections = this.#clients.connections.filter((one) => one !== goes);
   }
 }

@@ -126,7 +126,12 @@ export const shown = (machine: Machine): HostFacts =>
   lookAt(machine, new Clients(new Fabric([machine]), () => 0), LOOK);
 
 export const parse = (hv: Hv, output: string, containers: readonly ContainerSummary[] = []): HostFacts =>
-  parseLook(trusted<HypervisorName>(hv), output, { nonce: NONCE, containers, ours: () => true });
+  parseLook(trusted<HypervisorName>(hv), output, {
+    nonce: NONCE,
+    containers,
+    fleet: "campus" as never,
+    ours: () => true,
+  });
 
 /** The numbers of what a script was refused. */
 export const refusedIn = (output: string): number[] =>

@@ -3,7 +3,7 @@ import { EvenkeelError } from "../../src/api/errors.ts";
 import { believed } from "../../src/facts/consistent.ts";
 import type { HostFacts } from "../../src/facts/facts.ts";
 import { consistent } from "../../src/hosts/look.ts";
-import { killContainer } from "../../src/simulated/docker.ts";
+import { killWorkload } from "../../src/simulated/docker.ts";
 import { removeLink } from "../../src/simulated/links.ts";
 import type { Link } from "../../src/simulated/machine.ts";
 import type { Simulation } from "../../src/simulated/simulation.ts";
@@ -227,7 +227,7 @@ export const FAULTS: readonly Fault[] = [
     (stage, step) => {
       const machine = stage.simulation.machine(hypervisorOf(step));
       for (const container of machine.containers.values())
-        if (container.space) killContainer(machine, container);
+        if (container.space) killWorkload(machine, container);
       stage.dockerless.set(hypervisorOf(step), stage.clock.now() + 5 * SECOND);
       stage.monitor.mayFail = true;
     },
@@ -295,7 +295,7 @@ export const FAULTS: readonly Fault[] = [
     ({ simulation, monitor }) => {
       const [machine] = simulation.machines;
       const running = [...(machine?.containers.values() ?? [])].find(({ state }) => state === "running");
-      if (machine && running) killContainer(machine, running);
+      if (machine && running) killWorkload(machine, running);
       monitor.mayFail = true;
     },
     { costs: 1 },

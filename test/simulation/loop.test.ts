@@ -30,7 +30,7 @@ test("the loop grows, shrinks and rolls on simulated hypervisors, and its client
     answered: new Set(
       Array.from({ length: 10 }, () => {
         const answer = simulation.clients.connect("198.18.100.112:80", 1);
-        return answer.state === "open" ? answer.connection.container.id : answer.state;
+        return answer.state === "open" ? answer.connection.workload.id : answer.state;
       }),
     ).size,
   });

@@ -1,7 +1,7 @@
 import type { Ipv4 } from "../../src/api/addresses.ts";
 import type { Revision } from "../../src/manifests/revision.ts";
 import { backendsOf } from "../../src/simulated/clients.ts";
-import type { Container, Machine, Space } from "../../src/simulated/machine.ts";
+import type { Workload, Machine, Space } from "../../src/simulated/machine.ts";
 import type { Simulation } from "../../src/simulated/simulation.ts";
 import type { VirtualClock } from "./clock.ts";
 import { isForeign } from "./foreign.ts";
@@ -33,8 +33,8 @@ export class Monitor {
   readonly #clock: VirtualClock;
   #services: readonly Service[] = [];
   readonly #names = new Set<string>();
-  #standing = new Map<string, Container>();
-  /** Since when nobody balances to a container, by id. */
+  #standing = new Map<string, Workload>();
+  /** Since when nobody balances to a workload, by id. */
   readonly #unbalanced = new Map<string, number>();
   /** Addresses that a fault has made dead, each with the service that it belongs to. */
   readonly #excused = new Set<string>();
@@ -101,9 +101,10 @@ export class Monitor {
 
   /** Everything that comes and goes, and that no name comes twice. */
   #count(cause: Cause): void {
-    const standing = new Map<string, Container>();
-    for (const { containers } of this.#simulation.machines)
-      for (const [id, container] of containers) if (!isForeign(id)) standing.set(id, container);
+    const standing = new Map<string, Workload>();
+    for (const machine of this.#simulation.machines)
+      for (const workload of machine.workloads())
+        if (!isForeign(workload.id)) standing.set(workload.id, workload);
     for (const [id, { request }] of standing) {
       if (this.#standing.has(id)) continue;
       if (this.#names.has(request.name)) this.#say(`the name ${request.name} was given a second time`);
@@ -120,9 +121,9 @@ export class Monitor {
     const addresses = new Map<string, string>();
     const ids = new Map<number, string>();
     for (const machine of this.#simulation.machines) {
-      for (const container of machine.containers.values()) {
-        const { name } = container.request;
-        const own = container.space?.links.find((link) => link.name === "eth0")?.addresses[0];
+      for (const workload of machine.workloads()) {
+        const { name } = workload.request;
+        const own = workload.space?.links.find((link) => link.name === "eth0")?.addresses[0];
         if (own === undefined) continue;
         const key = `${tenantOf(name)} ${own}`;
         const other = addresses.get(key);
@@ -150,20 +151,20 @@ export class Monitor {
       const [service = "", port = ""] = key.split(":");
       const targets = backendsOf(space, service, port).map(({ address }) => ({
         address,
-        container: this.#reach(machine, space, address),
+        workload: this.#reach(machine, space, address),
       }));
-      for (const { container } of targets) if (container) balanced.add(container.id);
-      const dead = targets.filter(({ container }) => !container).map(({ address }) => address);
+      for (const { workload } of targets) if (workload) balanced.add(workload.id);
+      const dead = targets.filter(({ workload }) => !workload).map(({ address }) => address);
       const excuse = (address: Ipv4): string => `${key} ${address}`;
       const isCut = this.#simulation.fabric.blocked.size > 0;
       if (cause === "fault" || isCut || this.mayFail)
         for (const address of dead) this.#excused.add(excuse(address));
       const news = dead.filter((address) => !this.#excused.has(excuse(address)));
-      if (news.length > 0 && targets.some(({ container }) => container))
+      if (news.length > 0 && targets.some(({ workload }) => workload))
         this.#say(
           `the balancer of ${key} points at ${news.join(", ")}, which is dead, though others are alive`,
         );
-      for (const { address, container } of targets) if (container) this.#excused.delete(excuse(address));
+      for (const { address, workload } of targets) if (workload) this.#excused.delete(excuse(address));
     }
     return balanced;
   }
@@ -174,21 +175,21 @@ export class Monitor {
         yield { machine, space, key };
   }
 
-  #reach(machine: Machine, space: Space, address: Ipv4): Container | undefined {
-    const container = this.#simulation.fabric.reach(machine, space, address);
-    return container && container.endsAt === undefined ? container : undefined;
+  #reach(machine: Machine, space: Space, address: Ipv4): Workload | undefined {
+    const workload = this.#simulation.fabric.reach(machine, space, address);
+    return workload && workload.endsAt === undefined ? workload : undefined;
   }
 
   /** A connection is cut by a fault, or after its replica had its time, or never. */
   #cut(cause: Cause, now: number): void {
     const { cut } = this.#simulation.clients;
-    for (const { container, service, cut: how } of cut.slice(this.#cuts)) {
-      const since = this.#unbalanced.get(container.id);
+    for (const { workload, service, cut: how } of cut.slice(this.#cuts)) {
+      const since = this.#unbalanced.get(workload.id);
       const grace = this.#services.find(({ key }) => key === service)?.graceMilliseconds ?? 0;
       const isLate = since !== undefined && now - since >= grace * (1 - this.slack);
       if (cause === "controller" && !isLate && !this.mayCut)
         this.#say(
-          `a connection to ${container.request.name} was cut (${how?.why}) ${since === undefined ? "while it was balanced to" : `${(now - since) / 1000} s after it left the balancer`}`,
+          `a connection to ${workload.request.name} was cut (${how?.why}) ${since === undefined ? "while it was balanced to" : `${(now - since) / 1000} s after it left the balancer`}`,
         );
     }
     this.#cuts = cut.length;

@@ -31,10 +31,12 @@ function masksOf({ machines }: Simulation, fleet: string): ReadonlyMap<string, r
   const masks = new Map<string, Mask[]>();
   const add = (tenant: string, ...more: Mask[]): void =>
     void masks.set(tenant, [...(masks.get(tenant) ?? []), ...more]);
-  for (const { containers, spaces } of machines) {
-    for (const { id, request } of containers.values()) {
+  for (const machine of machines) {
+    const { spaces } = machine;
+    for (const { id, request } of machine.workloads()) {
       if (isForeign(id)) continue;
-      const label = (key: string): string => request.labels[`dev.evenkeel.${key}`] ?? "";
+      const label = (key: string): string =>
+        ("labels" in request ? request.labels[`dev.evenkeel.${key}`] : request.metadata[key]) ?? "";
       const tenant = label("tenant");
       const name = `<${tenant}/${request.hostname}>`;
       add(tenant, [label("incarnation"), name]);
@@ -58,12 +60,12 @@ function masksOf({ machines }: Simulation, fleet: string): ReadonlyMap<string, r
 }
 
 function linesOf(machine: Machine, fleet: string): string[] {
-  const containers = [...machine.containers.values()].filter(({ id }) => !isForeign(id));
+  const workloads = [...machine.workloads()].filter(({ id }) => !isForeign(id));
   const spaces = [...machine.spaces].filter(([name]) => name.startsWith(`${fleet}.`));
   return [
-    ...containers.map(
+    ...workloads.map(
       ({ request, state, space }) =>
-        `container ${request.name} ${state} ${space?.links.flatMap(({ name, mac, mtu, up, addresses }) => [name, mac, mtu, up, ...addresses]).join(" ")} ${JSON.stringify(request.env)}`,
+        `${"env" in request ? "container" : "domain"} ${request.name} ${state} ${space?.links.flatMap(({ name, mac, mtu, up, addresses }) => [name, mac, mtu, up, ...addresses]).join(" ")} ${"env" in request ? JSON.stringify(request.env) : ""}`,
     ),
     ...(machine.own.ipv4["filter"]?.printed ?? [])
       .filter((rule) => rule.includes("EVENKEEL"))

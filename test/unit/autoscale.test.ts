@@ -27,6 +27,7 @@ const HVS = [HV1, HV2] as const;
 
 const AUTOSCALE: Autoscale = {
   mode: "auto",
+  scaleOnContention: false,
   thresholds: { cpu: { min: 25, max: 60 } },
   step: 1,
   sampleSeconds: 5,

@@ -9,6 +9,7 @@ import { scenario, subnet } from "./scenario.ts";
 
 const autoscale = {
   mode: "auto",
+  scaleOnContention: false,
   thresholds: { cpu: { min: 25, max: 60 } },
   step: 1,
   sampleSeconds: 5,

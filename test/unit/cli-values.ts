@@ -64,6 +64,7 @@ export function observation(on: Scenario): Observation {
             state: "running",
             labels: labelsOf(FLEET, (state as ContainerState).mark),
           })),
+    domains: [],
     sandboxes: new Map(),
     fence: undefined,
   });
@@ -88,7 +89,13 @@ export const result = (change: Partial<TenantResult>): TenantResult => ({
   failures: [],
   undone: [],
   receipts: [],
-  sighting: { observed: [], seen: new Set(), visible: new Set(), connections: undefined, answers: new Map() },
+  sighting: {
+    observed: [],
+    seen: new Set(),
+    visible: { docker: new Set(), libvirt: new Set() },
+    connections: undefined,
+    answers: new Map(),
+  },
   isMoving: false,
   again: undefined,
   ...change,

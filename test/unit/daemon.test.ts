@@ -78,7 +78,12 @@ describe("what the daemon knows", () => {
     const seen = new Set(
       on.hypervisors.map(({ metadata }) => metadata.name).filter((one) => !on.unseen.includes(one)),
     );
-    const sighting = { ...result({}).sighting, observed: on.observed, seen, visible: seen };
+    const sighting = {
+      ...result({}).sighting,
+      observed: on.observed,
+      seen,
+      visible: { docker: seen, libvirt: seen },
+    };
     const tenants = [result({ sighting })];
     known.passed({ tenants, refusals: [], observation: observation(on) }, revisionOf(on), 5_000);
     return { live: known, on };

@@ -200,7 +200,11 @@ describe("modes:", () => {
 
   test("bounds hold whatever mode, pause and cooldown say", () => {
     const last = { at: NOW, from: 3, to: 8 };
-    const policy: Partial<Policy> = { mode: "off", pause: { reason: "x", until: undefined } };
+    const policy: Partial<Policy> = {
+      mode: "off",
+      scaleOnContention: false,
+      pause: { reason: "x", until: undefined },
+    };
     expect(decided([], { current: 8, policy, last }).desired).toBe(6);
     expect(decided([], { current: 1, policy, last, room: [nowhere] }).desired).toBe(2);
   });
@@ -210,6 +214,7 @@ test("percent in manifests is a ratio in a policy", () => {
   const { spec } = subnet("web", 2, {
     autoscale: {
       mode: "auto",
+      scaleOnContention: false,
       thresholds: { cpu: { min: 25, max: 60 } },
       step: 1,
       sampleSeconds: 4,
@@ -247,6 +252,7 @@ const policy: fc.Arbitrary<Policy> = fc
     step: fc.integer({ min: 1, max: 3 }),
     samples: fc.integer({ min: 1, max: 4 }),
     cooldown: fc.constantFrom(0, 10_000, 60_000),
+    scaleOnContention: fc.boolean(),
     pause: fc.constantFrom(
       undefined,
       undefined,
@@ -327,6 +333,7 @@ function short(condition: Condition): Condition | undefined {
     case "ready":
     case "mode":
     case "pause":
+    case "contention":
     case "room":
       return undefined;
   }
@@ -422,5 +429,53 @@ describe("always:", () => {
       { numRuns: 3000 },
     );
     expect(told).toBeGreaterThan(30);
+  });
+});
+
+describe("steal", () => {
+  const STEAL = { thresholds: { steal: { min: 0.05, max: 0.3 } } };
+  const shared = (steal: number, use: number): Loads => ({
+    steal: { ratio: steal, complete: true, beside: [{ hypervisor: trusted("hv1"), steal, use }] },
+  });
+  const three = (loads: Loads) => [loads, loads, loads];
+  const stages = ({ trace }: Decision) =>
+    trace.stages.filter(({ name }) => name === "contention").map(({ reason }) => reason);
+
+  test("with the own use high is demand, and more replicas come", () => {
+    const decision = decided(three(shared(0.5, 0.45)), { policy: STEAL });
+    expect(decision.desired).toBe(4);
+    expect(stages(decision)).toEqual(["demand on hv1 (steal 50 %, own use 45 %)"]);
+  });
+
+  test("with the own use low is a neighbour's doing, and nobody is added for that", () => {
+    const decision = decided(three(shared(0.31, 0.12)), { policy: STEAL });
+    expect(decision.desired).toBe(3);
+    expect(stages(decision)).toEqual(["contention on hv1 (steal 31 %, own use 12 %), a neighbour's doing"]);
+    expect(decision.trace.otherwise).toEqual({ if: [{ what: "contention" }], to: 4 });
+  });
+
+  test("is reason enough where the tenant says so", () => {
+    const decision = decided(three(shared(0.31, 0.12)), { policy: { ...STEAL, scaleOnContention: true } });
+    expect(decision.desired).toBe(4);
+    expect(stages(decision)).toEqual([
+      "contention on hv1 (steal 31 %, own use 12 %), and scaleOnContention is set",
+    ]);
+  });
+
+  test.each([
+    [0.5, 0.3, 4],
+    [0.5, 0.299, 3],
+  ])("of %d beside an own use of %d leads to %d: 80 %% is the border", (steal, use, desired) => {
+    expect(decided(three(shared(steal, use)), { policy: STEAL }).desired).toBe(desired);
+  });
+
+  test("does not hold what another metric asks for", () => {
+    const policy = { thresholds: { ...WIDE.thresholds, ...STEAL.thresholds } };
+    const loads = { ...shared(0.31, 0.12), ...cpu(0.9) };
+    expect(decided(three(loads), { policy }).desired).toBe(4);
+  });
+
+  test("below its minimum takes one away, for nobody waits", () => {
+    expect(decided(three(shared(0.01, 0.9)), { policy: STEAL }).desired).toBe(2);
   });
 });

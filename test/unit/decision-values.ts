@@ -10,6 +10,7 @@ export const time = (at: number): string => new Date(at).toISOString().slice(11,
 /** A narrow band, which is left soon. */
 export const POLICY: Policy = {
   mode: "auto",
+  scaleOnContention: false,
   thresholds: { cpu: { min: 0.05, max: 0.1 } },
   step: 1,
   samples: 3,

@@ -19,6 +19,7 @@ const on = scenario({
       service: serving(),
       autoscale: {
         mode: "auto",
+        scaleOnContention: false,
         thresholds: { cpu: { min: 5, max: 10 } },
         step: 1,
         sampleSeconds: 5,

@@ -13,7 +13,7 @@ test("connections that nobody counted are not known, and those of a count that d
     const sighting = {
       observed: on.observed,
       seen,
-      visible: seen,
+      visible: { docker: seen, libvirt: seen },
       answers: new Map(),
       connections: counted,
       unclosed: counted,

@@ -15,7 +15,12 @@ const containers = JSON.parse(
 const HV1 = trusted<import("../../src/api/names.ts").HypervisorName>("hv1");
 const FLEET = trusted<import("../../src/api/names.ts").FleetName>("campus");
 const parse = (output: string) =>
-  parseLook(HV1, output, { nonce: "n0nce", containers, ours: (name) => name.startsWith("campus.") });
+  parseLook(HV1, output, {
+    nonce: "n0nce",
+    containers,
+    fleet: "campus" as never,
+    ours: (name) => name.startsWith("campus."),
+  });
 
 describe("a look", () => {
   const facts = parse(captured);
@@ -116,7 +121,12 @@ describe("a look", () => {
     // What `docker commit` of a replica and `docker run` of that image give: our labels, another name.
     const copies = containers.map((one) => ({ ...one, name: "debug" }));
     const found = observe(
-      parseLook(HV1, captured, { nonce: "n0nce", containers: copies, ours: () => true }),
+      parseLook(HV1, captured, {
+        nonce: "n0nce",
+        containers: copies,
+        fleet: "campus" as never,
+        ours: () => true,
+      }),
       FLEET,
     );
     expect(found.filter(({ kind }) => kind === "container")).toEqual([]);
@@ -146,8 +156,8 @@ describe("a look", () => {
     expect(() => parse(failing("fence"))).toThrow(expect.objectContaining({ code: "EK-LOOK-INCOMPLETE" }));
     expect(() => parse(failing("namespace campus.t1"))).toThrow(/namespace campus\.t1/);
     const foreign = captured.replace(
-      "#>n0nce sandboxes",
-      "#>n0nce namespace other\n\n#>n0nce failed other\n\n#>n0nce sandboxes",
+      "#>n0nce domains",
+      "#>n0nce namespace other\n\n#>n0nce failed other\n\n#>n0nce domains",
     );
     expect([...parse(foreign).namespaces.keys()]).toEqual(["campus.t1", "campus.t2"]);
   });

@@ -86,7 +86,7 @@ async function prepare(wanted: readonly Manifest[], observed: Observed): Promise
   // A container that goes takes its ports along.
   const hadPort = (resource: Resource, name: string): boolean =>
     resource.kind === "port" &&
-    on.observed.some((one) => named(one, name) && one.name === (resource.state as PortState).container);
+    on.observed.some((one) => named(one, name) && one.name === (resource.state as PortState).workload);
   for (const name of observed.deleted ?? []) {
     expect(on.observed.filter((resource) => named(resource, name))).toHaveLength(1);
     on.observed = on.observed.filter((resource) => !named(resource, name) && !hadPort(resource, name));

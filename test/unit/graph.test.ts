@@ -24,7 +24,13 @@ function graph(on: Scenario, tenant?: string): FleetGraph {
     on.hypervisors.map(({ metadata }) => metadata.name).filter((name) => !on.unseen.includes(name)),
   );
   const observed = on.observed.filter((one) => seen.has(one.hypervisor));
-  const sighting = { observed, seen, visible: seen, connections: undefined, answers: new Map() };
+  const sighting = {
+    observed,
+    seen,
+    visible: { docker: seen, libvirt: seen },
+    connections: undefined,
+    answers: new Map(),
+  };
   const view = fleetView({
     revision: revisionOf(on),
     memory: on.fleet,

@@ -10,6 +10,7 @@ import {
   replicaLoad,
   subnetLoad,
 } from "../../src/load/samples.ts";
+import { parseSteal } from "../../src/load/steal.ts";
 import type { ReplicaMemory } from "../../src/replicas/memory.ts";
 import { containerName, labelsOf } from "../../src/resources/marks.ts";
 import { FLEET, T2 } from "./scenario.ts";
@@ -124,8 +125,13 @@ describe("the load of a subnet", () => {
     const before = new Map([[HV1, reading({ replicas: counters({ 1: 0, 2: 0 }) })]]);
     const after = new Map([[HV1, reading({ uptime: 102, replicas: counters({ 1: 0.1e9, 2: 0.3e9 }) })]]);
     const serving = [replica(3, { hypervisor: HV2 }), replica(1), replica(2)];
-    const { ratio, replicas } = subnetLoad(serving, before, after, LONGEST);
-    expect(ratio).toBeCloseTo(0.2, 12);
+    const { loads, replicas } = subnetLoad(serving, ["cpu"], {
+      earlier: before,
+      later: after,
+      longest: LONGEST,
+    });
+    expect(loads["cpu"]?.ratio).toBeCloseTo(0.2, 12);
+    expect(loads["cpu"]?.complete).toBe(false);
     expect(replicas.map(({ ordinal, sample }) => [ordinal, "ratio" in sample])).toEqual([
       [1, true],
       [2, true],
@@ -133,13 +139,41 @@ describe("the load of a subnet", () => {
     ]);
   });
 
+  test("by steal is what its CPUs waited ÷ all of their time, with the own use beside it, by hypervisor", () => {
+    const machine = (used: number, waited: number): CpuCounter => ({ pid: 0, used, waited, cpus: 2 });
+    const on = (one: CpuCounter, other: CpuCounter): Reading["replicas"] =>
+      new Map([
+        [replica(1).incarnation, one],
+        [replica(2).incarnation, other],
+      ]);
+    const earlier = at(reading({ replicas: on(machine(0, 0), machine(5e9, 9e9)) }));
+    const later = at(reading({ uptime: 104, replicas: on(machine(1e9, 4e9), machine(1e9, 9e9)) }));
+    const { loads } = subnetLoad([replica(1), replica(2)], ["steal"], { earlier, later, longest: LONGEST });
+    expect(loads).toEqual({
+      steal: {
+        ratio: 0.5,
+        complete: false, // the other's counters began anew
+        beside: [{ hypervisor: HV1, steal: 0.5, use: 0.125 }],
+      },
+    });
+  });
+
+  test("by steal is none of a container", () => {
+    const between = { earlier: at(reading()), later: at(reading({ uptime: 104 })), longest: LONGEST };
+    expect(subnetLoad([WEB1], ["steal"], between).replicas.map(({ sample }) => sample)).toEqual([
+      { missing: "it is no virtual machine" },
+    ]);
+  });
+
   test("is none where nobody has a sample", () => {
-    expect(subnetLoad([WEB1], at(reading()), at(undefined), LONGEST).ratio).toBeUndefined();
-    expect(subnetLoad([], at(reading()), at(reading({ uptime: 104 })), LONGEST).ratio).toBeUndefined();
+    const none = { earlier: at(reading()), later: at(undefined), longest: LONGEST };
+    expect(subnetLoad([WEB1], ["cpu"], none).loads["cpu"]?.ratio).toBeUndefined();
+    const nobody = { ...none, later: at(reading({ uptime: 104 })) };
+    expect(subnetLoad([], ["cpu"], nobody).loads["cpu"]?.ratio).toBeUndefined();
   });
 });
 
-test("counters are told apart by the marks of containers; foreign ones are left out", () => {
+test("counters are told apart by the marks of containers and the names of machines; foreign ones are left out", () => {
   const own = replica(1);
   const container = (id: string, name: string, labels: Record<string, string>) => ({
     id,
@@ -157,8 +191,14 @@ test("counters are told apart by the marks of containers; foreign ones are left 
   const containers = new Map(["x", "y"].map((id) => [id, { used: 5, pid: 1 }] as const));
   const { replicas } = readingOf(
     { uptime: 1, used: 1, cpus: 1, source: "cgroup-v1", containers },
-    list,
-    FLEET,
+    {
+      containers: list,
+      machines: parseSteal(`domain campus.t2.web-3.cccccccc 7 8 2\ndomain other.t2.web-1.dddddddd 1 2 1\n`),
+      fleet: FLEET,
+    },
   );
-  expect([...replicas]).toEqual([[own.incarnation, { used: 5, pid: 1 }]]);
+  expect([...replicas]).toEqual([
+    [own.incarnation, { used: 5, pid: 1 }],
+    ["cccccccc", { used: 7, pid: 0, waited: 8, cpus: 2 }],
+  ]);
 });

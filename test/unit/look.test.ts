@@ -40,11 +40,11 @@ async function lookAt({ script, containers = async () => CONTAINERS }: Answers):
 /** The same output without the fleet's namespaces. */
 const withoutNamespaces = (): string =>
   PRINTED.slice(0, PRINTED.indexOf("\n#>n0nce namespace ")) +
-  PRINTED.slice(PRINTED.indexOf("\n#>n0nce sandboxes"));
+  PRINTED.slice(PRINTED.indexOf("\n#>n0nce domains"));
 
 /** The same output with no container that runs. */
 const withoutRunning = (): string =>
-  `${PRINTED.slice(0, PRINTED.indexOf("\n#>n0nce sandboxes"))}\n#>n0nce sandboxes\n\n#>n0nce interfaces\n\n#>n0nce end\n`;
+  `${PRINTED.slice(0, PRINTED.indexOf("\n#>n0nce domains"))}\n#>n0nce domains\n\n#>n0nce sandboxes\n\n#>n0nce interfaces\n\n#>n0nce end\n`;
 
 describe("a look", () => {
   test("that ended well is believed", async () => {

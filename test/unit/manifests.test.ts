@@ -57,6 +57,7 @@ describe("a valid tree", () => {
           runtime: "docker",
           image: "evenkeel/web:1",
           imagePullPolicy: "IfNotPresent",
+          startSeconds: 300,
           env: [],
           ports: [],
           resources: { cpu: "500m", memory: "256Mi" },

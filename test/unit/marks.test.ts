@@ -40,6 +40,7 @@ const facts = (change: Partial<HostFacts>): HostFacts => ({
   own: NOTHING,
   namespaces: new Map(),
   containers: [],
+  domains: [],
   sandboxes: new Map(),
   fence: undefined,
   ...change,

@@ -7,6 +7,7 @@ import { pass, scenario, serving, subnet, T2, hypervisor, tenant } from "./scena
 
 const AUTOSCALE: Autoscale = {
   mode: "off",
+  scaleOnContention: false,
   thresholds: {},
   step: 1,
   sampleSeconds: 5,

@@ -104,7 +104,10 @@ describe("a home that moves", () => {
           approvals: [],
           observed,
           seen: new Set(["hv1", "hv2"] as never[]),
-          visible: new Set(["hv1", "hv2"] as never[]),
+          visible: {
+            docker: new Set(["hv1", "hv2"] as never[]),
+            libvirt: new Set(["hv1", "hv2"] as never[]),
+          },
           connections: {},
           answers: new Map(),
         },

@@ -17,7 +17,7 @@ import { type DrainReceipt, receiptsOf } from "../../src/replicas/receipt.ts";
 import { FLEET, pass, type Scenario, scenario, serving, subnet, T2 } from "./scenario.ts";
 
 const NOW = 1_000_000;
-const GRACE = { drain: 30_000, stop: 10_000 };
+const GRACE = { start: 300_000, drain: 30_000, stop: 10_000 };
 
 const replica = (change: Partial<ReplicaMemory> = {}): ReplicaMemory => ({
   tenant: T2,
@@ -39,7 +39,7 @@ const replica = (change: Partial<ReplicaMemory> = {}): ReplicaMemory => ({
 
 const fine: Evidence = {
   visible: true,
-  container: "running",
+  workload: "running",
   linked: true,
   answers: true,
   balanced: false,
@@ -66,12 +66,25 @@ describe("a replica's phase", () => {
       { answers: undefined, balanced: true },
       "starting",
     ],
-    ["starting, not there yet", { phase: "starting", seen: false }, { container: "absent" }, "starting"],
-    ["starting, removed by hand", { phase: "starting" }, { container: "absent" }, "leaving"],
-    ["serving, ended", {}, { container: "ended" }, "starting"],
+    ["starting, not there yet", { phase: "starting", seen: false }, { workload: "absent" }, "starting"],
+    [
+      "starting, asked in vain for all its time",
+      { phase: "starting", since: NOW - 300_000 },
+      { answers: false },
+      "leaving",
+    ],
+    ["starting, not asked", { phase: "starting", since: NOW - 300_000 }, { answers: undefined }, "starting"],
+    [
+      "starting, its image long on its way",
+      { phase: "starting", since: NOW - 300_000, startedAt: NOW - 1000 },
+      { answers: false },
+      "starting",
+    ],
+    ["starting, removed by hand", { phase: "starting" }, { workload: "absent" }, "leaving"],
+    ["serving, ended", {}, { workload: "ended" }, "starting"],
     ["serving, lost a link", {}, { linked: false }, "starting"],
-    ["serving, removed by hand", {}, { container: "absent" }, "leaving"],
-    ["serving, hypervisor not seen", {}, { visible: false, container: "absent", linked: false }, "serving"],
+    ["serving, removed by hand", {}, { workload: "absent" }, "leaving"],
+    ["serving, hypervisor not seen", {}, { visible: false, workload: "absent", linked: false }, "serving"],
     ["draining, connections left", { phase: "draining" }, { connections: 3 }, "draining"],
     ["draining, nobody counted", { phase: "draining" }, { connections: undefined }, "draining"],
     ["draining, empty", { phase: "draining" }, {}, "stopping"],
@@ -98,21 +111,21 @@ describe("a replica's phase", () => {
     ["draining, still balanced", { phase: "draining", since: 0 }, { balanced: true }, "draining"],
     ["draining, the gateway not seen", { phase: "draining", since: 0 }, { balanced: undefined }, "draining"],
     ["draining, not seen and over time", { phase: "draining", since: 0 }, { visible: false }, "draining"],
-    ["starting, paused", { phase: "starting" }, { container: "paused" }, "starting"],
-    ["serving, paused", {}, { container: "paused" }, "starting"],
-    ["draining, paused", { phase: "draining" }, { container: "paused", connections: 3 }, "draining"],
-    ["stopping, paused", { phase: "stopping" }, { container: "paused" }, "stopping"],
-    ["draining, ended by itself", { phase: "draining" }, { container: "ended" }, "leaving"],
+    ["starting, paused", { phase: "starting" }, { workload: "paused" }, "starting"],
+    ["serving, paused", {}, { workload: "paused" }, "starting"],
+    ["draining, paused", { phase: "draining" }, { workload: "paused", connections: 3 }, "draining"],
+    ["stopping, paused", { phase: "stopping" }, { workload: "paused" }, "stopping"],
+    ["draining, ended by itself", { phase: "draining" }, { workload: "ended" }, "leaving"],
     ["stopping, still running", { phase: "stopping" }, {}, "stopping"],
-    ["stopping, ended", { phase: "stopping" }, { container: "ended" }, "leaving"],
+    ["stopping, ended", { phase: "stopping" }, { workload: "ended" }, "leaving"],
     ["stopping, over time", { phase: "stopping", toldAt: NOW - 10_000 }, {}, "leaving"],
     ["stopping, long, but never told", { phase: "stopping", since: 0 }, {}, "stopping"],
     ["leaving, still there", { phase: "leaving" }, {}, "leaving"],
-    ["leaving, gone", { phase: "leaving" }, { container: "absent", linked: false }, undefined],
+    ["leaving, gone", { phase: "leaving" }, { workload: "absent", linked: false }, undefined],
     [
       "leaving, not seen",
       { phase: "leaving" },
-      { visible: false, container: "absent", linked: false },
+      { visible: false, workload: "absent", linked: false },
       "leaving",
     ],
   ])("%s", (_, before, evidence, after) => {
@@ -124,19 +137,24 @@ describe("a replica's phase", () => {
     function drain(...looks: Partial<Evidence>[]): Partial<DrainReceipt> | undefined {
       let one = replica({ phase: "draining", since: NOW });
       for (const [index, look] of looks.entries()) {
-        const next = advance(one, { ...fine, ...look }, { drain: 2000, stop: 1000 }, NOW + index * 1000);
+        const next = advance(
+          one,
+          { ...fine, ...look },
+          { ...GRACE, drain: 2000, stop: 1000 },
+          NOW + index * 1000,
+        );
         if (!next) return receiptsOf(one, NOW + index * 1000)[0];
         one = next.phase === "stopping" ? { toldAt: NOW + index * 1000, ...next } : next;
       }
       return undefined;
     }
-    const over: Partial<Evidence> = { container: "absent", linked: false };
+    const over: Partial<Evidence> = { workload: "absent", linked: false };
     const open = (connections: number): Partial<Evidence> => ({ connections, unclosed: connections });
 
     test.each<[string, Partial<Evidence>[], Partial<DrainReceipt>]>([
       [
         "all ended in time",
-        [open(3), open(1), {}, { container: "ended" }, over],
+        [open(3), open(1), {}, { workload: "ended" }, over],
         { reason: "empty", connectionsSeen: 3, connectionsCut: 0 },
       ],
       [
@@ -146,12 +164,12 @@ describe("a replica's phase", () => {
       ],
       [
         "the workload closed the rest when it was told to end",
-        [open(3), open(2), open(2), { container: "ended", connections: 2, unclosed: 0 }, over],
+        [open(3), open(2), open(2), { workload: "ended", connections: 2, unclosed: 0 }, over],
         { reason: "deadline", connectionsSeen: 3, connectionsCut: 0 },
       ],
       [
         "the workload ended by itself, and left two where they were",
-        [open(3), { container: "ended", ...open(2) }, over],
+        [open(3), { workload: "ended", ...open(2) }, over],
         { reason: "ended by itself", connectionsSeen: 3, connectionsCut: 2 },
       ],
       [
@@ -161,7 +179,7 @@ describe("a replica's phase", () => {
       ],
       [
         "nobody counted at the end: what was counted last is what was open",
-        [open(3), open(2), open(2), { connections: undefined, container: "ended" }, over],
+        [open(3), open(2), open(2), { connections: undefined, workload: "ended" }, over],
         { reason: "deadline", connectionsSeen: 3, connectionsCut: 2 },
       ],
     ])("%s", (_, looks, receipt) => {
@@ -182,7 +200,7 @@ describe("a replica's phase", () => {
     const gaps: number[] = [];
     for (let failure = 0; failure < 10; failure++) {
       const now = retryAt(one);
-      const ended = { ...fine, container: "ended" } as const;
+      const ended = { ...fine, workload: "ended" } as const;
       one = advance({ ...one, startedAt: now }, ended, GRACE, now) as ReplicaMemory;
       gaps.push(retryAt(one) - now);
       // That it still does not run is no news, however often one looks: it was not told to.
@@ -244,6 +262,7 @@ describe("the count that load asked for", () => {
   const WEB = trusted<SubnetName>("web");
   const AUTOSCALE: Autoscale = {
     mode: "auto",
+    scaleOnContention: false,
     thresholds: { cpu: { min: 25, max: 60 } },
     step: 1,
     sampleSeconds: 5,

@@ -102,7 +102,7 @@ describe("a container whose sandbox is not found", () => {
   const blind = look.replace(/(#>n0nce sandboxes\n)[\s\S]*?(\n#>n0nce end)/, "$1\n#>n0nce interfaces\n$2");
   const ports = (output: string, state = "running"): Resource<PortState>[] => {
     const summaries = containers.map((one) => ({ ...one, state }));
-    const options = { nonce: "n0nce", containers: summaries, ours: () => true };
+    const options = { nonce: "n0nce", containers: summaries, fleet: "campus" as never, ours: () => true };
     return observe(parseLook("hv1" as never, output, options), FLEET).filter(isPort);
   };
   const whole = new Map(ports(look).map((one) => [one.name, one.state]));
@@ -172,7 +172,12 @@ describe("a container that was paused", () => {
 describe("a link in a tenant's namespace", () => {
   const [look, containers] = captured();
   const changesOf = (edit: (facts: HostFacts) => HostFacts): { reason: string; lines: string[] }[] => {
-    const facts = parseLook("hv1" as never, look, { nonce: "n0nce", containers, ours: () => true });
+    const facts = parseLook("hv1" as never, look, {
+      nonce: "n0nce",
+      containers,
+      fleet: "campus" as never,
+      ours: () => true,
+    });
     const wanted = byKey(observe(facts, FLEET));
     return observe(edit(facts), FLEET).flatMap((one) => {
       const context = { place: one, name: one.name, fleet: FLEET };

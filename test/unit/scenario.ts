@@ -23,6 +23,7 @@ import {
   withTold,
 } from "../../src/replicas/memory.ts";
 import { keyOf, type Resource } from "../../src/resources/resource.ts";
+import { isWorkload, isWorkloadKind } from "../../src/resources/workload.ts";
 import { step } from "../../src/replicas/step.ts";
 
 /** The pure core without any hypervisor: documents in, plans out, their effects taken for true. */
@@ -45,6 +46,7 @@ export const hypervisor = (
     underlay: { address: address as Ipv4, device: "eth0", mtu: 1500 },
     uplink: { device: "edge", address: "198.18.100.2/24" as never, gateway: "198.18.100.1" as Ipv4 },
     runtimes: ["docker"],
+    libvirt: { domainType: "kvm" },
     capacity,
     load: { min: 50, max: 80 },
     price: { perReplicaHour: "0.00", currency: "EUR" },
@@ -79,6 +81,7 @@ export const subnet = (name: string, min: number, spec: Partial<Subnet["spec"]> 
       runtime: "docker",
       image: "evenkeel/web:1",
       imagePullPolicy: "IfNotPresent",
+      startSeconds: 300,
       env: [],
       ports: [{ name: "http", containerPort: 8080, protocol: "TCP" }],
       resources: { cpu: "500m", memory: "256Mi" },
@@ -161,7 +164,10 @@ export function pass(
   const seen = new Set(
     on.hypervisors.map(({ metadata }) => metadata.name).filter((name) => !on.unseen.includes(name)),
   );
-  const withDocker = new Set([...seen].filter((name) => !on.withoutDocker.includes(name)));
+  const visible = {
+    docker: new Set([...seen].filter((name) => !on.withoutDocker.includes(name))),
+    libvirt: seen,
+  };
   const hypervisors = new Map(on.hypervisors.map((one) => [one.metadata.name, one]));
   const wanted = {
     name: on.name,
@@ -186,7 +192,7 @@ export function pass(
       loads: on.loads,
       observed: on.observed.filter((resource) => seen.has(resource.hypervisor)),
       seen,
-      visible: withDocker,
+      visible,
       connections: {},
       sockets: new Map(
         (on.fleet.tenants[on.name]?.replicas ?? []).map(({ incarnation }) => [incarnation, 0]),
@@ -201,12 +207,12 @@ export function pass(
     on.news.push(...next.news);
     on.refusals = next.refusals;
     watch(next.memory.replicas);
-    const entries = order(diff(desiredOf(on, leaving), on.observed, { fleet: FLEET, seen, withDocker }));
+    const entries = order(diff(desiredOf(on, leaving), on.observed, { fleet: FLEET, seen, visible }));
     all.push(...entries);
     on.rounds.push(entries);
     if (entries.length === 0 && samePhases(before, next.memory)) return all;
     const toEnd = entries.filter(isTellingToEnd).map(({ name }) => name);
-    const toStart = entries.filter(({ kind, verb }) => kind === "container" && verb !== "remove");
+    const toStart = entries.filter(({ kind, verb }) => isWorkloadKind(kind) && verb !== "remove");
     on.fleet = withTold(on.fleet, on.name, { toEnd, toStart: toStart.map(({ name }) => name) }, on.now);
     on.observed = effects(entries, on.observed);
   }
@@ -242,7 +248,7 @@ export function short({ verb, kind, name, hypervisor: at, subnet: of }: PlanEntr
 /** `web-1@hv1`: the replicas that stand. */
 export const replicas = (observed: readonly Resource[]): string[] =>
   observed
-    .filter(({ kind }) => kind === "container")
+    .filter(isWorkload)
     .map(({ name, hypervisor: at }) => `${name.split(".").at(-2)}@${at}`)
     .toSorted();
 

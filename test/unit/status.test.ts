@@ -246,6 +246,7 @@ describe("get", () => {
 
 const AUTOSCALE = {
   mode: "auto",
+  scaleOnContention: false,
   thresholds: { cpu: { min: 5, max: 20 } },
   step: 1,
   sampleSeconds: 5,

@@ -14,6 +14,7 @@ const on = scenario({
       service: serving(),
       autoscale: {
         mode: "auto",
+        scaleOnContention: false,
         thresholds: { cpu: { min: 25, max: 60 } },
         step: 1,
         sampleSeconds: 5,

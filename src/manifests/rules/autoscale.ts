@@ -1,25 +1,35 @@
 import { flapping } from "../../autoscale/check.ts";
+import { isMetric } from "../../load/metrics.ts";
 import type { Fault } from "../fault.ts";
 import { type Rule, subnetRule } from "./rule.ts";
 
 const AUTOSCALE = ["spec", "autoscale"];
 const THRESHOLDS = [...AUTOSCALE, "thresholds"];
 
-/** What this release measures. */
-const METRICS: ReadonlySet<string> = new Set(["cpu"]);
-
 /** How counts follow load. */
 export const AUTOSCALE_RULES: readonly Rule[] = [
   subnetRule(["spec.autoscale.thresholds"], ({ spec: { autoscale } }) =>
     Object.keys(autoscale?.thresholds ?? {})
-      .filter((metric) => !METRICS.has(metric))
+      .filter((metric) => !isMetric(metric))
       .map((metric) => ({
         code: "EK-NOT-YET",
         path: [...THRESHOLDS, metric],
         at: "key",
-        message: `not measured by this release, which knows ${[...METRICS].join(", ")}`,
+        message: `not measured by this release, which knows cpu and steal`,
         suggestion: "leave it out",
       })),
+  ),
+  subnetRule(["spec.autoscale.thresholds", "spec.workload.runtime"], ({ spec: { autoscale, workload } }) =>
+    autoscale?.thresholds["steal"] && workload.runtime !== "libvirt"
+      ? [
+          {
+            code: "EK-FIELD-INVALID",
+            path: [...THRESHOLDS, "steal"],
+            at: "key",
+            message: "is for virtual machines: a container has the hypervisor's own CPUs; use cpu",
+          },
+        ]
+      : [],
   ),
   subnetRule(["spec.autoscale.thresholds"], ({ spec: { autoscale } }) =>
     Object.entries(autoscale?.thresholds ?? {})

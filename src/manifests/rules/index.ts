@@ -7,6 +7,7 @@ import { PORT_RULES } from "./ports.ts";
 import { QUOTA_RULES } from "./quota.ts";
 import { REPLICA_RULES } from "./replicas.ts";
 import type { Rule } from "./rule.ts";
+import { RUNTIME_RULES } from "./runtimes.ts";
 import { SERVICE_RULES } from "./services.ts";
 import { TENANT_RULES } from "./tenants.ts";
 
@@ -21,5 +22,6 @@ export const RULES: readonly Rule[] = [
   ...SERVICE_RULES,
   ...PORT_RULES,
   ...REPLICA_RULES,
+  ...RUNTIME_RULES,
   ...AUTOSCALE_RULES,
 ];

@@ -1,0 +1,25 @@
+import type { ReplicaMark } from "./marks.ts";
+import type { Resource } from "./resource.ts";
+
+/** What runs a replica, whichever runtime it is: a container, or a virtual machine. */
+export interface WorkloadState {
+  readonly name: string;
+  readonly mark: ReplicaMark;
+  readonly running: boolean;
+  /** Frozen: neither running nor ended; only of an observed state. */
+  readonly paused?: boolean;
+  /** The runtime's id; only of an observed state. */
+  readonly id?: string;
+  /** Why it is to be removed; only of a desired state. */
+  readonly gone?: string;
+  /** Ask the workload to end: it was drained, and is told so while its links stay. */
+  readonly signal?: string;
+}
+
+const KINDS: readonly string[] = ["container", "domain"];
+
+/** Whether a kind of that name is a replica's workload. */
+export const isWorkloadKind = (kind: string): boolean => KINDS.includes(kind);
+
+export const isWorkload = (resource: Resource): resource is Resource<WorkloadState> =>
+  isWorkloadKind(resource.kind);

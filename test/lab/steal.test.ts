@@ -1,0 +1,161 @@
+import { afterAll, beforeAll, expect, jest, test } from "@jest/globals";
+import { existsSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+import type { DecisionRecord } from "../../src/autoscale/record.ts";
+import { parseLine } from "../../src/history/record.ts";
+import { type Background, eventually, type Fleet, HYPERVISORS, type Hv, Lab, tally } from "./lab.ts";
+import { fleetOfMachines, kernelWorkload, type Machine, machines, subnetOfMachines } from "./machines.ts";
+
+jest.setTimeout(180_000);
+
+const WEB = "tenants/t2/web.yaml";
+const HV2 = "provider/hv2.yaml";
+const URL = "http://198.18.100.10/";
+
+let lab: Lab;
+let fleet: Fleet;
+let daemon: Background;
+
+const web = (more = ""): string =>
+  subnetOfMachines("web", kernelWorkload(1), {
+    cidr: "10.13.13.0/24",
+    min: 2,
+    max: 3,
+    more: `  autoscale:
+    thresholds: {steal: {min: 5, max: 20}}
+    sampleSeconds: 2
+    windowSeconds: 4
+    cooldownSeconds: 6
+${more}`,
+  });
+
+/** The CPUs that all of a hypervisor's work may use at once: its own share of this machine. */
+const share = (hv: Hv, cpus: number): Promise<string> =>
+  lab.sh(hv, `echo ${cpus * 100_000} > /sys/fs/cgroup/cpu/cpu.cfs_quota_us`);
+
+beforeAll(async () => {
+  lab = await Lab.up("steal");
+  fleet = fleetOfMachines(lab);
+  fleet.remove("tenants/t1", "provider/t1.yaml", "tenants/t2/batch.yaml");
+  fleet.edit("provider/hv1.yaml", "cpu: 1400m", 'cpu: "2"');
+  fleet.write(WEB, web());
+  for (const hv of HYPERVISORS) await lab.giveImages(hv, ["web-vmlinux", "web-initrd"]);
+  await lab.converge(fleet);
+  await share("hv1", 0.8);
+  daemon = lab.daemon(fleet);
+});
+afterAll(() => lab.down());
+
+const names = (all: readonly Machine[]): string[] =>
+  all.map(({ replica, hv, state }) => `${replica} on ${hv} ${state}`);
+
+/** Waits until exactly these run, as libvirt tells. */
+const stands = (...wanted: readonly string[]): Promise<Machine[]> =>
+  eventually(
+    `${wanted.join(", ")} run`,
+    async () => {
+      const all = await machines(lab);
+      return names(all).join() === wanted.map((one) => `${one} running`).join() && all;
+    },
+    90,
+  );
+
+/** Decisions that are written down, oldest first. */
+function decisions(): DecisionRecord[] {
+  const file = join(fleet.state, "history.jsonl");
+  if (!existsSync(file)) return [];
+  const records = readFileSync(file, "utf8").split("\n").map(parseLine);
+  return records.flatMap((kept) => (kept?.kind === "decision" ? [kept.data as DecisionRecord] : []));
+}
+
+const decided = (what: RegExp): Promise<DecisionRecord> =>
+  eventually(
+    `a decision says ${String(what)}`,
+    () => {
+      const last = decisions().at(-1);
+      return last?.trace.stages.some(({ name, reason }) => what.test(`${name}: ${reason}`)) && last;
+    },
+    60,
+  );
+
+async function rounds(count: number): Promise<void> {
+  const counted = async () => {
+    const text = await lab.sh("ctl", "curl -sf -m 5 http://127.0.0.1:9478/metrics || :");
+    const series = text.split("\n").filter((line) => line.startsWith("evenkeel_decisions_total{"));
+    return series.reduce((sum, line) => sum + Number(line.split(" ").at(-1)), 0);
+  };
+  const before = await counted();
+  await eventually(`${count} decisions`, async () => (await counted()) >= before + count, 60);
+}
+
+const answering = async (): Promise<string[]> =>
+  Object.keys(tally(await lab.requests("client", URL, 9, 10))).toSorted();
+
+/** Work for the guests: so many at once ask again and again, each time on a connection of its own, with a rest between. */
+const burn = (at: string, width: number, rest = 0): Background =>
+  lab.begin("client", ["node", "-e", BURN, at, String(width), String(rest)]);
+
+const BURN = `
+const [at, width, rest] = process.argv.slice(1);
+const ask = () => require("http").get(at, { agent: false }, (answer) => answer.resume().on("close", () => setTimeout(ask, Number(rest))))
+  .on("error", () => setTimeout(ask, 200));
+for (let n = 0; n < Number(width); n++) ask();`;
+
+/** Takes all the CPU that it gets on a hypervisor; ends by itself after a minute at the latest. */
+const hog = (hv: Hv): Background =>
+  lab.begin(hv, [
+    "sh",
+    "-c",
+    "read -r now _ </proc/uptime; end=$((${now%.*} + 60)); while [ ${now%.*} -lt $end ]; do read -r now _ </proc/uptime; done",
+  ]);
+
+test("T3 idle: machines with nothing to do wait for nothing, and round after round nothing is done", async () => {
+  const before = await stands("web-1 on hv1", "web-2 on hv1");
+  await rounds(6);
+  expect(await machines(lab)).toEqual(before);
+  const last = decisions().at(-1);
+  expect(last?.trace).toMatchObject({ current: 2, desired: 2 });
+  expect(last?.trace.metrics[0]?.ratio).toBeLessThan(0.05);
+});
+
+test("a neighbour's doing is told from demand, and nobody is added for it", async () => {
+  // A little work in each machine, and beside them what takes all that the hypervisor has.
+  const little = burn(`${URL}burn?ms=5`, 1, 200);
+  await decided(/window: steal .*, between|window: steal .* </);
+  const neighbours = [hog("hv1"), hog("hv1"), hog("hv1")];
+  const { trace } = await decided(
+    /contention: contention on hv1 \(steal .* %, own use .* %\), a neighbour's doing/,
+  );
+  expect(trace).toMatchObject({ current: 2, desired: 2 });
+  expect(names(await machines(lab))).toHaveLength(2);
+  await Promise.all([...neighbours, little].map((one) => one.stop("SIGKILL")));
+  await decided(/window: steal .* < 5 %/);
+});
+
+test("T2 VM scale-up: stress in the machines, and a new one serves on the free hypervisor", async () => {
+  const before = await machines(lab);
+  const load = burn(`${URL}burn?ms=400`, 6);
+  const after = await stands("web-1 on hv1", "web-2 on hv1", "web-3 on hv2");
+  expect(after.slice(0, 2)).toEqual(before);
+  await eventually("it is balanced", async () => (await answering()).length === 3, 60);
+  const grown = decisions().find(({ trace }) => trace.desired === 3);
+  expect(grown?.trace.stages.map(({ reason }) => reason).join("; ")).toMatch(/demand on hv1 \(steal/);
+  await load.stop("SIGKILL");
+});
+
+test("T4 VM scale-down: load gone and cooldown over, the scaled one leaves the balancer, then is destroyed", async () => {
+  const [, , third] = await machines(lab);
+  await eventually(
+    "it left the balancer",
+    async () => {
+      const rules = await lab.inTenant("hv1", "t2", "iptables-save -t nat");
+      return !rules.includes(`--to-destination ${third?.mark["address"]}:`);
+    },
+    90,
+  );
+  await stands("web-1 on hv1", "web-2 on hv1");
+  expect(await answering()).toEqual(["web-1", "web-2"]);
+  expect(await lab.sh("hv2", "ls /var/lib/evenkeel/campus/domains")).toBe("");
+  expect((await daemon.stop()).code).toBe(0);
+  expect(fleet.read(HV2)).toContain("libvirt");
+});

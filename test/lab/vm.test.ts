@@ -1,0 +1,178 @@
+import { afterAll, beforeAll, describe, expect, jest, test } from "@jest/globals";
+import { eventually, type Fleet, HYPERVISORS, Lab, tally } from "./lab.ts";
+import { fleetOfMachines, kernelWorkload, machines, subnetOfMachines } from "./machines.ts";
+
+jest.setTimeout(180_000);
+
+let lab: Lab;
+let fleet: Fleet;
+
+const URL = "http://198.18.100.10/";
+const WEB = "tenants/t2/web.yaml";
+const web = (version: number, min = 2): string =>
+  subnetOfMachines("web", kernelWorkload(version), { cidr: "10.13.13.0/24", min });
+const answers = async (count = 6, url = URL) => tally(await lab.requests("client", url, count, 10));
+const states = async (): Promise<string[]> =>
+  (await machines(lab)).map(({ replica, hv, state }) => `${replica}@${hv} ${state}`);
+
+beforeAll(async () => {
+  lab = await Lab.up("vm");
+  fleet = fleetOfMachines(lab);
+  fleet.remove("tenants/t1", "provider/t1.yaml", "tenants/t2/batch.yaml");
+  fleet.write(WEB, web(1));
+  for (const hv of HYPERVISORS)
+    await lab.giveImages(hv, ["web-vmlinux", "web-initrd", "web.qcow2", "broken.qcow2"]);
+});
+afterAll(() => lab.down());
+
+test("virtual machines are defined, linked and balanced, and a second apply changes nothing", async () => {
+  await lab.converge(fleet);
+  expect(await states()).toEqual(["web-1@hv1 running", "web-2@hv2 running"]);
+  expect(await answers()).toEqual({ "web-1": 3, "web-2": 3 });
+
+  for (const { hv, mark, name } of await machines(lab)) {
+    expect(mark).toMatchObject({ fleet: "campus", tenant: "t2", subnet: "web" });
+    // Both taps are ports of the tenant's bridges, marked and locked, and the hypervisor's own namespace has none.
+    const links = JSON.parse(await lab.inTenant(hv, "t2", "ip -j -d link show type tun")) as {
+      ifname: string;
+      master: string;
+      mtu: number;
+      group: string;
+      ifalias: string;
+      linkinfo: { info_slave_data: { locked: boolean; learning: boolean; isolated: boolean } };
+    }[];
+    const { incarnation } = mark;
+    expect(
+      links
+        .map(({ ifname, master, mtu, ifalias, linkinfo: { info_slave_data: flags } }) => [
+          ifname,
+          master,
+          mtu,
+          ifalias,
+          flags.locked,
+          flags.learning,
+          flags.isolated,
+        ])
+        .toSorted(),
+    ).toEqual([
+      [`m${incarnation}`, "mgmt", 1450, `campus:t2/web ${name.split(".")[2]} port v1`, true, false, true],
+      [`w${incarnation}`, "br-web", 1450, `campus:t2/web ${name.split(".")[2]} port v1`, true, false, false],
+    ]);
+    expect(await lab.sh(hv, "ip -br link show type tun")).toBe("");
+  }
+
+  const before = await machines(lab);
+  const again = await lab.converge(fleet);
+  expect(again.stdout).toContain("No change needed");
+  expect(await machines(lab)).toEqual(before);
+});
+
+describe("trouble", () => {
+  test("QEMU that was killed is started again with the same disk and name", async () => {
+    const [first] = await machines(lab);
+    await lab.sh("hv1", `kill -9 ${first?.pid}`);
+    await eventually("libvirt notices", async () => (await states())[0] === "web-1@hv1 shut off");
+    await lab.converge(fleet);
+    const [again] = await machines(lab);
+    expect(again).toMatchObject({ uuid: first?.uuid, state: "running" });
+    expect(again?.pid).not.toBe(first?.pid);
+    expect(await answers()).toEqual({ "web-1": 3, "web-2": 3 });
+  });
+
+  test("one that was suspended by hand goes on", async () => {
+    const [, second] = await machines(lab);
+    await lab.sh("hv2", `virsh suspend ${second?.uuid}`);
+    await lab.converge(fleet);
+    expect(await machines(lab)).toEqual(await machines(lab));
+    expect(await states()).toEqual(["web-1@hv1 running", "web-2@hv2 running"]);
+  });
+
+  test("one that lost a tap is started again, for nothing else brings it back", async () => {
+    const [first] = await machines(lab);
+    await lab.inTenant("hv1", "t2", `ip link del w${first?.mark["incarnation"]}`);
+    await lab.converge(fleet);
+    const [again] = await machines(lab);
+    expect(again?.uuid).toBe(first?.uuid);
+    expect(again?.pid).not.toBe(first?.pid);
+    expect(await answers()).toEqual({ "web-1": 3, "web-2": 3 });
+  });
+
+  test("while libvirt does not answer nothing is done to its machines, which serve on", async () => {
+    const before = await machines(lab);
+    await lab.endLibvirt("hv2", "KILL");
+    const ran = await lab.once(fleet);
+    expect(ran.code).toBe(3);
+    expect(ran.stdout + ran.stderr).toContain("libvirt does not answer there");
+    expect(await answers()).toEqual({ "web-1": 3, "web-2": 3 });
+    await lab.hack("up");
+    expect((await lab.converge(fleet)).stdout).toContain("No change needed");
+    expect(await machines(lab)).toEqual(before);
+  });
+
+  test("after a power cut they are started once their bridges stand", async () => {
+    const before = await machines(lab);
+    await lab.hack("reboot", "hv1");
+    expect((await states())[0]).toBe("web-1@hv1 shut off");
+    await lab.converge(fleet);
+    const after = await machines(lab);
+    expect(after.map(({ uuid }) => uuid)).toEqual(before.map(({ uuid }) => uuid));
+    expect(await answers()).toEqual({ "web-1": 3, "web-2": 3 });
+  });
+
+  test("with the ledger lost, they are adopted by their marks", async () => {
+    const before = await machines(lab);
+    fleet.forget();
+    expect((await lab.converge(fleet)).stdout).toContain("No change needed");
+    expect(await machines(lab)).toEqual(before);
+  });
+});
+
+test("a changed kernel argument rolls them, and nobody who asks is left without an answer", async () => {
+  fleet.write(WEB, web(2));
+  let isOver = false;
+  const statuses: number[] = [];
+  const client = (async () => {
+    while (!isOver) for (const { status } of await lab.requests("client", URL, 1, 10)) statuses.push(status);
+  })();
+  await lab.converge(fleet);
+  isOver = true;
+  await client;
+  expect(new Set(statuses)).toEqual(new Set([200]));
+  const versions = (await lab.requests("client", URL, 4, 10)).map(({ version }) => version);
+  expect(versions).toEqual(["2", "2", "2", "2"]);
+  expect(await machines(lab)).toHaveLength(2);
+});
+
+test("a mixed tenant: a subnet on disks with seeds beside one of containers", async () => {
+  const disk =
+    '{runtime: libvirt, image: web.qcow2, userData: "#cloud-config\\n", ports: [{name: http, containerPort: 8080}],' +
+    " resources: {cpu: 1, memory: 128Mi}}";
+  fleet.write(WEB, subnetOfMachines("web", disk, { cidr: "10.13.13.0/24" }));
+  const box = "{image: evenkeel/web:1, ports: [{name: http, containerPort: 8080}]}";
+  fleet.write("tenants/t2/box.yaml", subnetOfMachines("box", box, { cidr: "10.13.14.0/24", port: 81 }));
+  await lab.converge(fleet);
+  expect(await answers()).toEqual({ "web-1": 6 });
+  expect(await answers(3, "http://198.18.100.10:81/")).toEqual({ "box-1": 3 });
+  const [first] = await machines(lab);
+  const folder = `/var/lib/evenkeel/campus/domains/${first?.name}`;
+  const info = JSON.parse(
+    await lab.sh(first?.hv ?? "hv1", `qemu-img info -U --output=json ${folder}/disk.qcow2`),
+  ) as {
+    "backing-filename": string;
+  };
+  expect(info["backing-filename"]).toBe("/var/lib/evenkeel/campus/images/web.qcow2");
+});
+
+test("a tenant that goes takes its machines, their disks and links along", async () => {
+  fleet.remove("tenants/t2", "provider/t2.yaml");
+  fleet.write(
+    "provider/t9.yaml",
+    "apiVersion: evenkeel.dev/v1alpha1\nkind: Tenant\nmetadata: {name: t9}\nspec: {primary: hv1}\n",
+  );
+  await lab.converge(fleet);
+  expect(await machines(lab)).toEqual([]);
+  for (const hv of HYPERVISORS) {
+    expect(await lab.sh(hv, "ls /var/lib/evenkeel/campus/domains")).toBe("");
+    expect(await lab.sh(hv, "ip netns list")).not.toContain("campus.t2");
+  }
+});
