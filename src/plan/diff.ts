@@ -24,7 +24,8 @@ function runtimeOf(resource: Resource): Runtime | undefined {
 const RUNTIMES: Readonly<Record<string, Runtime>> = { container: "docker", domain: "libvirt" };
 
 /** Whether a workload has, or is about to have, the far ends of its ports. */
-const hasLinks = ({ running, paused = false }: WorkloadState): boolean => running || paused;
+const hasLinks = ({ running, paused, unplugged }: WorkloadState): boolean =>
+  (running || paused === true) && !unplugged;
 
 /** What does not go by itself when its namespace goes. */
 const OUTLIVES_NAMESPACE = new Set(["container", "domain", "guard", "netns"]);

@@ -169,9 +169,3 @@ export const containerName = (
   fleet: FleetName,
   mark: Pick<ReplicaMark, "tenant" | "subnet" | "ordinal" | "incarnation">,
 ): string => `${namespaceOf(fleet, mark.tenant)}.${mark.subnet}-${mark.ordinal}.${mark.incarnation}`;
-
-/** The subnet that a container's labels name. */
-export const subnetOfLabels = (labels: Readonly<Record<string, string>>): SubnetName | undefined => {
-  const subnet = labels[`${LABEL}subnet`];
-  return subnet === undefined ? undefined : trusted<SubnetName>(subnet);
-};

@@ -47,6 +47,7 @@ function lookedAtOnly(host: Host, pass: () => void): Host {
       start: refuse(`start a container on ${name}`),
       sandbox: refuse(`ask ${name} for a sandbox`),
     },
+    images: refuse(`ask ${name} for its images`),
     close: async () => {},
   };
 }
