@@ -1,8 +1,8 @@
 # shellcheck shell=bash
 # An ordinary Debian 12 as one more hypervisor, `debian`, in a virtual machine: a kernel, a systemd and a unified cgroup
 # tree of its own, unlike hv1 and hv2. It has the packages that evenkeel asks of a hypervisor, as Debian configures them.
-UNDERLAY[debian]=198.18.0.13
-EDGE[debian]=198.18.100.4
+UNDERLAY+=([debian]=198.18.0.13)
+EDGE+=([debian]=198.18.100.4)
 # shellcheck source-path=SCRIPTDIR source=debian/image.sh
 . "$PARTS/debian/image.sh"
 

@@ -5,6 +5,7 @@ DEBIAN_MODULES=(virtio_ring virtio virtio_pci_modern_dev virtio_pci_legacy_dev v
 
 # The archives of Debian 12 that this machine itself installs from.
 debian_sources() {
+  # shellcheck disable=SC2016 # apt's own variables
   apt-get indextargets --format 'deb $(SITE) $(RELEASE) $(COMPONENT)' 'Created-By: Packages' 'Origin: Debian' | grep ' bookworm'
 }
 
