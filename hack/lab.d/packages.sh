@@ -42,6 +42,5 @@ install_packages() {
   case " ${packages[*]} " in *" openssh-server "*) services+=(ssh.service) ;; esac
   case " ${packages[*]} " in *" docker.io "*) services+=(docker.service docker.socket containerd.service) ;; esac
   case " ${packages[*]} " in *" prometheus "*) services+=(prometheus.service) ;; esac
-  case " ${packages[*]} " in *" libvirt-daemon "*) services+=(libvirtd.service libvirtd.socket libvirtd-ro.socket libvirtd-admin.socket virtlogd.socket virtlockd.socket) ;; esac
   if ((${#services[@]})) && command -v systemctl >/dev/null; then systemctl disable --quiet "${services[@]}" || true; fi
 }
