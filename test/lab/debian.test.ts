@@ -5,7 +5,7 @@ import { cpuScript, parseCpu } from "../../src/load/cpu.ts";
 import { eventually, type Fleet, Lab, must, namespace, type Ran } from "./lab.ts";
 
 // Emulated, and built before where the machine has no image of it yet.
-jest.setTimeout(600_000);
+jest.setTimeout(900_000);
 
 /** What `hack/lab debian` tells of the hypervisor that it adds. */
 interface Debian {
