@@ -23,7 +23,13 @@ make_keys() {
   [[ -s $host_key ]] || ssh-keygen -q -t ed25519 -N '' -C "$hv" -f "$host_key"
   [[ -s $key ]] || ssh-keygen -q -t ed25519 -N '' -C "evenkeel@ctl" -f "$key"
   cp "$key.pub" "$dir/root/.ssh/authorized_keys"
-  echo "${UNDERLAY[$hv]} $(cut -d' ' -f1,2 "$host_key.pub")" >"$LAB_STATE/keys/known_hosts_$hv"
+  make_ssh_config "$hv" "$host_key.pub"
+}
+
+# make_ssh_config HOST HOST_KEY: how ctl logs in there.
+make_ssh_config() {
+  local hv=$1 key=$LAB_STATE/keys/id_$1
+  echo "${UNDERLAY[$hv]} $(cut -d' ' -f1,2 "$2")" >"$LAB_STATE/keys/known_hosts_$hv"
   cat >"$LAB_STATE/keys/ssh_config_$hv" <<CONFIG
 Host $hv
   HostName ${UNDERLAY[$hv]}

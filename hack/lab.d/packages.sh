@@ -5,7 +5,7 @@ NEEDED=(sshd:openssh-server ssh:openssh-client dockerd:docker.io docker:docker.i
   conntrack:conntrack ip:iproute2 busybox:busybox-static tini:tini jq:jq curl:curl tcpdump:tcpdump
   ethtool:ethtool promtool:prometheus ping:iputils-ping perl:perl-base dnsmasq:dnsmasq-base
   qemu-system-x86_64:qemu-system-x86 libvirtd:libvirt-daemon virsh:libvirt-clients qemu-img:qemu-utils
-  genisoimage:genisoimage cpio:cpio lz4:lz4 syslinux:syslinux mformat:mtools)
+  genisoimage:genisoimage cpio:cpio lz4:lz4 syslinux:syslinux mformat:mtools mmdebstrap:mmdebstrap)
 
 missing_packages() {
   local need
@@ -42,6 +42,5 @@ install_packages() {
   case " ${packages[*]} " in *" openssh-server "*) services+=(ssh.service) ;; esac
   case " ${packages[*]} " in *" docker.io "*) services+=(docker.service docker.socket containerd.service) ;; esac
   case " ${packages[*]} " in *" prometheus "*) services+=(prometheus.service) ;; esac
-  case " ${packages[*]} " in *" libvirt-daemon "*) services+=(libvirtd.service libvirtd.socket libvirtd-ro.socket libvirtd-admin.socket virtlogd.socket virtlockd.socket) ;; esac
   if ((${#services[@]})) && command -v systemctl >/dev/null; then systemctl disable --quiet "${services[@]}" || true; fi
 }

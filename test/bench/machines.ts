@@ -108,10 +108,10 @@ const after = PHASES.indexOf("start");
 /** Ours: the machine is gone, as if killed; a pass sees that and brings it to its answer. */
 async function ours(): Promise<void> {
   entries = [];
-  await Promise.all([started(), answers(begun)]);
+  await Promise.all([brought(), answers(begun)]);
 }
 
-async function started(): Promise<void> {
+async function brought(): Promise<void> {
   const { tenants } = await pass();
   const { failures = [], notes = [] } = tenants[0] ?? {};
   if (failures.length > 0) throw new Error(JSON.stringify(failures).slice(0, 600));

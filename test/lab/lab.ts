@@ -249,9 +249,14 @@ export class Lab {
     return join(this.#status.state, "fleets");
   }
 
+  /** What a hypervisor keeps over a reboot, as the machine sees it. */
+  disk(hv: Hv): string {
+    return join(this.#status.state, hv);
+  }
+
   /** Who holds a hypervisor, as the fence there says. */
   fence(hv: Hv, fleet = FLEET): string {
-    const file = join(this.#status.state, hv, "evenkeel", fleet, "fence");
+    const file = join(this.disk(hv), "evenkeel", fleet, "fence");
     return existsSync(file) ? readFileSync(file, "utf8") : "";
   }
 
@@ -500,7 +505,7 @@ export class Background {
   }
 }
 
-async function must(running: Promise<Ran>): Promise<string> {
+export async function must(running: Promise<Ran>): Promise<string> {
   const { code, stdout, stderr } = await running;
   if (code !== 0) throw new Error(`exit ${code}: ${stderr || stdout}`);
   return stdout;
