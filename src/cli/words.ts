@@ -22,6 +22,7 @@ const WORDS: Readonly<Record<string, readonly [name: string, one: string, severa
   neighbours: ["neighbours", "neighbour table", "neighbour tables"],
   forwarding: ["forwarding", "forwarding table", "forwarding tables"],
   container: ["container", "container", "containers"],
+  bastion: ["bastion", "bastion", "bastions"],
   domain: ["VM", "VM", "VMs"],
   port: ["port", "port", "ports"],
   "port-rules": ["port rules", "set of port rules", "sets of port rules"],

@@ -7,6 +7,7 @@ import { isNat } from "../resources/nat.ts";
 import { isPort } from "../resources/port.ts";
 import type { Resource } from "../resources/resource.ts";
 import { isWorkload } from "../resources/workload.ts";
+import { bastion } from "./bastion.ts";
 import { gateway } from "./gateway.ts";
 import { type CompileInput, scope, type TimelessInput, withoutTime } from "./input.ts";
 import { ending, gone, portRules, replica } from "./replica.ts";
@@ -38,6 +39,7 @@ function compileAnew(input: TimelessInput): Resource[] {
       ...gateway(whole, part),
       ...whole.segments.flatMap((of) => segment(whole, part, of)),
       portRules(whole, part),
+      ...bastion(whole, part),
     ]),
     ...whole.standing.flatMap((of) => replica(whole, of)),
     ...input.memory.replicas.filter(({ phase }) => phase === "leaving").map((of) => gone(whole, of)),

@@ -3,9 +3,9 @@ import type { HypervisorName, TenantName } from "../api/names.ts";
 import { isBeforeStart, operationsOf } from "../plan/order.ts";
 import type { PlanEntry } from "../plan/plan.ts";
 import type { Reason } from "../api/reasons.ts";
-import { isContainer } from "../resources/container.ts";
 import type { BatchOperation, EngineOperation, Operation, ScriptOperation } from "../resources/operation.ts";
 import type { Resource } from "../resources/resource.ts";
+import { isRunner } from "../resources/workload.ts";
 import type { ContainerRequest } from "../resources/operation.ts";
 import type { Host } from "./host.ts";
 import type { Images, PullPolicy } from "./images.ts";
@@ -139,7 +139,7 @@ async function runningSandboxes(
         found.set(container, NO_SANDBOX);
         return;
       }
-      const id = observed.filter(isContainer).find(({ name }) => name === container)?.state.id;
+      const id = observed.filter(isRunner).find(({ name }) => name === container)?.state.id;
       try {
         const path = id && (await hosts.get(hypervisor)?.containers.sandbox(id, signal));
         if (path) found.set(container, path);

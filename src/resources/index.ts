@@ -1,5 +1,6 @@
 import type { FleetName, TenantName } from "../api/names.ts";
 import type { HostFacts } from "../facts/facts.ts";
+import { bastion } from "./bastion.ts";
 import { bridge } from "./bridge.ts";
 import { container } from "./container.ts";
 import { domain } from "./domain.ts";
@@ -30,6 +31,7 @@ const KINDS: readonly Kind<unknown>[] = [
   neighbours,
   forwarding,
   container,
+  bastion,
   domain,
   port,
   portRules,

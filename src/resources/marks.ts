@@ -170,6 +170,42 @@ export const containerName = (
   mark: Pick<ReplicaMark, "tenant" | "subnet" | "ordinal" | "incarnation">,
 ): string => `${namespaceOf(fleet, mark.tenant)}.${mark.subnet}-${mark.ordinal}.${mark.incarnation}`;
 
+/** A tenant's bastion as its container's labels describe it. */
+export interface BastionMark {
+  readonly tenant: TenantName;
+  readonly incarnation: Incarnation;
+  /** On the management network. */
+  readonly address: Ipv4;
+}
+
+/** `campus.t2.bastion.k7f2q9ab`: no replica's name, which has an ordinal there. */
+export const bastionName = (fleet: FleetName, mark: Pick<BastionMark, "tenant" | "incarnation">): string =>
+  `${namespaceOf(fleet, mark.tenant)}.bastion.${mark.incarnation}`;
+
+export const bastionLabels = (fleet: FleetName, mark: BastionMark): Record<string, string> => ({
+  [`${LABEL}fleet`]: fleet,
+  [`${LABEL}tenant`]: mark.tenant,
+  [`${LABEL}role`]: "bastion",
+  [`${LABEL}incarnation`]: mark.incarnation,
+  [`${LABEL}management-address`]: mark.address,
+});
+
+/** The mark of a bastion's container; undefined when it is another fleet's, or none. */
+export function readBastionMark(
+  fleet: FleetName,
+  { name, labels }: Pick<ContainerSummary, "name" | "labels">,
+): BastionMark | undefined {
+  const label = (key: string): string => labels[LABEL + key] ?? "";
+  const [tenant, incarnation] = [label("tenant"), label("incarnation")];
+  const address = parseIpv4(label("management-address"));
+  // guard: owner's mark
+  if (label("fleet") !== fleet || label("role") !== "bastion" || !address || !isName(tenant))
+    return undefined;
+  const mark: BastionMark = { tenant: trusted(tenant), incarnation: trusted(incarnation), address };
+  // guard: owner's mark
+  return /^[a-z0-9]{8}$/.test(incarnation) && bastionName(fleet, mark) === name ? mark : undefined;
+}
+
 /** The subnet that a container's labels name. */
 export const subnetOfLabels = (labels: Readonly<Record<string, string>>): SubnetName | undefined => {
   const subnet = labels[`${LABEL}subnet`];

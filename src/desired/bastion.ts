@@ -1,0 +1,171 @@
+import { type Ipv4, type Mac, macOf } from "../api/addresses.ts";
+import { digestOf } from "../api/digest.ts";
+import type { Bastion } from "../api/kinds.gen.ts";
+import { type Incarnation, trusted } from "../api/names.ts";
+import { fleetDirectory } from "../facts/script.ts";
+import type { BastionState } from "../resources/bastion.ts";
+import { aliasOf, bastionLabels, bastionName, groupOf, linkNames } from "../resources/marks.ts";
+import type { ContainerRequest } from "../resources/operation.ts";
+import type { PortState } from "../resources/port.ts";
+import type { Resource } from "../resources/resource.ts";
+import { bastionAddress } from "../replicas/allocate.ts";
+import { type Part, type Scope, type Segment, within } from "./input.ts";
+
+/** What a tenant's bastion follows from: all of it is in documents and the management network. */
+export interface DesiredBastion {
+  readonly spec: Bastion;
+  readonly name: string;
+  readonly incarnation: Incarnation;
+  /** Its one interface, on the management network. */
+  readonly address: Ipv4;
+  readonly mac: Mac;
+  readonly port: PortState;
+}
+
+/** The port on which sshd listens in the container; outside it is the one that the manifest gives. */
+export const SSH = 22;
+
+/** What a bastion takes of its hypervisor. */
+const NANO_CPUS = 500_000_000;
+const MEMORY = 128 * 2 ** 20;
+
+/** Where the container finds what lasts: its host key. */
+const KEPT = "/etc/evenkeel";
+
+/**
+ * What runs in it. The image brings sshd and ssh-keygen; nothing of its own configuration counts. Keys come by the
+ * environment, as data: no shell reads them as its own words. The host key is made once, and lasts in the hypervisor's
+ * directory.
+ */
+const COMMAND = [
+  "/bin/sh",
+  "-c",
+  `set -e
+umask 077
+PATH=$PATH:/usr/sbin:/sbin
+sshd=$(command -v sshd) || { echo "the image has no sshd" >&2; exit 127; }
+[ -s ${KEPT}/host_key ] || {
+  rm -f ${KEPT}/host_key.new*
+  ssh-keygen -q -t ed25519 -N '' -C '' -f ${KEPT}/host_key.new
+  mv ${KEPT}/host_key.new ${KEPT}/host_key
+}
+mkdir -p /run/sshd /run/evenkeel
+printf '%s\\n' "$AUTHORIZED_KEYS" >/run/evenkeel/authorized_keys
+unset AUTHORIZED_KEYS
+exec "$sshd" -D -e -f /dev/null -h ${KEPT}/host_key -p ${SSH} \\
+  -o AuthorizedKeysFile=/run/evenkeel/authorized_keys -o PasswordAuthentication=no \\
+  -o KbdInteractiveAuthentication=no -o PermitRootLogin=prohibit-password -o PidFile=none`,
+];
+
+/** The tenant's bastion; undefined where it has none, or no management network yet. */
+export function bastionOf(scope: Scope): DesiredBastion | undefined {
+  const spec = scope.tenant.spec.bastion;
+  const segment = scope.segments.find(({ subnet }) => subnet === undefined);
+  if (!spec || !segment) return undefined;
+  const { fleet, name: tenant } = scope;
+  const address = bastionAddress(segment.cidr);
+  const mac = macOf(address);
+  // Another one for all that it is made from, so that a change is another container.
+  const made = {
+    version: 1,
+    tenant,
+    image: spec.image,
+    keys: spec.authorizedKeys,
+    address,
+    command: COMMAND,
+  };
+  const incarnation = trusted<Incarnation>(digestOf(made).slice(0, 8));
+  const name = bastionName(fleet, { tenant, incarnation });
+  return {
+    spec,
+    name,
+    incarnation,
+    address,
+    mac,
+    port: portOf(scope, segment, { name, incarnation, address, mac }),
+  };
+}
+
+/** The bastion, where it stands: at home. */
+export function bastion(scope: Scope, part: Part): Resource[] {
+  const of = bastionOf(scope);
+  if (!of || !part.isPrimary) return [];
+  const place = { hypervisor: part.name, tenant: scope.name };
+  const state: BastionState = { name: of.name, running: true, request: requestOf(scope, of) };
+  return [
+    { ...place, kind: "bastion", name: of.name, state },
+    { ...place, kind: "port", name: of.port.link, state: of.port },
+  ];
+}
+
+function requestOf({ fleet, name: tenant }: Scope, of: DesiredBastion): ContainerRequest {
+  const { spec, name, incarnation, address } = of;
+  return {
+    name,
+    hostname: "bastion",
+    image: spec.image,
+    command: COMMAND,
+    env: [{ name: "AUTHORIZED_KEYS", value: spec.authorizedKeys.join("\n") }],
+    labels: bastionLabels(fleet, { tenant, incarnation, address }),
+    nanoCpus: NANO_CPUS,
+    memory: MEMORY,
+    keeps: { directory: `${fleetDirectory(fleet)}/bastions/${tenant}`, inside: KEPT },
+  };
+}
+
+/** Locked as a replica's, and not isolated: that is how it reaches them all, while they do not reach each other. */
+function portOf(
+  scope: Scope,
+  segment: Segment,
+  { name, incarnation, address, mac }: Omit<DesiredBastion, "spec" | "port">,
+): PortState {
+  return {
+    link: linkNames.port("m", incarnation),
+    mac: undefined,
+    mtu: scope.mtu,
+    master: linkNames.bridge(undefined),
+    group: String(groupOf(scope.fleet)),
+    alias: aliasOf(scope.fleet, scope.name, undefined, "bastion port"),
+    up: true,
+    flags: {
+      // guard: tenant boundary
+      locked: true,
+      learning: false,
+      flood: false,
+      mcast_flood: false,
+      bcast_flood: false,
+      neigh_suppress: false,
+      proxy_arp: true,
+      isolated: false,
+    },
+    addresses: [],
+    workload: name,
+    behind: mac,
+    entry: true,
+    inside: {
+      device: "eth0",
+      mac,
+      mtu: scope.mtu,
+      address: within(segment.cidr, address),
+      gateway: segment.gateway,
+    },
+  };
+}
+
+/** Where SSH from outside is sent; and that it may pass, to the bastion alone. */
+export const bastionRules = (
+  scope: Scope,
+): { readonly nat: readonly string[]; readonly forward: (from: string) => readonly string[] } => {
+  const of = bastionOf(scope);
+  if (!of) return { nat: [], forward: () => [] };
+  const { address, port } = of.spec;
+  return {
+    nat: [
+      `-A PREROUTING -d ${address}/32 -p tcp -m tcp --dport ${port} -j DNAT --to-destination ${of.address}:${SSH}`,
+    ],
+    forward: (from) => [
+      // guard: tenant boundary
+      `-A FORWARD -d ${of.address}/32 -i ${from} -o ${linkNames.bridge(undefined)} -m conntrack --ctstate DNAT -j ACCEPT`,
+    ],
+  };
+};
