@@ -1,4 +1,4 @@
-import { type Ipv4, type Mac, macOf } from "../api/addresses.ts";
+import { type Cidr, type Ipv4, type Mac, macOf } from "../api/addresses.ts";
 import { digestOf } from "../api/digest.ts";
 import type { Bastion } from "../api/kinds.gen.ts";
 import { type Incarnation, trusted } from "../api/names.ts";
@@ -20,6 +20,7 @@ export interface DesiredBastion {
   readonly address: Ipv4;
   readonly mac: Mac;
   readonly port: PortState;
+  readonly command: readonly string[];
 }
 
 /** The port on which sshd listens in the container; outside it is the one that the manifest gives. */
@@ -35,9 +36,9 @@ const KEPT = "/etc/evenkeel";
 /**
  * What runs in it. The image brings sshd and ssh-keygen; nothing of its own configuration counts. Keys come by the
  * environment, as data: no shell reads them as its own words. The host key is made once, and lasts in the hypervisor's
- * directory.
+ * directory. Replicas can reach its port over the management network, and are not let in.
  */
-const COMMAND = [
+const commandFor = (cidr: Cidr): readonly string[] => [
   "/bin/sh",
   "-c",
   `set -e
@@ -54,7 +55,8 @@ printf '%s\\n' "$AUTHORIZED_KEYS" >/run/evenkeel/authorized_keys
 unset AUTHORIZED_KEYS
 exec "$sshd" -D -e -f /dev/null -h ${KEPT}/host_key -p ${SSH} \\
   -o AuthorizedKeysFile=/run/evenkeel/authorized_keys -o PasswordAuthentication=no \\
-  -o KbdInteractiveAuthentication=no -o PermitRootLogin=prohibit-password -o PidFile=none`,
+  -o KbdInteractiveAuthentication=no -o PermitRootLogin=prohibit-password -o PidFile=none \\
+  -o DenyUsers=*@${cidr}`,
 ];
 
 /** The tenant's bastion; undefined where it has none, or no management network yet. */
@@ -66,24 +68,12 @@ export function bastionOf(scope: Scope): DesiredBastion | undefined {
   const address = bastionAddress(segment.cidr);
   const mac = macOf(address);
   // Another one for all that it is made from, so that a change is another container.
-  const made = {
-    version: 1,
-    tenant,
-    image: spec.image,
-    keys: spec.authorizedKeys,
-    address,
-    command: COMMAND,
-  };
+  const command = commandFor(segment.cidr);
+  const made = { version: 1, tenant, image: spec.image, keys: spec.authorizedKeys, address, command };
   const incarnation = trusted<Incarnation>(digestOf(made).slice(0, 8));
   const name = bastionName(fleet, { tenant, incarnation });
-  return {
-    spec,
-    name,
-    incarnation,
-    address,
-    mac,
-    port: portOf(scope, segment, { name, incarnation, address, mac }),
-  };
+  const port = portOf(scope, segment, { name, incarnation, address, mac });
+  return { spec, name, incarnation, address, mac, port, command };
 }
 
 /** The bastion, where it stands: at home. */
@@ -99,12 +89,12 @@ export function bastion(scope: Scope, part: Part): Resource[] {
 }
 
 function requestOf({ fleet, name: tenant }: Scope, of: DesiredBastion): ContainerRequest {
-  const { spec, name, incarnation, address } = of;
+  const { spec, name, incarnation, address, command } = of;
   return {
     name,
     hostname: "bastion",
     image: spec.image,
-    command: COMMAND,
+    command,
     env: [{ name: "AUTHORIZED_KEYS", value: spec.authorizedKeys.join("\n") }],
     labels: bastionLabels(fleet, { tenant, incarnation, address }),
     nanoCpus: NANO_CPUS,
@@ -117,7 +107,7 @@ function requestOf({ fleet, name: tenant }: Scope, of: DesiredBastion): Containe
 function portOf(
   scope: Scope,
   segment: Segment,
-  { name, incarnation, address, mac }: Omit<DesiredBastion, "spec" | "port">,
+  { name, incarnation, address, mac }: Pick<DesiredBastion, "name" | "incarnation" | "address" | "mac">,
 ): PortState {
   return {
     link: linkNames.port("m", incarnation),

@@ -107,6 +107,17 @@ test("replicas reach each other over the management network as little as before"
   expect(code).not.toBe(0);
 });
 
+test("a replica is not let in over the management network, even with the key", async () => {
+  const [replica] = await lab.containers("t2");
+  if (!replica) throw new Error("a replica was expected");
+  const options = "-F /dev/null -o BatchMode=yes -o StrictHostKeyChecking=no -o UserKnownHostsFile=/dev/null";
+  const { code, stderr } = await lab.tryInside(
+    replica,
+    `ssh ${options} -o ConnectTimeout=3 -i ${join(keys, "own")} root@192.168.252.254 hostname`,
+  );
+  expect([code, stderr]).toEqual([255, expect.stringContaining("Permission denied")]);
+});
+
 test("a second --once does nothing", async () => {
   const before = await lab.snapshots();
   await lab.converge(fleet);
