@@ -36,7 +36,9 @@ export const bastion = kind<BastionState>({
             verb: "remove",
             reason: "the tenant has another bastion, or none",
             disruption: "none",
-            operations: [{ phase: "stop", tool: "remove-container", lines: [observed.id] }],
+            // Before another is started, which has the same address.
+            // guard: fresh identity
+            operations: [{ phase: "settings", tool: "remove-container", lines: [observed.id] }],
           };
     if (observed?.paused && observed.id !== undefined)
       return {
