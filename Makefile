@@ -40,7 +40,7 @@ test-lab: install build ## the lab tests alone; ONLY=name picks one file
 mutants: install ## take each safety guard away in a copy: does a test notice? GUARD=name for one
 	node hack/mutants.mjs
 
-demo: ## two tenants on two real hypervisors, from nothing to gone (root); KEEP=1 leaves them up
+demo: ## two tenants on two real hypervisors, from nothing to gone (root); VM=1: virtual machines; KEEP=1 leaves them up
 	hack/preflight
 	hack/lab packages
 	$(MAKE) --no-print-directory build

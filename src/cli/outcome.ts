@@ -2,7 +2,7 @@ import type { SubnetName, TenantName } from "../api/names.ts";
 import type { Note, Refusal } from "../api/reasons.ts";
 import type { DecisionRecord } from "../autoscale/record.ts";
 import type { TenantResult } from "../controllers/controller.ts";
-import type { Failure } from "../hosts/execute.ts";
+import type { Failure } from "../hosts/failure.ts";
 import type { TripCounts } from "../hosts/round-trips.ts";
 import type { Commit, Problem, Revision } from "../manifests/revision.ts";
 import { collapse } from "../plan/collapse.ts";

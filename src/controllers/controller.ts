@@ -4,7 +4,7 @@ import type { Note, Refusal } from "../api/reasons.ts";
 import type { Settled } from "../engine/queue.ts";
 import type { Observation } from "../facts/facts.ts";
 import type { FenceClaim } from "../hosts/render.ts";
-import type { Failure } from "../hosts/execute.ts";
+import type { Failure } from "../hosts/failure.ts";
 import type { Host } from "../hosts/host.ts";
 import type { Fences } from "../hosts/fences.ts";
 import type { Images } from "../hosts/images.ts";

@@ -3,6 +3,7 @@ import { EvenkeelError } from "../api/errors.ts";
 import type { HypervisorName, TenantName } from "../api/names.ts";
 import type { HostFacts, Observation } from "../facts/facts.ts";
 import { containerName, namespaceOf } from "../resources/marks.ts";
+import { markedDomains } from "../resources/taps.ts";
 import type { Drains, RoundTrips } from "../hosts/round-trips.ts";
 import type { Revision } from "../manifests/revision.ts";
 import { EMPTY_TENANT, type FleetMemory, isAtRest } from "../replicas/memory.ts";
@@ -48,7 +49,7 @@ export async function lookAtAll(
     await trips.takeFences([...seen.keys()]);
     ({ seen, unseen } = await look());
   }
-  const doubtful = emptied(seen, world.ledger.state);
+  const doubtful = [...new Set([...emptied(seen, world.ledger.state), ...unplugged(seen, world.fleet)])];
   // guard: look before destroying
   if (doubtful.length > 0) {
     const again = await trips.look(doubtful, drainsOf(world.ledger.state));
@@ -83,7 +84,7 @@ async function meet(
         const spec = revision.hypervisors.get(name)?.spec;
         if (!host || !spec) return;
         try {
-          const findings = await host.contact(spec.underlay, spec.uplink, signal);
+          const findings = await host.contact({ ...spec, domainType: spec.libvirt.domainType }, signal);
           const failed = findings.filter(({ state }) => state === "failed");
           if (failed.length === 0) return;
           const message = failed.map(({ check, message: what }) => `${check}: ${what}`).join("; ");
@@ -116,6 +117,12 @@ function emptied(seen: Observation["seen"], { fleet, tenants }: FleetMemory): Hy
     }
   return [...new Set([...missed].flatMap(([key, hypervisor]) => (standing.has(key) ? [] : [hypervisor])))];
 }
+
+/** Hypervisors with a machine that has lost a tap: before it is started again for that, it is looked for once more. */
+const unplugged = (seen: Observation["seen"], fleet: FleetMemory["fleet"]): HypervisorName[] =>
+  [...seen].flatMap(([name, facts]) =>
+    markedDomains(facts, fleet).some((one) => one.unplugged) ? [name] : [],
+  );
 
 /** Replicas that wait for their last connections; of one tenant, or of all. */
 export function drainsOf({ fleet, tenants }: FleetMemory, only?: TenantName): Drains {

@@ -2,7 +2,8 @@ import { EvenkeelError } from "../api/errors.ts";
 import { replicaName, type TenantName } from "../api/names.ts";
 import { approvalOf, type Note, type Refusal } from "../api/reasons.ts";
 import { SILENCE, silentRuntime } from "../facts/visibility.ts";
-import type { Failure } from "../hosts/execute.ts";
+import type { Waiting } from "../hosts/execute.ts";
+import type { Failure } from "../hosts/failure.ts";
 import type { PlanEntry } from "../plan/plan.ts";
 import type { TenantMemory } from "../replicas/memory.ts";
 import type { Sight } from "./sight.ts";
@@ -32,15 +33,13 @@ export const failureNote = (tenant: TenantName, { hypervisor, reason, name, mess
   severity: "waiting",
 });
 
-/** Containers whose image is on its way. */
-export const comingNotes = ({ hypervisor, tenant, operations }: PlanEntry): Note[] =>
-  operations.flatMap((operation): Note[] => {
-    if (operation.tool !== "engine") return [];
-    const { hostname, image } = operation.request;
-    const message = `on ${hypervisor} waits for image ${image}, which is being pulled`;
-    return [
-      { reason: "ImagePulling", object: `replica/${tenant}/${hostname}`, message, severity: "waiting" },
-    ];
+/** Workloads whose image is on its way, or that wait until others have been started. */
+export const comingNotes = ({ entry, why }: Waiting): Note[] =>
+  entry.operations.flatMap((operation): Note[] => {
+    if (operation.tool !== "engine" && operation.tool !== "domain-start") return [];
+    const object = `replica/${entry.tenant}/${operation.request.hostname}`;
+    const message = `on ${entry.hypervisor} waits for ${why ?? "others to be started"}`;
+    return [{ reason: why ? "ImagePulling" : "Progressing", object, message, severity: "waiting" }];
   });
 
 /** What an operator took down, so that nobody wonders why it does not stand. */

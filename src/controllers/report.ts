@@ -1,6 +1,7 @@
 import type { HypervisorName, TenantName } from "../api/names.ts";
 import type { Note, Refusal } from "../api/reasons.ts";
-import type { Failure, Outcome } from "../hosts/execute.ts";
+import type { Outcome } from "../hosts/execute.ts";
+import type { Failure } from "../hosts/failure.ts";
 import type { PlanEntry } from "../plan/plan.ts";
 import type { TenantMemory } from "../replicas/memory.ts";
 import type { DrainReceipt } from "../replicas/receipt.ts";
@@ -43,7 +44,7 @@ export class Report {
     for (const entry of tried) {
       if (done.includes(entry)) continue;
       this.#failed.add(entry.key);
-      if (!waiting.includes(entry)) this.#undone.push(entry);
+      if (!waiting.some((one) => one.entry === entry)) this.#undone.push(entry);
     }
   }
 

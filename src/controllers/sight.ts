@@ -10,11 +10,10 @@ import type { DiffOptions } from "../plan/diff.ts";
 import type { Sighting } from "../replicas/evidence.ts";
 import { isContainer } from "../resources/container.ts";
 import { observeByTenant } from "../resources/index.ts";
-import { namespaceOf, subnetOfLabels, tenantOf } from "../resources/marks.ts";
+import { namespaceOf, tenantOf } from "../resources/marks.ts";
 import type { Resource } from "../resources/resource.ts";
 import { isWorkload } from "../resources/workload.ts";
-import type { PullPolicy } from "../hosts/images.ts";
-import type { ContainerRequest } from "../resources/operation.ts";
+import type { ImageRules } from "../hosts/image-check.ts";
 import type { FleetMemory, TenantMemory } from "../replicas/memory.ts";
 import type { Pass, World } from "./controller.ts";
 import { inForce } from "./departures.ts";
@@ -142,12 +141,16 @@ export function isOver(
   );
 }
 
-/** How each container's image may be fetched, as its subnet's document says. */
-export const pullPolicies =
+/** What each subnet's image must be, and how and from where it may be fetched, as the documents say. */
+export const imageRules =
   ({ wanted }: Sight) =>
-  ({ labels }: ContainerRequest): PullPolicy => {
-    const subnet = subnetOfLabels(labels);
-    return (subnet && wanted?.subnets.get(subnet)?.spec.workload.imagePullPolicy) ?? "IfNotPresent";
+  (subnet: SubnetName | undefined): ImageRules => {
+    const workload = subnet && wanted?.subnets.get(subnet)?.spec.workload;
+    return {
+      policy: workload?.imagePullPolicy ?? "IfNotPresent",
+      checksum: workload?.checksum,
+      order: wanted?.tenant ? hypervisorsOf(wanted.tenant) : [],
+    };
   };
 
 /** Connections are counted here, for all from outside pass it; a standby's namespace sees none of them. */

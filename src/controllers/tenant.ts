@@ -13,7 +13,7 @@ import type { Controller, Pass, TenantResult, World } from "./controller.ts";
 import { drainsOf } from "./hypervisor.ts";
 import { ask } from "./readiness.ts";
 import { Report } from "./report.ts";
-import { afterwards, isOver, pullPolicies, type Sight, sightOf } from "./sight.ts";
+import { afterwards, imageRules, isOver, type Sight, sightOf } from "./sight.ts";
 
 /** More rounds than any chain of steps takes that needs no look in between; a dry pass goes through a whole roll. */
 const ROUNDS = 1000;
@@ -64,7 +64,8 @@ export const tenantController = (world: World): Controller<TenantName, TenantRes
         signal,
         observed: sight.observed,
         images: world.images,
-        pullPolicy: pullPolicies(sight),
+        imageRules: imageRules(sight),
+        fleet,
       };
       // guard: dry is dry
       const outcome = pass.dryRun

@@ -1,21 +1,26 @@
 import { type Cidr, type Ipv4, type Mac, macOf } from "../api/addresses.ts";
-import { digestOf } from "../api/digest.ts";
 import type { Bastion } from "../api/kinds.gen.ts";
-import { type Incarnation, trusted } from "../api/names.ts";
 import { fleetDirectory } from "../facts/script.ts";
 import type { BastionState } from "../resources/bastion.ts";
-import { aliasOf, bastionLabels, bastionName, groupOf, linkNames } from "../resources/marks.ts";
+import {
+  aliasOf,
+  bastionLabels,
+  type BastionMark,
+  bastionName,
+  groupOf,
+  linkNames,
+} from "../resources/marks.ts";
 import type { ContainerRequest } from "../resources/operation.ts";
 import type { PortState } from "../resources/port.ts";
 import type { Resource } from "../resources/resource.ts";
 import { bastionAddress } from "../replicas/allocate.ts";
 import { type Part, type Scope, type Segment, within } from "./input.ts";
 
-/** What a tenant's bastion follows from: all of it is in documents and the management network. */
+/** A tenant's bastion, out of its document, its memory and the management network. */
 export interface DesiredBastion {
   readonly spec: Bastion;
   readonly name: string;
-  readonly incarnation: Incarnation;
+  readonly mark: BastionMark;
   /** Its one interface, on the management network. */
   readonly address: Ipv4;
   readonly mac: Mac;
@@ -24,7 +29,7 @@ export interface DesiredBastion {
 }
 
 /** The port on which sshd listens in the container; outside it is the one that the manifest gives. */
-export const SSH = 22;
+const SSH = 22;
 
 /** What a bastion takes of its hypervisor. */
 const NANO_CPUS = 500_000_000;
@@ -62,18 +67,18 @@ exec "$sshd" -D -e -f /dev/null -h ${KEPT}/host_key -p ${SSH} \\
 /** The tenant's bastion; undefined where it has none, or no management network yet. */
 export function bastionOf(scope: Scope): DesiredBastion | undefined {
   const spec = scope.tenant.spec.bastion;
+  const known = scope.memory.bastion;
   const segment = scope.segments.find(({ subnet }) => subnet === undefined);
-  if (!spec || !segment) return undefined;
+  if (!spec || !known || !segment) return undefined;
   const { fleet, name: tenant } = scope;
   const address = bastionAddress(segment.cidr);
   const mac = macOf(address);
-  // Another one for all that it is made from, so that a change is another container.
+  const { incarnation, made } = known;
   const command = commandFor(segment.cidr);
-  const made = { version: 1, tenant, image: spec.image, keys: spec.authorizedKeys, address, command };
-  const incarnation = trusted<Incarnation>(digestOf(made).slice(0, 8));
-  const name = bastionName(fleet, { tenant, incarnation });
-  const port = portOf(scope, segment, { name, incarnation, address, mac });
-  return { spec, name, incarnation, address, mac, port, command };
+  const mark: BastionMark = { tenant, incarnation, address, made };
+  const name = bastionName(fleet, mark);
+  const port = portOf(scope, segment, { name, mark, address, mac });
+  return { spec, name, mark, address, mac, port, command };
 }
 
 /** The bastion, where it stands: at home. */
@@ -81,7 +86,7 @@ export function bastion(scope: Scope, part: Part): Resource[] {
   const of = bastionOf(scope);
   if (!of || !part.isPrimary) return [];
   const place = { hypervisor: part.name, tenant: scope.name };
-  const state: BastionState = { name: of.name, running: true, request: requestOf(scope, of) };
+  const state: BastionState = { name: of.name, mark: of.mark, running: true, request: requestOf(scope, of) };
   return [
     { ...place, kind: "bastion", name: of.name, state },
     { ...place, kind: "port", name: of.port.link, state: of.port },
@@ -89,14 +94,14 @@ export function bastion(scope: Scope, part: Part): Resource[] {
 }
 
 function requestOf({ fleet, name: tenant }: Scope, of: DesiredBastion): ContainerRequest {
-  const { spec, name, incarnation, address, command } = of;
+  const { spec, name, mark, command } = of;
   return {
     name,
     hostname: "bastion",
     image: spec.image,
     command,
     env: [{ name: "AUTHORIZED_KEYS", value: spec.authorizedKeys.join("\n") }],
-    labels: bastionLabels(fleet, { tenant, incarnation, address }),
+    labels: bastionLabels(fleet, mark),
     nanoCpus: NANO_CPUS,
     memory: MEMORY,
     keeps: { directory: `${fleetDirectory(fleet)}/bastions/${tenant}`, inside: KEPT },
@@ -107,7 +112,7 @@ function requestOf({ fleet, name: tenant }: Scope, of: DesiredBastion): Containe
 function portOf(
   scope: Scope,
   segment: Segment,
-  { name, incarnation, address, mac }: Pick<DesiredBastion, "name" | "incarnation" | "address" | "mac">,
+  { name, mark: { incarnation }, address, mac }: Pick<DesiredBastion, "name" | "mark" | "address" | "mac">,
 ): PortState {
   return {
     link: linkNames.port("m", incarnation),

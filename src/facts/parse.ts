@@ -1,6 +1,6 @@
 import { EvenkeelError } from "../api/errors.ts";
 import type { FleetName, HypervisorName } from "../api/names.ts";
-import { believed } from "./consistent.ts";
+import { believed, believedMachines } from "./consistent.ts";
 import { parseDomains } from "./domains.ts";
 import type { ContainerSummary, FenceFact, HostFacts, NamespaceFacts } from "./facts.ts";
 import { parseForwarding, parseNetwork } from "./network.ts";
@@ -64,14 +64,19 @@ function readLook(hypervisor: HypervisorName, output: string, options: ParseOpti
     textOf(sections, "interfaces"),
     textOf(sections, "sockets"),
   );
+  const listed = options.containers ?? (textOf(sections, "docker").trim() === "none" ? [] : undefined);
   return {
     hypervisor,
     bootId: textOf(own, "boot").trim(),
     own: { links, routes, neighbours, forwarding, ipv4, sysctls },
     namespaces,
     // guard: what contradicts itself is not believed
-    containers: believed(options.containers, sandboxes),
-    domains: parseDomains(textOf(sections, "domains"), options.fleet),
+    containers: believed(listed, sandboxes),
+    domains: believedMachines(
+      parseDomains(textOf(sections, "domains"), options.fleet),
+      namespaces,
+      options.ours,
+    ),
     sandboxes,
     fence: parseFence(textOf(own, "fence")),
   };

@@ -39,6 +39,10 @@ const renewal = (fleet: FleetName, { epoch, ledger, line }: KeptFence): string =
   fi
 ) &`;
 
+/** Prints `none` where there is no Docker, and never was: then there are no containers, whoever does not answer. */
+export const dockerPresence =
+  "command -v docker >/dev/null 2>&1 || [ -e /var/run/docker.sock ] || [ -d /var/lib/docker/containers ] || echo none";
+
 /** How libvirt is spoken to on a hypervisor: the one for the whole machine, and in words that do not change. */
 export const VIRSH = "virsh -q -c qemu:///system";
 
@@ -49,10 +53,10 @@ export const VIRSH = "virsh -q -c qemu:///system";
 const domains = (fleet: FleetName): string => `
 domains() {
   asked=
-  for f in ${fleetDirectory(fleet)}/domains/* /run/libvirt/qemu/${fleet}.*.pid; do [ ! -e "$f" ] || asked=yes; done
+  for f in ${fleetDirectory(fleet)}/domains/* /run/libvirt/qemu/${fleet}.*.pid /etc/libvirt/qemu/${fleet}.*.xml; do [ ! -e "$f" ] || asked=yes; done
   [ "$asked" ] || return 0
   timeout 5 ${VIRSH} list --all --name > "$d/names" 2>/dev/null || { echo silent; return 0; }
-  timeout 5 ${VIRSH} "list --all; $(sed -n 's/^${fleet}\.[a-z0-9.-]*$/dumpxml &/p' "$d/names" | paste -sd ';' -)" 2>/dev/null || echo silent
+  timeout 5 ${VIRSH} "list --all; $(sed -n 's/^${fleet}[.][a-z0-9.-]*$/dumpxml &/p' "$d/names" | paste -sd ';' -)" 2>/dev/null || echo silent
 }`;
 
 /** Directory of a fleet's files on a hypervisor. */
@@ -150,6 +154,7 @@ wait
 for f; do n=\${f##*/}; h namespace "$n"; cat "$d/o.$n"; done
 h domains
 cat "$d/domains"
+h docker; ${dockerPresence}
 h sandboxes
 ${runningContainers()} > "$d/pids"
 cat "$d/pids"

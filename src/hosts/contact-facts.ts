@@ -96,6 +96,30 @@ export const READERS: ReadonlyMap<string, Reader> = new Map<string, Reader>([
     },
   ],
   [
+    "libvirt",
+    ([answers, ...words]) => {
+      const said = words.join(" ") || "no answer in 5 s";
+      const silent = `libvirt does not answer: ${said}`;
+      const version = /(\d+(\.\d+)+)/.exec(said)?.[1] ?? "";
+      return must(
+        "libvirt",
+        answers === "yes",
+        `libvirt ${version}`,
+        silent,
+        "systemctl enable --now libvirtd",
+      );
+    },
+  ],
+  [
+    "kvm",
+    ([there]) => {
+      const missing = "/dev/kvm is missing";
+      const fix =
+        "switch the CPU's virtualization on in its firmware, or spec.libvirt.domainType: qemu in its manifest";
+      return must("kvm", there === "yes", "/dev/kvm is there", missing, fix);
+    },
+  ],
+  [
     "device",
     ([there, place, device]) => {
       const [good, bad] = [`${device} is there`, `${device} is missing`];

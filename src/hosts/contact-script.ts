@@ -1,5 +1,6 @@
 import type { InterfaceAddress } from "../api/addresses.ts";
 import { EvenkeelError } from "../api/errors.ts";
+import type { Runtime } from "../facts/visibility.ts";
 
 /** The hypervisor's place in the underlay network, as its manifest says. */
 export interface Underlay {
@@ -15,7 +16,17 @@ export interface Uplink {
   readonly address: InterfaceAddress;
 }
 
-/** The tools that evenkeel runs on a hypervisor, and the Debian package that each is in. */
+/** What a hypervisor is asked at the first contact, as its manifest says. */
+export interface ContactOptions {
+  readonly underlay: Underlay;
+  /** Undefined where it has none. */
+  readonly uplink?: Uplink | undefined;
+  readonly runtimes: readonly Runtime[];
+  /** How it runs virtual machines, where it does. */
+  readonly domainType: "kvm" | "qemu";
+}
+
+/** The tools that evenkeel runs on any hypervisor, and the Debian package that each is in. */
 export const TOOLS: ReadonlyMap<string, string> = new Map([
   ["ip", "iproute2"],
   ["bridge", "iproute2"],
@@ -31,14 +42,33 @@ export const TOOLS: ReadonlyMap<string, string> = new Map([
   ["timeout", "coreutils"],
   ["sha256sum", "coreutils"],
   ["bash", "bash"],
+  // by docker:
   ["docker", "docker.io"],
+  // by libvirt:
+  ["virsh", "libvirt-clients"],
+  ["qemu-img", "qemu-utils"],
+  ["genisoimage", "genisoimage"],
+  ["base64", "coreutils"],
 ]);
+
+/** Those of them that only one runtime needs. */
+const OF_RUNTIME: Readonly<Record<Runtime, readonly string[]>> = {
+  docker: ["docker"],
+  libvirt: ["virsh", "qemu-img", "genisoimage", "base64"],
+};
+
+/** The tools that a hypervisor with these runtimes needs. */
+export const toolsFor = (runtimes: readonly Runtime[]): string[] => {
+  const others = Object.values(OF_RUNTIME).flat();
+  const own = runtimes.flatMap((runtime) => OF_RUNTIME[runtime]);
+  return [...TOOLS.keys()].filter((tool) => !others.includes(tool) || own.includes(tool));
+};
 
 /** What may stand in a script as a word: a link's name or an address, nothing that a shell would read as more. */
 const WORD = /^[A-Za-z0-9][A-Za-z0-9.:_-]*$/;
 
 /** One POSIX script, one exec: everything that the first contact asks of a hypervisor, a fact a line. */
-export function contactScript(underlay: Underlay, uplink?: Uplink): string {
+export function contactScript({ underlay, uplink, runtimes, domainType }: ContactOptions): string {
   const places = { underlay: wordsOf(underlay), uplink: uplink ? wordsOf(uplink) : [] };
   for (const [field, words] of Object.entries(places)) {
     // guard: no manifest text in a shell
@@ -50,8 +80,10 @@ export function contactScript(underlay: Underlay, uplink?: Uplink): string {
       );
   }
   const [device = "", address = ""] = places.uplink;
-  const all = [...places.underlay, String(underlay.mtu), device, address];
-  return `set -- ${all.map((word) => `'${word}'`).join(" ")} ${[...TOOLS.keys()].join(" ")}\n${FACTS}`;
+  const machines = runtimes.includes("libvirt") ? domainType : "";
+  const containers = runtimes.includes("docker") ? "yes" : "";
+  const all = [...places.underlay, String(underlay.mtu), device, address, machines, containers];
+  return `set -- ${all.map((word) => `'${word}'`).join(" ")} ${toolsFor(runtimes).join(" ")}\n${FACTS}`;
 }
 
 const wordsOf = ({ device, address }: { device: string; address: string }): string[] => [
@@ -61,7 +93,8 @@ const wordsOf = ({ device, address }: { device: string; address: string }): stri
 
 /**
  * `$1` is the underlay device, `$2` its address, `$3` its MTU; `$4` the uplink's device, `$5` its address, both empty where
- * it has none; the rest are tools. Kernel support is tried in a namespace that exists
+ * it has none; `$6` is how it runs virtual machines, and `$7` whether it runs containers, empty where not; the rest are
+ * tools. Kernel support is tried in a namespace that exists
  * for that alone: whether a module is there shows only when it is asked for. Nothing outside it is touched. Docker and
  * the resolver get a few seconds each, because a hung one is a finding and not the end of the check.
  */
@@ -69,7 +102,7 @@ const FACTS = String.raw`
 export LC_ALL=C PATH="$PATH:/usr/local/sbin:/usr/sbin:/sbin"
 set -f # so that an error message is split into words, and nothing else happens to it
 say() { printf '%s ' $*; echo; }
-device=$1 address=$2 mtu=$3 uplink=$4 own=$5; shift 5
+device=$1 address=$2 mtu=$3 uplink=$4 own=$5 machines=$6 containers=$7; shift 7
 
 say uid "$(id -u)"
 for tool; do
@@ -79,11 +112,17 @@ say iproute2 "$(ip -V 2>&1)"
 if ip -j link show lo >/dev/null 2>&1; then say json yes; else say json no; fi
 say iptables "$(iptables -V 2>&1)"
 
-if version=$(timeout 5 docker version --format '{{.Server.Version}}' 2>&1); then
+if [ -z "$containers" ]; then :
+elif version=$(timeout 5 docker version --format '{{.Server.Version}}' 2>&1); then
   say engine yes "$version"
   say live-restore "$(timeout 5 docker info --format '{{.LiveRestoreEnabled}}' 2>/dev/null)"
 else
   say engine no "$version"
+fi
+
+if [ -n "$machines" ]; then
+  if version=$(timeout 5 virsh -q -c qemu:///system version --daemon 2>&1); then say libvirt yes $version; else say libvirt no "$version"; fi
+  if [ "$machines" = kvm ]; then if [ -c /dev/kvm ]; then say kvm yes; else say kvm no; fi; fi
 fi
 
 place() {

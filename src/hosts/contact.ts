@@ -1,6 +1,6 @@
 import { EvenkeelError } from "../api/errors.ts";
 import { READERS } from "./contact-facts.ts";
-import { contactScript, type Underlay, type Uplink } from "./contact-script.ts";
+import { type ContactOptions, contactScript } from "./contact-script.ts";
 import type { Finding } from "./finding.ts";
 import type { Shell } from "./shell.ts";
 
@@ -10,15 +10,13 @@ const CONTACT_SECONDS = 30;
 /**
  * Checks what must be there before evenkeel works on a hypervisor: one script there, and one question to Docker from
  * here, by the same way that containers are made. Rejects as {@link Shell.run} does.
- * @param uplink left out where the hypervisor has none
  */
 export async function contact(
   shell: Shell,
-  underlay: Underlay,
+  asked: ContactOptions,
   signal: AbortSignal,
-  uplink?: Uplink,
 ): Promise<readonly Finding[]> {
-  const { stdout } = await shell.run(contactScript(underlay, uplink), {
+  const { stdout } = await shell.run(contactScript(asked), {
     deadlineSeconds: CONTACT_SECONDS,
     signal,
   });

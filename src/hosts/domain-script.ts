@@ -19,7 +19,9 @@ const domainDirectory = (fleet: FleetName): string => `${fleetDirectory(fleet)}/
 export const domainPrograms = (fleet: FleetName): string => `
 DOMAINS=${domainDirectory(fleet)} IMAGES=${imageDirectory(fleet)}
 virsh_() { timeout ${ANSWER_SECONDS} ${VIRSH} "$@" </dev/null; }
-domain_is() { state=$(virsh_ domstate "$1" 2>/dev/null) || state=absent; case " $2 " in *" \${state%% *} "*) ;; *) return 1;; esac; }
+# That there is no such machine is one thing that libvirt says; that it says nothing, or something else, is not the same.
+domain_is() { state=$(virsh_ domstate "$1" 2>&1) || case $state in *"failed to get domain"*) state=absent;; *) return 1;; esac
+  case " $2 " in *" \${state%% *} "*) ;; *) return 1;; esac; }
 # domain_start NAME UUID IMAGE FORMAT, its files as lines \`FILE BASE64\`. What goes wrong is said with its name, and is no
 # reason to stop: the machines beside it may be another subnet's.
 domain_start() {

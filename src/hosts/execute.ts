@@ -1,24 +1,18 @@
-import { EvenkeelError } from "../api/errors.ts";
 import type { HypervisorName, TenantName } from "../api/names.ts";
 import { isBeforeStart, operationsOf } from "../plan/order.ts";
 import type { PlanEntry } from "../plan/plan.ts";
-import type { Reason } from "../api/reasons.ts";
 import type { BatchOperation, EngineOperation, Operation, ScriptOperation } from "../resources/operation.ts";
 import type { Resource } from "../resources/resource.ts";
 import { isRunner } from "../resources/workload.ts";
-import type { ContainerRequest } from "../resources/operation.ts";
-import type { Host } from "./host.ts";
-import type { Images, PullPolicy } from "./images.ts";
+import { type Failure, failureOf } from "./failure.ts";
+import { type ImageOptions, withoutImage } from "./image-check.ts";
 import type { Block } from "./render.ts";
 import type { RoundTrips } from "./round-trips.ts";
 
-/** Something that did not go as planned. */
-export interface Failure {
-  readonly hypervisor: HypervisorName;
-  /** The entry's name where one alone failed; undefined when a whole batch did. */
-  readonly name: string | undefined;
-  readonly message: string;
-  readonly reason: Extract<Reason, "ChangeFailed" | "ImageMissing">;
+/** An entry that was left for later, and for what; undefined where that follows from another one. */
+export interface Waiting {
+  readonly entry: PlanEntry;
+  readonly why: string | undefined;
 }
 
 /** What came of a plan: which entries took effect as far as is known, and what failed. */
@@ -28,18 +22,14 @@ export interface Outcome {
   /** Names of the workloads that were told to start, however that came out. */
   readonly started: readonly string[];
   /** Entries that were left for later: the image they need is still on its way, or others have to be started first. */
-  readonly waiting: readonly PlanEntry[];
+  readonly waiting: readonly Waiting[];
 }
 
-export interface ExecuteOptions {
+export interface ExecuteOptions extends ImageOptions {
   readonly tenant: TenantName;
-  readonly hosts: ReadonlyMap<HypervisorName, Host>;
   readonly trips: RoundTrips;
   /** The tenant's resources, to find the containers that ports are put into. */
   readonly observed: readonly Resource[];
-  readonly images: Images;
-  readonly pullPolicy: (request: ContainerRequest) => PullPolicy;
-  readonly signal: AbortSignal;
 }
 
 /** Virtual machines that a hypervisor starts in one batch: more at once only make each other slower, and the batch too long. */
@@ -62,16 +52,24 @@ export async function execute(entries: readonly PlanEntry[], options: ExecuteOpt
     return workload !== undefined && late.has(workload);
   };
 
+  // Machines start in the first batch, so that what they are made of has to be there before it.
+  const diskless = await withoutImage(
+    entries.filter((entry) => startsDomain(entry) && !isLate(entry)),
+    options,
+    failures,
+  );
+  for (const name of diskless.keys()) late.add(name);
+
   const first = blocks(byHost, options.tenant, running, failures, (entry, operation) =>
     starting.has(entry.hypervisor)
       ? isBeforeStart(operation) || (operation.tool === "domain-start" && !isLate(entry))
       : true,
   );
   const [imageless, domains] = await Promise.all([
-    withoutImage(entries, options, failures),
+    withoutImage(entries.filter(startsContainer), options, failures),
     runBlocks(first, options, failures),
   ]);
-  for (const name of imageless) late.add(name);
+  for (const name of imageless.keys()) late.add(name);
   const ready = (name: HypervisorName) => (byHost.get(name) ?? []).filter((entry) => !isLate(entry));
   const hasStarted = (entry: PlanEntry): boolean => !startsDomain(entry) || domains.has(entry.name);
   // A hypervisor that refused its batch, because another controller has taken it over or for any other reason, starts nothing.
@@ -102,7 +100,9 @@ export async function execute(entries: readonly PlanEntry[], options: ExecuteOpt
     done: entries.filter((entry) => !undone(entry)),
     failures,
     started: toStart.flatMap((name) => ready(name).filter(startsWorkload)).map(({ name }) => name),
-    waiting: entries.filter((entry) => isLate(entry) && !failed(entry)),
+    waiting: entries
+      .filter((entry) => isLate(entry) && !failed(entry))
+      .map((entry) => ({ entry, why: diskless.get(entry.name) ?? imageless.get(entry.name) })),
   };
 }
 
@@ -144,19 +144,11 @@ async function runningSandboxes(
         const path = id && (await hosts.get(hypervisor)?.containers.sandbox(id, signal));
         if (path) found.set(container, path);
       } catch (error) {
-        failures.push(failure(hypervisor, container, error));
+        failures.push(failureOf(hypervisor, container, error));
       }
     }),
   );
   return found;
-}
-
-/** In Go's words for a connection that failed: our own end's port, another one each time, so that no two would be the same. */
-const OWN_PORT = /:\d+->/g;
-
-function failure(hypervisor: HypervisorName, name: string, error: unknown): Failure {
-  if (!(error instanceof EvenkeelError)) throw error;
-  return { hypervisor, name, reason: "ChangeFailed", message: error.message.replace(OWN_PORT, "->") };
 }
 
 /** The blocks of one round; an entry whose sandbox is not known is left out and counted as failed. */
@@ -218,36 +210,6 @@ async function runBlocks(
 const domainsIn = (block: Block | undefined): string[] =>
   (block?.operations ?? []).flatMap((one) => (one.tool === "domain-start" ? [one.request.name] : []));
 
-/** Names of the containers whose image is not there: still on its way, or, which is a failure, not to be had. */
-async function withoutImage(
-  entries: readonly PlanEntry[],
-  { hosts, images, pullPolicy, signal }: ExecuteOptions,
-  failures: Failure[],
-): Promise<ReadonlySet<string>> {
-  const names = new Set<string>();
-  await Promise.all(
-    entries.flatMap(({ hypervisor, name, operations }) =>
-      operations.filter(isEngine).map(async ({ request }) => {
-        const engine = hosts.get(hypervisor)?.containers;
-        if (!engine) return;
-        const { image } = request;
-        const wanted = { hypervisor, engine, image, policy: pullPolicy(request), container: name };
-        try {
-          const standing = await images.standing(wanted, signal);
-          if (standing.state === "ready") return;
-          names.add(name);
-          if (standing.state === "missing")
-            failures.push({ hypervisor, name, reason: "ImageMissing", message: standing.message });
-        } catch (error) {
-          names.add(name);
-          failures.push(failure(hypervisor, name, error));
-        }
-      }),
-    ),
-  );
-  return names;
-}
-
 async function startContainers(
   hypervisor: HypervisorName,
   entries: readonly PlanEntry[],
@@ -264,7 +226,7 @@ async function startContainers(
         try {
           started.set(request.name, (await engine.start(request, signal)).sandbox);
         } catch (error) {
-          failures.push(failure(hypervisor, request.name, error));
+          failures.push(failureOf(hypervisor, request.name, error));
         }
       }),
   );

@@ -1,10 +1,11 @@
-import type { HypervisorName, Incarnation } from "../api/names.ts";
+import type { FleetName, HypervisorName, Incarnation } from "../api/names.ts";
 import type { HostFacts } from "../facts/facts.ts";
 import type { Reading } from "../load/samples.ts";
 import type { ContainerRequest } from "../resources/operation.ts";
 import type { Batch, BatchResult } from "./change.ts";
-import type { Underlay, Uplink } from "./contact-script.ts";
+import type { ContactOptions } from "./contact-script.ts";
 import type { Finding } from "./finding.ts";
+import type { ImageStore } from "./image-store.ts";
 import type { ListenOptions } from "./listen.ts";
 import type { LookOptions } from "./look.ts";
 import type { ProbeTarget } from "./probe.ts";
@@ -83,16 +84,17 @@ export interface Host {
   sample(options: SampleOptions): Promise<Reading>;
   /**
    * Checks what must be there before evenkeel works on it.
-   * @param uplink left out where the hypervisor has none
    * @throws EvenkeelError EK-HOST-UNREACHABLE, EK-HOST-KEY
    */
-  contact(underlay: Underlay, uplink: Uplink | undefined, signal: AbortSignal): Promise<readonly Finding[]>;
+  contact(asked: ContactOptions, signal: AbortSignal): Promise<readonly Finding[]>;
   /**
    * Tells of changes there, for a while; to be called again. Hints: they may be lost.
    * @throws EvenkeelError EK-HOST-UNREACHABLE, EK-HOST-KEY
    */
   listen(options: ListenOptions): Promise<void>;
   readonly containers: ContainerEngine;
+  /** A fleet's image directory there. */
+  images(fleet: FleetName): ImageStore;
   /** Ends the connection and leaves no timer behind. May be called twice. */
   close(): Promise<void>;
 }

@@ -1,40 +1,49 @@
 import { EvenkeelError } from "../api/errors.ts";
 import type { HypervisorName } from "../api/names.ts";
-import type { ContainerEngine } from "./host.ts";
+import type { Progress } from "./image-copy.ts";
 
 /** When an image may be fetched, as a workload says it. */
 export type PullPolicy = "Always" | "IfNotPresent" | "Never";
 
-/** An image that a container is to be made of. */
+/** Whether an image is where it is needed, and is what it should be. */
+export type Presence = "there" | "absent" | { readonly wrong: string };
+
+/** An image that a workload is to be made of, and how it is looked for and fetched. */
 export interface ImageRequest {
   readonly hypervisor: HypervisorName;
-  readonly engine: ContainerEngine;
   readonly image: string;
   readonly policy: PullPolicy;
-  /** The container's name: with `Always`, each container is made of an image that was fetched for it. */
-  readonly container: string;
+  /** The workload's name: with `Always`, each is made of an image that was fetched for it. */
+  readonly workload: string;
+  /** @throws EvenkeelError where the hypervisor cannot be asked */
+  check(signal: AbortSignal): Promise<Presence>;
+  /** @throws EvenkeelError when it is not to be had, or does not come */
+  fetch(progress: Progress, signal: AbortSignal): Promise<void>;
 }
 
 /** Whether an image is there, on its way, or not to be had, and why. */
 export type ImageStanding =
-  | { readonly state: "ready" | "coming" }
+  | { readonly state: "ready" }
+  /** With what is known of how far it is, for people: `12 of 20 MB`. */
+  | { readonly state: "coming"; readonly progress?: string }
   | { readonly state: "missing"; readonly message: string };
 
 interface Fetch {
   state: "running" | "done" | "failed";
   message: string;
+  progress: string | undefined;
   times: number;
   /** Milliseconds since the epoch before which a failed one is not tried again. */
   retryAt: number;
-  /** Names of containers that it is, or was, for. */
-  readonly containers: Set<string>;
+  /** Names of workloads that it is, or was, for. */
+  readonly workloads: Set<string>;
 }
 
 const RETRY_MILLISECONDS = 1_000;
 const RETRY_LIMIT_MILLISECONDS = 60_000;
 
 /**
- * Images on their way to hypervisors. A pull may take minutes, so nobody waits for one: it goes on beside the passes, and
+ * Images on their way to hypervisors. A fetch may take minutes, so nobody waits for one: it goes on beside the passes, and
  * whoever needs it asks again.
  */
 export class Images {
@@ -49,40 +58,46 @@ export class Images {
 
   /**
    * How the image stands now; begins to fetch it where its policy asks for that.
-   * @throws EvenkeelError EK-DOCKER, EK-HOST-UNREACHABLE where the engine cannot be asked
+   * @throws EvenkeelError EK-DOCKER, EK-HOST-UNREACHABLE where the hypervisor cannot be asked
    */
   async standing(request: ImageRequest, signal: AbortSignal): Promise<ImageStanding> {
-    const { hypervisor, engine, image, policy, container } = request;
+    const { hypervisor, image, policy, workload } = request;
     const key = `${hypervisor} ${image}`;
-    const isHere = policy !== "Always" && (await engine.imageId(image, signal)) !== undefined;
+    const presence = policy === "Always" ? "absent" : await request.check(signal);
+    if (typeof presence === "object") return { state: "missing", message: presence.wrong };
     const fetch = this.#fetches.get(key);
-    if (isHere || (fetch?.state === "done" && fetch.containers.has(container))) return { state: "ready" };
+    if (presence === "there" || (fetch?.state === "done" && fetch.workloads.has(workload)))
+      return { state: "ready" };
     if (policy === "Never")
       return { state: "missing", message: `image ${image} is not there, and imagePullPolicy is Never` };
     if (fetch?.state === "failed" && this.#now() < fetch.retryAt)
       return { state: "missing", message: fetch.message };
-    if (fetch?.state === "running") fetch.containers.add(container);
+    if (fetch?.state === "running") fetch.workloads.add(workload);
     else this.#begin(key, request, fetch?.state === "failed" ? fetch.times : 0);
-    return { state: "coming" };
+    const { progress } = this.#fetches.get(key) ?? {};
+    return { state: "coming", ...(progress !== undefined && { progress }) };
   }
 
-  /** Gives up what is on its way; what Docker has begun by itself goes on there. */
+  /** Gives up what is on its way; what Docker has begun by itself goes on there, and a copy goes on from where it is. */
   async close(): Promise<void> {
     this.#closing.abort();
     await Promise.all(this.#running);
   }
 
-  #begin(key: string, { engine, image, container }: ImageRequest, times: number): void {
-    const containers = new Set([container]);
-    const fetch: Fetch = { state: "running", message: "", times, retryAt: 0, containers };
+  #begin(key: string, request: ImageRequest, times: number): void {
+    const workloads = new Set([request.workload]);
+    const fetch: Fetch = { state: "running", message: "", progress: undefined, times, retryAt: 0, workloads };
     this.#fetches.set(key, fetch);
-    const running = this.#pull(engine, image, fetch).finally(() => this.#running.delete(running));
+    const running = this.#fetch(request, fetch).finally(() => this.#running.delete(running));
     this.#running.add(running);
   }
 
-  async #pull(engine: ContainerEngine, image: string, fetch: Fetch): Promise<void> {
+  async #fetch(request: ImageRequest, fetch: Fetch): Promise<void> {
+    const progress: Progress = (arrived, of) => {
+      fetch.progress = `${megabytes(arrived)} of ${megabytes(of)} MB`;
+    };
     try {
-      await engine.pull(image, this.#closing.signal);
+      await request.fetch(progress, this.#closing.signal);
       fetch.state = "done";
     } catch (error) {
       if (!(error instanceof EvenkeelError)) throw error;
@@ -94,3 +109,5 @@ export class Images {
     }
   }
 }
+
+const megabytes = (bytes: number): number => Math.round(bytes / 1e6);

@@ -5,7 +5,7 @@ import type { HostFacts } from "../facts/facts.ts";
 import { contradiction } from "../facts/consistent.ts";
 import { parseLook } from "../facts/parse.ts";
 import { lookScript } from "../facts/script.ts";
-import { readMark, tenantOf } from "../resources/marks.ts";
+import { readDomainMark, readMark, tenantOf } from "../resources/marks.ts";
 import type { Shell } from "./shell.ts";
 import { type FenceClaim, fenceLine } from "./render.ts";
 
@@ -67,7 +67,11 @@ const ours =
  * @throws EvenkeelError EK-LOOK-INCOMPLETE
  */
 export function consistent(facts: HostFacts, fleet: FleetName): HostFacts {
-  const why = contradiction(facts, ours(fleet), (container) => readMark(fleet, container) !== undefined);
+  const why = contradiction(facts, {
+    namespace: ours(fleet),
+    container: (one) => readMark(fleet, one) !== undefined,
+    machine: (one) => readDomainMark(fleet, one) !== undefined,
+  });
   // guard: what contradicts itself is not believed
   if (why === undefined) return facts;
   throw new EvenkeelError("EK-LOOK-INCOMPLETE", `the look at ${facts.hypervisor} is incomplete: ${why}`, {

@@ -1,5 +1,6 @@
 import { EvenkeelError } from "../api/errors.ts";
 import type { FleetName, HypervisorName } from "../api/names.ts";
+import { dockerPresence } from "../facts/script.ts";
 import { cpuScript, parseCpu } from "../load/cpu.ts";
 import { parseSteal, stealScript } from "../load/steal.ts";
 import { type Reading, type Readings, readingOf } from "../load/samples.ts";
@@ -30,25 +31,33 @@ export async function sample(
   try {
     return await within({ seconds, signal }, async (stop) => {
       const [{ state, code, stdout, stderr }, containers] = await Promise.all([
-        shell.run(stealScript(fleet) + cpuScript(mark), { deadlineSeconds: seconds, signal: stop }),
-        shell.containers.list(stop),
+        shell.run(`${dockerPresence}${stealScript(fleet)}${cpuScript(mark)}`, {
+          deadlineSeconds: seconds,
+          signal: stop,
+        }),
+        shell.containers.list(stop).catch(trouble),
       ]);
       if (state === "unknown" || code !== 0)
         throw new EvenkeelError(
           "EK-LOOK-INCOMPLETE",
           `the load of ${shell.name} could not be read: ${stderr.trim().slice(0, 300) || `exit ${code}`}`,
         );
-      return readingOf(parseCpu(shell.name, stdout, mark), {
-        containers,
-        machines: parseSteal(stdout),
-        fleet,
-      });
+      const reading = parseCpu(shell.name, stdout, mark);
+      if (containers instanceof EvenkeelError && !/^none$/m.test(stdout)) throw containers;
+      const listed = containers instanceof EvenkeelError ? [] : containers;
+      return readingOf(reading, { containers: listed, machines: parseSteal(stdout), fleet });
     });
   } catch (error) {
     if (!(error instanceof GivenUp)) throw error;
     const message = `the load of ${shell.name} could not be read: ${error.message}`;
     throw new EvenkeelError("EK-HOST-UNREACHABLE", message, { cause: error });
   }
+}
+
+/** What a call that failed said, for those whom it may not concern. */
+function trouble(error: unknown): EvenkeelError {
+  if (error instanceof EvenkeelError) return error;
+  throw error;
 }
 
 /** Samples hypervisors side by side, and tells why some gave no sample. */

@@ -1,12 +1,13 @@
-import type { HypervisorName, Incarnation } from "../api/names.ts";
+import type { FleetName, HypervisorName, Incarnation } from "../api/names.ts";
 import type { HostFacts } from "../facts/facts.ts";
 import type { Reading } from "../load/samples.ts";
 import { type Batch, type BatchResult, change } from "./change.ts";
 import { contact } from "./contact.ts";
-import type { Underlay, Uplink } from "./contact-script.ts";
+import type { ContactOptions } from "./contact-script.ts";
 import type { Finding } from "./finding.ts";
 import { checkHealth } from "./health.ts";
 import type { ContainerEngine, Host } from "./host.ts";
+import { type ImageStore, ShellImageStore } from "./image-store.ts";
 import { listen, type ListenOptions } from "./listen.ts";
 import { look, type LookOptions } from "./look.ts";
 import { probe, type ProbeTarget } from "./probe.ts";
@@ -48,12 +49,16 @@ export class ShellHost implements Host {
     return sample(this.#shell, options);
   }
 
-  contact(underlay: Underlay, uplink: Uplink | undefined, signal: AbortSignal): Promise<readonly Finding[]> {
-    return contact(this.#shell, underlay, signal, uplink);
+  contact(asked: ContactOptions, signal: AbortSignal): Promise<readonly Finding[]> {
+    return contact(this.#shell, asked, signal);
   }
 
   listen(options: ListenOptions): Promise<void> {
     return listen(this.#shell, options);
+  }
+
+  images(fleet: FleetName): ImageStore {
+    return new ShellImageStore(this.#shell, fleet);
   }
 
   close(): Promise<void> {

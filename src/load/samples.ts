@@ -169,14 +169,15 @@ function loadOf(
 
 /** Steal and own use by hypervisor: whose doing the one is shows only beside the other. */
 function besides(steal: readonly ReplicaSample[], use: readonly ReplicaSample[]): readonly Beside[] {
-  const mean = (samples: readonly ReplicaSample[], name: HypervisorName): number =>
-    meanOf(samples.filter(({ hypervisor }) => hypervisor === name).map(({ sample }) => sample)) ?? 0;
   return [...new Set(steal.map(({ hypervisor }) => hypervisor))].map((hypervisor) => ({
     hypervisor,
-    steal: mean(steal, hypervisor),
-    use: mean(use, hypervisor),
+    steal: meanOn(hypervisor, steal),
+    use: meanOn(hypervisor, use),
   }));
 }
+
+const meanOn = (name: HypervisorName, samples: readonly ReplicaSample[]): number =>
+  meanOf(samples.filter(({ hypervisor }) => hypervisor === name).map(({ sample }) => sample)) ?? 0;
 
 /** The mean of those that have a ratio; undefined when none has, which is not zero. */
 export function meanOf(samples: readonly Sample[]): number | undefined {

@@ -28,7 +28,8 @@ const RUNTIMES: Readonly<Record<string, Runtime>> = {
 };
 
 /** Whether a workload has, or is about to have, the far ends of its ports. */
-const hasLinks = ({ running, paused = false }: RunnerState): boolean => running || paused;
+const hasLinks = ({ running, paused, unplugged }: RunnerState): boolean =>
+  (running || paused === true) && !unplugged;
 
 /** What does not go by itself when its namespace goes. */
 const OUTLIVES_NAMESPACE = new Set(["container", "domain", "bastion", "guard", "netns"]);

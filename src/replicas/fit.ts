@@ -116,9 +116,13 @@ export function fit(
       (replica) => replica.subnet === name && replica.ordinal === ordinal && replica.phase !== "leaving",
     );
 
-  // Two of one ordinal, both current: a roll that was taken back, or two controllers that did not know of each other.
-  for (const replica of active().filter(isCurrent)) {
-    const twins = active().filter((other) => isCurrent(other) && other.ordinal === replica.ordinal);
+  // Two of one ordinal, both current: a roll that was taken back, or two controllers that did not know of each other. Neither
+  // current: the specification changed again, and what came of the change before only takes the seat of what is wanted now.
+  for (const replica of active()) {
+    const all = active().filter((other) => other.ordinal === replica.ordinal);
+    const current = all.filter(isCurrent);
+    const twins = current.length > 0 ? current : all;
+    if (!twins.includes(replica)) continue;
     const [best] = twins.toSorted(
       (a, b) =>
         Number(b.phase === "serving") - Number(a.phase === "serving") ||
@@ -144,7 +148,8 @@ export function fit(
       if (spare && (twin.phase === "serving" || update.maxSurge === 0)) drain(replica, because);
     } else if (active().some((other) => isCurrent(other) && isStalled(other))) break;
     else if (surge() && add(replica.ordinal, home)) continue;
-    else if (spare && update.maxUnavailable > 0) drain(replica, because);
+    // One that does not serve holds a seat, and is of no use any more.
+    else if (replica.phase === "starting" || (spare && update.maxUnavailable > 0)) drain(replica, because);
   }
   return { replicas, notes };
 }

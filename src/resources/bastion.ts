@@ -1,13 +1,17 @@
-import { readBastionMark } from "./marks.ts";
+import { type BastionMark, readBastionMark } from "./marks.ts";
 import type { ContainerRequest } from "./operation.ts";
-import { kind } from "./resource.ts";
+import { kind, type Resource } from "./resource.ts";
 import type { RunnerState } from "./workload.ts";
 
 /** A tenant's bastion: one container at home, on the management network alone. It is no replica, and is not drained. */
 export interface BastionState extends RunnerState {
+  readonly mark: BastionMark;
   /** What to create; only of a desired state. */
   readonly request?: ContainerRequest;
 }
+
+export const isBastion = (resource: Resource): resource is Resource<BastionState> =>
+  resource.kind === "bastion";
 
 export const bastion = kind<BastionState>({
   name: "bastion",
@@ -23,7 +27,7 @@ export const bastion = kind<BastionState>({
         hypervisor,
         tenant: mark.tenant,
         name,
-        state: { name, running: state === "running", ...paused, id },
+        state: { name, mark, running: state === "running", ...paused, id },
       };
     }
   },

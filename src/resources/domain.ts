@@ -10,8 +10,6 @@ import type { WorkloadState } from "./workload.ts";
 export interface DomainState extends WorkloadState {
   /** What to define; only of a desired state. */
   readonly request?: DomainRequest;
-  /** A tap of it is lost: nothing but a new start brings it back; only of an observed state. */
-  readonly unplugged?: boolean;
 }
 
 export const domain = kind<DomainState>({

@@ -176,6 +176,8 @@ export interface BastionMark {
   readonly incarnation: Incarnation;
   /** On the management network. */
   readonly address: Ipv4;
+  /** `1:HEX`: version and digest of what it is made from. */
+  readonly made: string;
 }
 
 /** `campus.t2.bastion.k7f2q9ab`: no replica's name, which has an ordinal there. */
@@ -188,6 +190,7 @@ export const bastionLabels = (fleet: FleetName, mark: BastionMark): Record<strin
   [`${LABEL}role`]: "bastion",
   [`${LABEL}incarnation`]: mark.incarnation,
   [`${LABEL}management-address`]: mark.address,
+  [`${LABEL}spec-hash`]: mark.made,
 });
 
 /** The mark of a bastion's container; undefined when it is another fleet's, or none. */
@@ -201,13 +204,8 @@ export function readBastionMark(
   // guard: owner's mark
   if (label("fleet") !== fleet || label("role") !== "bastion" || !address || !isName(tenant))
     return undefined;
-  const mark: BastionMark = { tenant: trusted(tenant), incarnation: trusted(incarnation), address };
+  const made = label("spec-hash");
+  const mark: BastionMark = { tenant: trusted(tenant), incarnation: trusted(incarnation), address, made };
   // guard: owner's mark
   return /^[a-z0-9]{8}$/.test(incarnation) && bastionName(fleet, mark) === name ? mark : undefined;
 }
-
-/** The subnet that a container's labels name. */
-export const subnetOfLabels = (labels: Readonly<Record<string, string>>): SubnetName | undefined => {
-  const subnet = labels[`${LABEL}subnet`];
-  return subnet === undefined ? undefined : trusted<SubnetName>(subnet);
-};

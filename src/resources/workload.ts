@@ -8,6 +8,8 @@ export interface WorkloadState {
   readonly running: boolean;
   /** Frozen: neither running nor ended; only of an observed state. */
   readonly paused?: boolean;
+  /** Of a virtual machine: a tap of it is lost, and nothing but a new start brings it back; only of an observed state. */
+  readonly unplugged?: boolean;
   /** The runtime's id; only of an observed state. */
   readonly id?: string;
   /** Why it is to be removed; only of a desired state. */

@@ -1,3 +1,4 @@
+import { EvenkeelError } from "../api/errors.ts";
 import type { HypervisorName, Incarnation } from "../api/names.ts";
 import type { HostFacts } from "../facts/facts.ts";
 import {
@@ -10,6 +11,7 @@ import {
 } from "../hosts/change.ts";
 import type { Finding } from "../hosts/finding.ts";
 import type { ContainerEngine, Host } from "../hosts/host.ts";
+import type { ImageStore } from "../hosts/image-store.ts";
 import type { ListenOptions } from "../hosts/listen.ts";
 import type { LookOptions } from "../hosts/look.ts";
 import type { ProbeTarget } from "../hosts/probe.ts";
@@ -21,6 +23,8 @@ import { describeContainer, settle, startContainer } from "./docker.ts";
 import { lookAt, summaryOf } from "./look.ts";
 import type { Machine } from "./machine.ts";
 import { type Budget, Cut, runBlock } from "./programs.ts";
+import { Refused } from "./refused.ts";
+import { simulatedStore } from "./store.ts";
 import type { Simulation } from "./simulation.ts";
 
 /** What is asked of a hypervisor in one round trip. */
@@ -148,7 +152,21 @@ export class SimulatedHost implements Host {
     });
   }
 
-  contact(_underlay: unknown, _uplink: unknown, signal: AbortSignal): Promise<readonly Finding[]> {
+  images(): ImageStore {
+    return simulatedStore(this.#machine, (signal, perform) =>
+      this.#ask("image", signal, () => {
+        try {
+          return perform();
+        } catch (error) {
+          if (error instanceof Refused)
+            throw new EvenkeelError("EK-CHANGE-FAILED", `${this.name}: ${error.message}`);
+          throw error;
+        }
+      }),
+    );
+  }
+
+  contact(_: unknown, signal: AbortSignal): Promise<readonly Finding[]> {
     return this.#ask("contact", signal, () => []);
   }
 

@@ -7,17 +7,21 @@ import { Refused } from "./refused.ts";
 
 /** What libvirt does: of a guest, nothing but its network. */
 
+const SILENT = "failed to connect to the hypervisor";
+
 /**
  * Defines and starts frozen, or only starts what an earlier call has defined.
  * @throws Refused where the name is somebody else's, or the image is not there
  */
 export function startDomain(machine: Machine, request: DomainRequest): void {
-  const { name, uuid, image } = request;
+  const { name, uuid, image, kernel } = request;
+  if (!machine.libvirt) throw new Refused(SILENT);
   const holder = [...machine.domains.values()].find((one) => one.request.name === name);
   if (holder && holder.id !== uuid)
     throw new Refused(`domain '${name}' already exists with uuid ${holder.id}`);
-  if (!holder && image !== undefined && !machine.images.has(image))
-    throw new Refused(`Could not open '${image}': No such file or directory`);
+  for (const file of [image, kernel?.image, kernel?.initrd])
+    if (file !== undefined && !machine.files.has(file))
+      throw new Refused(`Could not open '${file}': No such file or directory`);
   const domain = holder ?? define(machine, request);
   if (domain.state === "exited") boot(machine, domain);
 }
@@ -62,6 +66,7 @@ function boot(machine: Machine, domain: Domain): void {
  */
 export function domainLine(machine: Machine, line: string): void {
   const [verb = "", uuid = ""] = line.split(" ");
+  if (!machine.libvirt) throw new Refused(SILENT);
   const domain = machine.domains.get(uuid);
   const isAlive = domain !== undefined && domain.state !== "exited";
   switch (verb) {

@@ -31,7 +31,11 @@ export function lookAt(
       }),
     ),
     containers: [...machine.containers.values()].map(summaryOf),
-    domains: [...machine.domains.values()].map(domainFact),
+    // Where there is none, libvirt is not asked.
+    domains:
+      machine.libvirt || machine.domains.size === 0
+        ? [...machine.domains.values()].map(domainFact)
+        : undefined,
     sandboxes: new Map(
       running.map((container) => {
         const facts = sandboxFacts(container);

@@ -98,7 +98,11 @@ export class Machine {
   readonly spaces = new Map<string, Space>();
   readonly containers = new Map<string, Container>();
   readonly domains = new Map<string, Domain>();
-  /** Ids by name. */
+  /** Whether libvirt answers. */
+  libvirt = true;
+  /** The fleet's image directory: content by name. */
+  readonly files = new Map<string, string>();
+  /** Docker's: ids by name. */
   readonly images = new Map<string, string>();
   fence: Fence | undefined;
   /** What everybody's work uses, its containers' too. */

@@ -29,14 +29,34 @@ const publicKey = (name: string): string => readFileSync(join(keys, `${name}.pub
 const bastion = (key: string): string =>
   `  bastion: {address: ${ADDRESS}, image: "evenkeel/bastion:1", authorizedKeys: ["${publicKey(key)}"]}`;
 
+const SSH_OPTIONS = [
+  "IdentitiesOnly=yes",
+  "BatchMode=yes",
+  "ConnectTimeout=3",
+  "StrictHostKeyChecking=accept-new",
+];
+
+interface Login {
+  readonly key?: string;
+  readonly from?: Host;
+  readonly port?: number;
+}
+
 /** SSH from a host of the lab, with a host key that is known once it was seen. */
-const ssh = (command: string, { key = "own", from = "client" as Host, port = 22 } = {}): Promise<Ran> =>
+const ssh = (command: string, { key = "own", from = "client", port = 22 }: Login = {}): Promise<Ran> =>
   lab.try(from, [
     "ssh",
-    ...["-F", "/dev/null", "-i", join(keys, key), "-p", String(port)],
-    ...["-o", "IdentitiesOnly=yes", "-o", "BatchMode=yes", "-o", "ConnectTimeout=3"],
-    ...["-o", "StrictHostKeyChecking=accept-new", "-o", `UserKnownHostsFile=${join(keys, "known")}`],
-    ...[`root@${ADDRESS}`, command],
+    "-F",
+    "/dev/null",
+    "-i",
+    join(keys, key),
+    "-p",
+    String(port),
+    ...SSH_OPTIONS.flatMap((option) => ["-o", option]),
+    "-o",
+    `UserKnownHostsFile=${join(keys, "known")}`,
+    `root@${ADDRESS}`,
+    command,
   ]);
 
 /** It answers as soon as sshd listens, which is a moment after its container runs. */

@@ -83,7 +83,11 @@ describe("the first contact", () => {
   const UNDERLAY = { device: "eth0", address: "198.18.0.11", mtu: 1500 };
   const UPLINK = { device: "edge", address: "198.18.100.2/24" as InterfaceAddress };
   const bad = async (underlay: Underlay, uplink?: Uplink): Promise<string[]> => {
-    const { stdout } = await lab.try("hv1", ["sh", "-s"], contactScript(underlay, uplink));
+    const { stdout } = await lab.try(
+      "hv1",
+      ["sh", "-s"],
+      contactScript({ underlay: underlay, uplink: uplink, runtimes: ["docker"], domainType: "kvm" }),
+    );
     return readContact(stdout)
       .filter(({ state }) => state === "failed")
       .map(({ message }) => message);

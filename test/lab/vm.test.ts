@@ -1,5 +1,6 @@
-import { afterAll, beforeAll, describe, expect, jest, test } from "@jest/globals";
-import { eventually, type Fleet, HYPERVISORS, Lab, tally } from "./lab.ts";
+import { join } from "node:path";
+import { afterAll, afterEach, beforeAll, describe, expect, jest, test } from "@jest/globals";
+import { eventually, type Fleet, HYPERVISORS, type Hv, Lab, tally } from "./lab.ts";
 import { fleetOfMachines, kernelWorkload, machines, subnetOfMachines } from "./machines.ts";
 
 jest.setTimeout(180_000);
@@ -7,6 +8,7 @@ jest.setTimeout(180_000);
 let lab: Lab;
 let fleet: Fleet;
 
+const IMAGES = ["web-vmlinux", "web-initrd", "web.qcow2", "broken.qcow2"];
 const URL = "http://198.18.100.10/";
 const WEB = "tenants/t2/web.yaml";
 const web = (version: number, min = 2): string =>
@@ -20,15 +22,22 @@ beforeAll(async () => {
   fleet = fleetOfMachines(lab);
   fleet.remove("tenants/t1", "provider/t1.yaml", "tenants/t2/batch.yaml");
   fleet.write(WEB, web(1));
-  for (const hv of HYPERVISORS)
-    await lab.giveImages(hv, ["web-vmlinux", "web-initrd", "web.qcow2", "broken.qcow2"]);
+  await lab.giveImages("hv1", IMAGES);
 });
 afterAll(() => lab.down());
 
 test("virtual machines are defined, linked and balanced, and a second apply changes nothing", async () => {
-  await lab.converge(fleet);
+  const first = await lab.converge(fleet);
   expect(await states()).toEqual(["web-1@hv1 running", "web-2@hv2 running"]);
   expect(await answers()).toEqual({ "web-1": 3, "web-2": 3 });
+
+  // What only home had was copied to the standby, in whole; and neither has a key to the other.
+  expect(first.stderr.replace(/\s+/g, " ")).toContain("web-2@hv2: waits for image web-");
+  const sums = async (hv: Hv) =>
+    (await lab.sh(hv, "cd /var/lib/evenkeel/campus/images && sha256sum web-vmlinux web-initrd")).split("\n");
+  expect(await sums("hv2")).toEqual(await sums("hv1"));
+  expect(await lab.sh("hv2", "ls -A /var/lib/evenkeel/campus/images")).not.toContain(".part");
+  expect(await lab.sh("hv2", "ls -A /root/.ssh")).toBe("authorized_keys\n");
 
   for (const { hv, mark, name } of await machines(lab)) {
     expect(mark).toMatchObject({ fleet: "campus", tenant: "t2", subnet: "web" });
@@ -53,7 +62,7 @@ test("virtual machines are defined, linked and balanced, and a second apply chan
           flags.learning,
           flags.isolated,
         ])
-        .toSorted(),
+        .toSorted(([a], [b]) => String(a).localeCompare(String(b))),
     ).toEqual([
       [`m${incarnation}`, "mgmt", 1450, `campus:t2/web ${name.split(".")[2]} port v1`, true, false, true],
       [`w${incarnation}`, "br-web", 1450, `campus:t2/web ${name.split(".")[2]} port v1`, true, false, false],
@@ -129,15 +138,12 @@ describe("trouble", () => {
 
 test("a changed kernel argument rolls them, and nobody who asks is left without an answer", async () => {
   fleet.write(WEB, web(2));
-  let isOver = false;
-  const statuses: number[] = [];
-  const client = (async () => {
-    while (!isOver) for (const { status } of await lab.requests("client", URL, 1, 10)) statuses.push(status);
-  })();
+  const client = lab.begin("client", ["node", join(process.cwd(), "test/lab/client.mjs"), URL, "100"]);
   await lab.converge(fleet);
-  isOver = true;
-  await client;
-  expect(new Set(statuses)).toEqual(new Set([200]));
+  const { stdout } = await client.stop();
+  const given = stdout.split("\n").filter(Boolean);
+  expect(given.length).toBeGreaterThan(20);
+  expect(given.filter((line) => !line.includes('"status":200'))).toEqual([]);
   const versions = (await lab.requests("client", URL, 4, 10)).map(({ version }) => version);
   expect(versions).toEqual(["2", "2", "2", "2"]);
   expect(await machines(lab)).toHaveLength(2);
@@ -161,6 +167,77 @@ test("a mixed tenant: a subnet on disks with seeds beside one of containers", as
     "backing-filename": string;
   };
   expect(info["backing-filename"]).toBe("/var/lib/evenkeel/campus/images/web.qcow2");
+});
+
+describe("what a machine is made of", () => {
+  const disk = (image: string, more = "") =>
+    `{runtime: libvirt, image: ${image}, ports: [{name: http, containerPort: 8080}], resources: {cpu: 1, memory: 128Mi}, startSeconds: 5${more}}`;
+  const extra = (image: string, more = "") =>
+    fleet.write(
+      "tenants/t2/extra.yaml",
+      subnetOfMachines("extra", disk(image, more), { cidr: "10.13.15.0/24", port: 82 }),
+    );
+  const says = async (...args: string[]): Promise<string> => {
+    const ran = await lab.reconcile(fleet, "--once", "--timeout", "5s", ...args);
+    expect(ran.code).toBe(3);
+    return (ran.stdout + ran.stderr).replace(/\s+/g, " ");
+  };
+  afterEach(async () => {
+    fleet.remove("tenants/t2/extra.yaml");
+    await lab.converge(fleet);
+  });
+
+  test("and is nowhere, is told with where it was looked for, and the others serve on", async () => {
+    extra("nowhere.qcow2");
+    expect(await says()).toContain(
+      "image nowhere.qcow2 is not to be had: it is not on hv2, it is not on hv1",
+    );
+    expect(await answers()).toEqual({ "web-1": 6 });
+  });
+
+  test("must have its checksum", async () => {
+    extra("web.qcow2", `, checksum: "sha256:${"0".repeat(64)}"`);
+    expect(await says()).toContain(
+      `image web.qcow2 is sha256:${lab.imageChecksum("web.qcow2")} on hv2, and must be sha256:0000`,
+    );
+  });
+
+  test("must not have a file of the hypervisor's behind it, which its guest would see", async () => {
+    await lab.sh(
+      "hv2",
+      "qemu-img create -q -f qcow2 -F raw -b /etc/shadow /var/lib/evenkeel/campus/images/thief.qcow2",
+    );
+    extra("thief.qcow2");
+    expect(await says()).toContain(
+      "image thief.qcow2 on hv2 has another file behind it, which is not allowed",
+    );
+  });
+
+  test("that never boots is replaced by fresh ones a few times, and then ever more seldom", async () => {
+    extra("broken.qcow2");
+    const ran = await lab.reconcile(fleet, "--once", "--timeout", "40s");
+    expect(ran.code).toBe(3);
+    const said = (ran.stdout + ran.stderr).replace(/\s+/g, " ");
+    expect(said).toContain("did not come up 3 times");
+    expect(said).toContain("console.log");
+    expect(await answers()).toEqual({ "web-1": 6 });
+  });
+});
+
+test("a container's image that only home has goes to the standby the same way", async () => {
+  await lab.sh("hv2", "docker rmi -f evenkeel/web:1");
+  const id = "docker image inspect -f '{{.Id}}' evenkeel/web:1";
+  const box = "{image: evenkeel/web:1, ports: [{name: http, containerPort: 8080}]}";
+  fleet.write(
+    "tenants/t2/box.yaml",
+    subnetOfMachines("box", box, { cidr: "10.13.14.0/24", port: 81, min: 3 }),
+  );
+  await lab.converge(fleet);
+  const boxes = await lab.containers("t2", "box");
+  expect(boxes.map(({ hv }) => hv)).toContain("hv2");
+  expect(await lab.sh("hv2", id)).toBe(await lab.sh("hv1", id));
+  for (const hv of HYPERVISORS)
+    expect(await lab.sh(hv, "ls -A /var/lib/evenkeel/campus/images")).not.toContain("docker-");
 });
 
 test("a tenant that goes takes its machines, their disks and links along", async () => {

@@ -1,6 +1,6 @@
 import type { HypervisorName } from "../../src/api/names.ts";
 import { EvenkeelError } from "../../src/api/errors.ts";
-import { believed } from "../../src/facts/consistent.ts";
+import { believed, believedMachines } from "../../src/facts/consistent.ts";
 import type { HostFacts } from "../../src/facts/facts.ts";
 import { consistent } from "../../src/hosts/look.ts";
 import { killWorkload } from "../../src/simulated/docker.ts";
@@ -234,6 +234,28 @@ export const FAULTS: readonly Fault[] = [
     { moves: true },
   ),
   meanwhile(
+    "libvirt away for 20 s",
+    isTrip,
+    ({ simulation, clock }, step) => {
+      const machine = simulation.machine(hypervisorOf(step));
+      machine.libvirt = false;
+      clock.schedule(() => {
+        machine.libvirt = true;
+      }, 20 * SECOND);
+    },
+    { moves: true },
+  ),
+  fault(
+    "empty list of machines",
+    isLook,
+    async (stage, _, perform) => {
+      const facts = perform() as HostFacts;
+      const ours = (name: string): boolean => name.startsWith(`${stage.disk.fleet}.`);
+      return { ...facts, domains: believedMachines([], facts.namespaces, ours) };
+    },
+    { moves: true },
+  ),
+  meanwhile(
     "half-written tree for 30 s",
     () => true,
     (stage) => {
@@ -282,7 +304,10 @@ export const FAULTS: readonly Fault[] = [
     { costs: 4, moves: true },
   ),
   meanwhile("a replica's link deleted by hand", isTrip, ({ simulation, monitor }) => {
-    removeFirst(simulation, ({ name, peer }) => /^w.{8}$/.test(name) && peer !== undefined);
+    removeFirst(
+      simulation,
+      ({ name, peer, group }) => /^w.{8}$/.test(name) && peer !== undefined && group !== "default",
+    );
     monitor.mayFail = true;
   }),
   meanwhile("a bridge deleted by hand", isTrip, ({ simulation, monitor }) => {
@@ -290,11 +315,11 @@ export const FAULTS: readonly Fault[] = [
     monitor.mayFail = true;
   }),
   meanwhile(
-    "a replica's container killed by hand",
+    "a replica's workload killed by hand",
     isTrip,
     ({ simulation, monitor }) => {
       const [machine] = simulation.machines;
-      const running = [...(machine?.containers.values() ?? [])].find(({ state }) => state === "running");
+      const running = [...(machine?.workloads() ?? [])].find(({ state }) => state === "running");
       if (machine && running) killWorkload(machine, running);
       monitor.mayFail = true;
     },

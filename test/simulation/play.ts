@@ -25,6 +25,7 @@ export async function play(
   const stage = new Stage(reading.before);
   const { simulation, monitor, steps } = stage;
   for (const machine of simulation.machines) machine.images.set("evenkeel/web:1", "sha256:web");
+  simulation.machine("hv1").files.set("web.qcow2", "web.qcow2");
   const wrong: string[] = [];
   const first = await stage.act(reading.before);
   if (first.ending !== "done") wrong.push(`before anything happens it ends ${first.ending}`);

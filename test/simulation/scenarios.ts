@@ -29,6 +29,9 @@ const T2 = { ...tenant("t2", 120), ...subnet("t2", 120, 1) };
 const web = (count: number, change: Parameters<typeof subnet>[3] = {}): Files =>
   subnet("t1", 112, count, change);
 
+/** Virtual machines, whose image only home has. */
+const MACHINES = { runtime: "libvirt" };
+
 const HV1 = "hv1" as HypervisorName;
 const HV2 = "hv2" as HypervisorName;
 
@@ -53,13 +56,19 @@ export const SCENARIOS: readonly Scenario[] = [
     acts: [{ files: { ...site(), ...T1, ...web(3), ...T2 } }],
   },
   {
-    name: "a bastion comes, takes another key, and goes",
+    name: "a bastion comes",
     before: { ...site(), ...T1, ...web(1), ...T2 },
-    acts: [
-      { files: { ...site(), ...withBastion(T1, "AAAA"), ...web(1), ...T2 } },
-      { files: { ...site(), ...withBastion(T1, "BBBB"), ...web(1), ...T2 } },
-      { files: { ...site(), ...T1, ...web(1), ...T2 } },
-    ],
+    acts: [{ files: { ...site(), ...withBastion(T1, "AAAA"), ...web(1), ...T2 } }],
+  },
+  {
+    name: "a bastion takes another key",
+    before: { ...site(), ...withBastion(T1, "AAAA"), ...web(1), ...T2 },
+    acts: [{ files: { ...site(), ...withBastion(T1, "BBBB"), ...web(1), ...T2 } }],
+  },
+  {
+    name: "a bastion goes",
+    before: { ...site(), ...withBastion(T1, "AAAA"), ...web(1), ...T2 },
+    acts: [{ files: { ...site(), ...T1, ...web(1), ...T2 } }],
   },
   {
     name: "scale in",
@@ -129,6 +138,41 @@ export const SCENARIOS: readonly Scenario[] = [
     acts: [
       {
         files: { ...site(2), ...T1, ...web(3) },
+        befalls: (stage) => {
+          for (const name of [HV1, HV2]) {
+            lost(stage, name);
+            back(stage, name);
+          }
+        },
+      },
+    ],
+  },
+  {
+    name: "create machines",
+    before: site(1),
+    acts: [{ files: { ...site(1), ...T1, ...web(2, MACHINES) } }],
+  },
+  {
+    name: "roll machines",
+    before: { ...site(), ...T1, ...web(2, MACHINES) },
+    acts: [{ files: { ...site(), ...T1, ...web(2, { ...MACHINES, greeting: "bye" }) } }],
+  },
+  {
+    name: "machines come home",
+    before: { ...site(2), ...T1, ...web(4, MACHINES), ...T2 },
+    acts: [{ files: { ...site(2), ...T1, ...web(2, MACHINES), ...T2 } }],
+  },
+  {
+    name: "machines instead of containers",
+    before: { ...site(), ...T1, ...web(2) },
+    acts: [{ files: { ...site(), ...T1, ...web(2, MACHINES) } }],
+  },
+  {
+    name: "both rebooted, with machines",
+    before: { ...site(2), ...T1, ...web(3, MACHINES) },
+    acts: [
+      {
+        files: { ...site(2), ...T1, ...web(3, MACHINES) },
         befalls: (stage) => {
           for (const name of [HV1, HV2]) {
             lost(stage, name);

@@ -16,6 +16,7 @@ spec:
     ssh: {address: 198.18.0.${last}, identityFile: id, hostKeys: ["SHA256:${"a".repeat(43)}"]}
   underlay: {address: 198.18.0.${last}, device: eth0}
   uplink: {device: edge, address: 198.18.100.${last}/24, gateway: 198.18.100.1}
+  runtimes: [docker, libvirt]
   capacity: {replicas: ${replicas}}
 `,
 });
@@ -45,7 +46,7 @@ export const subnet = (
   tenantName: string,
   service: number,
   count: number,
-  { cidr = "10.13.13.0/24", greeting = "hello", grace = 10 } = {},
+  { cidr = "10.13.13.0/24", greeting = "hello", grace = 10, runtime = "docker" } = {},
 ): Files => ({
   [`tenants/${tenantName}/web.yaml`]: `apiVersion: evenkeel.dev/v1alpha1
 kind: Subnet
@@ -54,8 +55,14 @@ spec:
   cidr: ${cidr}
   replicas: {min: ${count}, max: ${Math.max(count, 6)}}
   workload:
-    image: evenkeel/web:1
-    env: [{name: GREETING, value: ${greeting}}]
+    ${
+      runtime === "docker"
+        ? `image: evenkeel/web:1
+    env: [{name: GREETING, value: ${greeting}}]`
+        : `runtime: libvirt
+    image: web.qcow2
+    userData: ${greeting}`
+    }
     ports: [{name: http, containerPort: 8080}]
     resources: {cpu: 500m, memory: 64Mi}
   service:

@@ -1,9 +1,11 @@
 import { describe, expect, test } from "@jest/globals";
 import type { Tenant } from "../../src/api/kinds.gen.ts";
+import { emptyMemory } from "../../src/replicas/memory.ts";
+import { isNat } from "../../src/resources/nat.ts";
+import { isBastion } from "../../src/resources/bastion.ts";
 import { operationsOf } from "../../src/plan/order.ts";
 import { observe } from "../../src/resources/index.ts";
 import { bastionLabels, bastionName, readBastionMark, readMark } from "../../src/resources/marks.ts";
-import type { ContainerRequest } from "../../src/resources/operation.ts";
 import { observation } from "./cli-values.ts";
 import { FLEET, pass, type Scenario, scenario, short, subnet, T2, tenant } from "./scenario.ts";
 
@@ -28,10 +30,10 @@ const about = (entries: ReturnType<typeof pass>): string[] =>
     .filter(({ kind, subnet: of }) => kind === "bastion" || (kind === "port" && of === undefined))
     .map(short);
 
-const stateOf = <State>(on: Scenario, kind: string, hypervisor: string, name?: string): State =>
+const stateOf = (on: Scenario, kind: string, hypervisor: string, name?: string): unknown =>
   on.observed.find(
     (one) => one.kind === kind && one.hypervisor === hypervisor && (name ?? one.name) === one.name,
-  )?.state as State;
+  )?.state;
 
 describe("a bastion", () => {
   test("stands at home alone, with a port on the management network that is locked and not isolated", () => {
@@ -52,7 +54,8 @@ describe("a bastion", () => {
 
   test("is given its keys as data, and keeps its host key on the hypervisor", () => {
     const on = converged();
-    const { request } = stateOf<{ request: ContainerRequest }>(on, "bastion", "hv1");
+    const request = on.observed.find(isBastion)?.state.request;
+    if (!request) throw new Error("no bastion was asked for");
     expect(request.env).toEqual([{ name: "AUTHORIZED_KEYS", value: BASTION.authorizedKeys.join("\n") }]);
     expect(request.command?.join(" ")).not.toContain("AAAA");
     expect(request.keeps).toEqual({
@@ -63,7 +66,7 @@ describe("a bastion", () => {
 
   test("is reached at its address and port alone, and nothing else reaches the management network", () => {
     const on = converged();
-    const nat = stateOf<{ table: { rules: string[] } }>(on, "nat", "hv1").table.rules;
+    const nat = on.observed.find(isNat)?.state.table.rules ?? [];
     expect(nat.filter((rule) => rule.includes("192.168.252."))).toEqual([
       "-A PREROUTING --dport 2222 -d 198.18.100.20 -p tcp -j DNAT --to-destination 192.168.252.254:22",
     ]);
@@ -135,7 +138,12 @@ describe("a bastion", () => {
 });
 
 describe("a bastion's mark", () => {
-  const mark = { tenant: T2, incarnation: "k7f2q9ab" as never, address: "192.168.252.254" as never };
+  const mark = {
+    tenant: T2,
+    incarnation: "k7f2q9ab" as never,
+    address: "192.168.252.254" as never,
+    made: "1:0",
+  };
   const summary = { name: bastionName(FLEET, mark), labels: bastionLabels(FLEET, mark) };
 
   test("is read back, and is no replica's", () => {
@@ -159,5 +167,37 @@ describe("a bastion's mark", () => {
     const container = { ...summary, id: "c1", image: "", imageId: "", state: "running" };
     const seen = observe({ ...facts, containers: [container] }, FLEET);
     expect(seen.map(({ kind, tenant: of }) => [kind, of])).toEqual([["bastion", "t2"]]);
+  });
+});
+
+describe("which bastion there is to be", () => {
+  const incarnations = (on: Scenario): string[] =>
+    on.observed.filter(isBastion).map(({ state }) => state.mark.incarnation);
+
+  test("is the one that stands, also when the ledger was lost", () => {
+    const on = converged();
+    const before = incarnations(on);
+    pass(on);
+    expect(incarnations(on)).toEqual(before);
+    on.fleet = emptyMemory(FLEET);
+    expect(about(pass(on))).toEqual([]);
+    expect(incarnations(on)).toEqual(before);
+  });
+
+  test("is a fresh one where it was removed by hand, and the same where nobody could look", () => {
+    const on = converged();
+    pass(on); // it was seen
+    const [before] = incarnations(on);
+    const without = on.observed.filter(
+      ({ kind, subnet: of }) => kind !== "bastion" && !(kind === "port" && !of),
+    );
+    on.observed = without;
+    on.withoutDocker = ["hv1"];
+    pass(on);
+    expect(on.fleet.tenants[T2]?.bastion?.incarnation).toBe(before);
+    on.withoutDocker = [];
+    pass(on);
+    expect(incarnations(on)).toHaveLength(1);
+    expect(incarnations(on)).not.toContain(before);
   });
 });

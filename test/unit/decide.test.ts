@@ -437,7 +437,7 @@ describe("steal", () => {
   const shared = (steal: number, use: number): Loads => ({
     steal: { ratio: steal, complete: true, beside: [{ hypervisor: trusted("hv1"), steal, use }] },
   });
-  const three = (loads: Loads) => [loads, loads, loads];
+  const three = (one: Loads) => [one, one, one];
   const stages = ({ trace }: Decision) =>
     trace.stages.filter(({ name }) => name === "contention").map(({ reason }) => reason);
 
@@ -470,9 +470,9 @@ describe("steal", () => {
   });
 
   test("does not hold what another metric asks for", () => {
-    const policy = { thresholds: { ...WIDE.thresholds, ...STEAL.thresholds } };
-    const loads = { ...shared(0.31, 0.12), ...cpu(0.9) };
-    expect(decided(three(loads), { policy }).desired).toBe(4);
+    const two = { thresholds: { ...WIDE.thresholds, ...STEAL.thresholds } };
+    const both = { ...shared(0.31, 0.12), ...cpu(0.9) };
+    expect(decided(three(both), { policy: two }).desired).toBe(4);
   });
 
   test("below its minimum takes one away, for nobody waits", () => {

@@ -51,8 +51,9 @@ async function first(...answers: BatchResult[]): Promise<Outcome & { readonly as
     timed: undefined,
     log: SILENT,
   });
-  const pullPolicy = () => "IfNotPresent" as const;
-  const options = { tenant: T2, hosts, trips, observed: [], images: new Images(now), pullPolicy, signal };
+  const imageRules = () => ({ policy: "IfNotPresent" as const, checksum: undefined, order: [] });
+  const images = new Images(now);
+  const options = { tenant: T2, fleet: FLEET, hosts, trips, observed: [], images, imageRules, signal };
   return { ...(await execute(entries, options)), asked };
 }
 

@@ -4,9 +4,11 @@ import type { InterfaceAddress } from "../../src/api/addresses.ts";
 import { EvenkeelError } from "../../src/api/errors.ts";
 import { contact, readContact } from "../../src/hosts/contact.ts";
 import { contactScript, TOOLS } from "../../src/hosts/contact-script.ts";
+import type { Runtime } from "../../src/facts/visibility.ts";
 import type { ScriptResult, Shell } from "../../src/hosts/shell.ts";
 
 const UNDERLAY = { device: "eth0", address: "198.18.0.11", mtu: 1500 };
+const ASKED = { underlay: UNDERLAY, runtimes: ["docker", "libvirt"], domainType: "kvm" } as const;
 const UPLINK = { device: "edge", address: "198.18.100.2/24" as InterfaceAddress };
 
 /** What a hypervisor with nothing amiss prints. */
@@ -18,6 +20,8 @@ const GOOD = [
   "iptables iptables v1.8.9 (nf_tables)",
   "engine yes 20.10.24+dfsg1",
   "live-restore true",
+  "libvirt yes 9.0.0",
+  "kvm yes",
   "device yes underlay eth0",
   "address yes underlay eth0 198.18.0.11",
   "device yes uplink edge",
@@ -39,14 +43,26 @@ const findings = (line: string, instead: string) => {
 
 describe("the first contact's script", () => {
   test("is one that a POSIX shell can read", () => {
-    for (const script of [contactScript(UNDERLAY), contactScript(UNDERLAY, UPLINK)])
+    for (const script of [contactScript(ASKED), contactScript({ ...ASKED, uplink: UPLINK })])
       execFileSync("sh", ["-n"], { input: script });
   });
 
+  test("asks only for what the hypervisor's runtimes need", () => {
+    const tools = (...runtimes: readonly Runtime[]): string[] => {
+      const [head = ""] = contactScript({ ...ASKED, runtimes }).split("\n");
+      return ["docker", "virsh", "genisoimage"].filter((tool) => head.split(" ").includes(tool));
+    };
+    expect(tools("docker")).toEqual(["docker"]);
+    expect(tools("libvirt")).toEqual(["virsh", "genisoimage"]);
+    expect(tools("docker", "libvirt")).toHaveLength(3);
+  });
+
   test.each(["eth0; reboot", "eth0'", "$(id)", "-x", "", "eth0\n"])("takes no device %p", (device) => {
-    expect(() => contactScript({ ...UNDERLAY, device })).toThrow(EvenkeelError);
-    expect(() => contactScript({ ...UNDERLAY, address: device })).toThrow(EvenkeelError);
-    expect(() => contactScript(UNDERLAY, { ...UPLINK, device })).toThrow(/^uplink: /);
+    expect(() => contactScript({ ...ASKED, underlay: { ...UNDERLAY, device } })).toThrow(EvenkeelError);
+    expect(() => contactScript({ ...ASKED, underlay: { ...UNDERLAY, address: device } })).toThrow(
+      EvenkeelError,
+    );
+    expect(() => contactScript({ ...ASKED, uplink: { ...UPLINK, device } })).toThrow(/^uplink: /);
   });
 });
 
@@ -89,6 +105,9 @@ describe("the first contact's findings", () => {
       "systemctl",
     ],
     ["engine yes 20.10.24+dfsg1", "engine no", "failed", "no answer in 5 s", "systemctl"],
+    ["libvirt yes 9.0.0", "libvirt no error: failed to connect", "failed", "failed to connect", "libvirtd"],
+    ["kvm yes", "kvm no", "failed", "/dev/kvm is missing", "domainType: qemu"],
+    ["tool virsh yes", "tool virsh no", "failed", "missing", "apt-get install libvirt-clients"],
     ["live-restore true", "live-restore false", "warning", "whenever dockerd does", "live-restore"],
     ["device yes underlay eth0", "device no underlay eth9", "failed", "eth9 is missing", "underlay.device"],
     [
@@ -175,11 +194,11 @@ describe("Docker from here", () => {
   test("is a finding of its own when Docker answers there", async () => {
     const good = await contact(
       host(GOOD.join("\n"), async () => []),
-      UNDERLAY,
+      ASKED,
       signal,
     );
     expect(good.at(-1)).toMatchObject({ check: "docker from here", state: "passed" });
-    const refused = await contact(host(GOOD.join("\n"), down), UNDERLAY, signal);
+    const refused = await contact(host(GOOD.join("\n"), down), ASKED, signal);
     expect(refused.at(-1)).toMatchObject({
       state: "failed",
       message: expect.stringContaining("open failed"),
@@ -188,7 +207,7 @@ describe("Docker from here", () => {
   });
 
   test("is no finding when Docker is silent there too", async () => {
-    const all = await contact(host("engine no\nend", down), UNDERLAY, signal);
+    const all = await contact(host("engine no\nend", down), ASKED, signal);
     expect(all.map(({ check }) => check)).toEqual(["docker engine"]);
   });
 });

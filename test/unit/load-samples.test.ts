@@ -149,6 +149,9 @@ describe("the load of a subnet", () => {
     const earlier = at(reading({ replicas: on(machine(0, 0), machine(5e9, 9e9)) }));
     const later = at(reading({ uptime: 104, replicas: on(machine(1e9, 4e9), machine(1e9, 9e9)) }));
     const { loads } = subnetLoad([replica(1), replica(2)], ["steal"], { earlier, later, longest: LONGEST });
+    const less = at(reading({ uptime: 104, replicas: on(machine(1e9, -1), machine(6e9, 9e9)) }));
+    const waited = subnetLoad([replica(1)], ["steal"], { earlier, later: less, longest: LONGEST });
+    expect(waited.replicas[0]?.sample).toEqual({ missing: "its counter began anew" });
     expect(loads).toEqual({
       steal: {
         ratio: 0.5,

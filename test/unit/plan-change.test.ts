@@ -25,6 +25,32 @@ describe("a roll", () => {
     expect(replicas(on.observed)).toEqual(["web-1@hv1", "web-2@hv1"]);
   });
 
+  test("that is changed again before anything of it came up makes room for what is wanted now", () => {
+    const on = scenario();
+    pass(on);
+    const former = on.fleet.tenants[T2]?.replicas[0]?.specHash;
+    const before = replicas(on.observed);
+    const image = (name: string) => [
+      subnet("web", 2, {
+        service: serving(),
+        workload: { ...subnet("web", 2).spec.workload, image: name },
+      }),
+    ];
+    on.mute = [1, 2];
+    for (const name of ["evenkeel/broken:1", "evenkeel/broken:2", "evenkeel/broken:3"]) {
+      on.subnets = image(name);
+      pass(on);
+    }
+    on.mute = [];
+    on.subnets = image("evenkeel/web:2");
+    pass(on);
+    expect(replicas(on.observed)).toEqual(before);
+    const hashes = new Set(on.fleet.tenants[T2]?.replicas.map(({ specHash }) => specHash));
+    expect(hashes.size).toBe(1);
+    expect(hashes).not.toContain(former);
+    expect(on.fleet.tenants[T2]?.replicas.map(({ phase }) => phase)).toEqual(["serving", "serving"]);
+  });
+
   test("a new one that does not answer stops it", () => {
     const on = scenario();
     pass(on);
