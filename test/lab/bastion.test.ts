@@ -144,6 +144,16 @@ test("a second --once does nothing", async () => {
   expect(await lab.snapshots()).toEqual(before);
 });
 
+test("export reads it back with its keys: diff against what was written shows no difference", async () => {
+  const files = fleet.files();
+  fleet.remove(T2, "tenants/t2");
+  expect((await lab.reconcile(fleet, "export", "-n", "t2", "--write")).code).toBe(0);
+  expect(fleet.read(T2)).toContain(publicKey("own"));
+  const { code, stdout } = await lab.reconcile(fleet, "diff");
+  expect([code, stdout]).toEqual([0, ""]);
+  fleet.restore(files);
+});
+
 test("removed by hand, it is made again with the same host key; the other tenant is as it was", async () => {
   const key = readFileSync(join(keys, "known"), "utf8");
   const [before = ""] = await containers();
