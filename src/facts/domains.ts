@@ -1,6 +1,6 @@
 import type { FleetName } from "../api/names.ts";
 import { type DomainMade, domainMade } from "./domain-made.ts";
-import { XMLParser, XMLValidator } from "fast-xml-parser";
+import { XMLParser } from "fast-xml-parser";
 
 /** A virtual machine as libvirt shows it; only what evenkeel compares. */
 export interface DomainFact {
@@ -54,8 +54,21 @@ const parser = new XMLParser({
   isArray: (name) => name === "interface" || name === "disk",
 });
 
-function readDomain(xml: string): Omit<DomainFact, "state"> | undefined {
-  if (XMLValidator.validate(xml) !== true) return undefined;
+type Described = Omit<DomainFact, "state">;
+
+/** What was read last, by its text: from one look to the next it is mostly the same. */
+const read = new Map<string, Described | undefined>();
+const READ_AT_MOST = 1000;
+
+function readDomain(xml: string): Described | undefined {
+  if (read.has(xml)) return read.get(xml);
+  if (read.size >= READ_AT_MOST) read.clear();
+  const described = readAnew(xml);
+  read.set(xml, described);
+  return described;
+}
+
+function readAnew(xml: string): Described | undefined {
   const domain = child(parser.parse(xml), "domain");
   const name = text(child(domain, "name"));
   const uuid = text(child(domain, "uuid"));

@@ -5,6 +5,7 @@ import { trusted } from "../../src/api/names.ts";
 import { depart } from "./departure.ts";
 import { HYPERVISORS, type Hv, Lab } from "./lab.ts";
 import { lives } from "./lives.ts";
+import { inLab, inMemory, machineLives, requests } from "./machine-lives.ts";
 import { sequences } from "./sequences.ts";
 import { leavingOf, type Place, replicasOf, storiesOf } from "../unit/stories.ts";
 import { Twins } from "./twins.ts";
@@ -61,6 +62,16 @@ test("and so it is with containers, which end, are paused and are removed", () =
       expect(simulated).toEqual(real);
     });
     return await check(hv, property, RUNS / 10);
+  }));
+
+test("and with virtual machines, which are started, moved, killed and removed", () =>
+  onBoth(async (hv) => {
+    const twins = await Twins.of(lab, hv);
+    const all = requests();
+    const property = fc.asyncProperty(machineLives(), async (acts) => {
+      expect(inMemory(twins, all, acts)).toEqual(await inLab(twins, all, acts));
+    });
+    return await check(hv, property, RUNS / 25);
   }));
 
 test("clients of a replica that leaves the balancer see the same of both", async () => {
