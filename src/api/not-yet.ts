@@ -14,7 +14,7 @@ export interface NotYet {
  */
 export const NOT_YET: Readonly<Record<KindName, readonly NotYet[]>> = {
   Hypervisor: [],
-  Tenant: [{ path: "spec.bastion" }],
+  Tenant: [],
   Subnet: [{ path: "spec.workload.env[].valueFrom" }],
 };
 

@@ -6,6 +6,7 @@ import type { Observation } from "../facts/facts.ts";
 import { writeExported } from "../manifests/export/export.ts";
 import { type ReplicasShown, shownTenant } from "../manifests/export/shown.ts";
 import { manifestsOf } from "../manifests/export/text.ts";
+import { isBastion } from "../resources/bastion.ts";
 import { isContainer } from "../resources/container.ts";
 import { observe } from "../resources/index.ts";
 import { markedDomains } from "../resources/taps.ts";
@@ -82,7 +83,9 @@ const containersOf = (
   { world }: Session,
 ): Promise<ReplicasShown["containers"]> =>
   interruptible(async (signal) => {
-    const all = observed.filter(isContainer).filter(({ tenant }) => tenants.has(tenant));
+    const all = [...observed.filter(isContainer), ...observed.filter(isBastion)].filter(({ tenant }) =>
+      tenants.has(tenant),
+    );
     const shown = await Promise.all(
       all.map(async ({ hypervisor, state: { id, mark } }) => {
         const engine = world.hosts.get(hypervisor)?.containers;

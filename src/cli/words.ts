@@ -23,6 +23,7 @@ const WORDS: Readonly<Record<string, readonly [name: string, one: string, severa
   forwarding: ["forwarding", "forwarding table", "forwarding tables"],
   resolver: ["resolver", "resolver", "resolvers"],
   container: ["container", "container", "containers"],
+  bastion: ["bastion", "bastion", "bastions"],
   domain: ["VM", "VM", "VMs"],
   port: ["port", "port", "ports"],
   "port-rules": ["port rules", "set of port rules", "sets of port rules"],

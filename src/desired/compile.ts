@@ -8,6 +8,7 @@ import { isPort } from "../resources/port.ts";
 import { isResolver, withoutNames } from "../resources/resolver.ts";
 import type { Resource } from "../resources/resource.ts";
 import { isWorkload } from "../resources/workload.ts";
+import { bastion } from "./bastion.ts";
 import { gateway } from "./gateway.ts";
 import { type CompileInput, scope, type TimelessInput, withoutTime } from "./input.ts";
 import { resolver } from "./resolver.ts";
@@ -41,6 +42,7 @@ function compileAnew(input: TimelessInput): Resource[] {
       ...whole.segments.flatMap((of) => segment(whole, part, of)),
       portRules(whole, part),
       ...resolver(whole, part),
+      ...bastion(whole, part),
     ]),
     ...whole.standing.flatMap((of) => replica(whole, of)),
     ...input.memory.replicas.filter(({ phase }) => phase === "leaving").map((of) => gone(whole, of)),

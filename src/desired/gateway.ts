@@ -1,4 +1,4 @@
-import { macOf } from "../api/addresses.ts";
+import { compareAddresses, macOf } from "../api/addresses.ts";
 import { trusted } from "../api/names.ts";
 import { filterState } from "../resources/filter.ts";
 import { guardState } from "../resources/guard-chain.ts";
@@ -7,6 +7,7 @@ import { aliasOf, chainOf, groupOf, linkNames, namespaceOf } from "../resources/
 import type { Resource } from "../resources/resource.ts";
 import type { Table } from "../resources/tables.ts";
 import type { UplinkState } from "../resources/uplink.ts";
+import { bastionRules } from "./bastion.ts";
 import type { Part, Scope, Segment } from "./input.ts";
 import { lowestAddress, refusals, services, uplinkAddresses } from "./service.ts";
 
@@ -115,8 +116,12 @@ function openFilter(scope: Scope, part: Part): Table {
       ...refusals(scope),
       "-A FORWARD -m conntrack --ctstate RELATED,ESTABLISHED -j ACCEPT",
       `-A FORWARD -i ${linkNames.uplink} -o ${own} ${redirected}`,
+      ...bastionRules(scope).forward(linkNames.uplink),
       ...(part.spec.connection.local
-        ? [`-A FORWARD -i ${linkNames.localInside} -o ${own} ${redirected}`]
+        ? [
+            `-A FORWARD -i ${linkNames.localInside} -o ${own} ${redirected}`,
+            ...bastionRules(scope).forward(linkNames.localInside),
+          ]
         : []),
       `-A FORWARD -i ${own} -o ${own} -j ACCEPT`,
       ...(scope.tenant.spec.egress === "snat"
@@ -140,8 +145,11 @@ function questions({ subnets }: Scope, { subnet, gateway: address }: Segment): s
 }
 
 function uplinkState(scope: Scope, { spec, traits }: Part): UplinkState | undefined {
-  const addresses = uplinkAddresses(scope);
-  const lowest = lowestAddress(scope.tenant);
+  const way = scope.tenant.spec.bastion?.address;
+  const addresses = [...new Set([...uplinkAddresses(scope), ...(way ? [way] : [])])].toSorted(
+    compareAddresses,
+  );
+  const lowest = lowestAddress(scope.tenant) ?? way;
   if (!spec.uplink || !lowest || addresses.length === 0) return undefined;
   const prefix = spec.uplink.address.split("/")[1];
   return {
@@ -170,7 +178,8 @@ function uplinkState(scope: Scope, { spec, traits }: Part): UplinkState | undefi
 }
 
 function localPairState(scope: Scope, part: Part): LocalPairState | undefined {
-  const addresses = services(scope).map(({ address }) => address);
+  const way = scope.tenant.spec.bastion?.address;
+  const addresses = [...services(scope).map(({ address }) => address), ...(way ? [way] : [])];
   if (addresses.length === 0) return undefined;
   return {
     outside: linkNames.localOutside(namespaceOf(scope.fleet, scope.name)),

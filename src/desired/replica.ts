@@ -1,4 +1,4 @@
-import { macOf } from "../api/addresses.ts";
+import { type Ipv4, macOf } from "../api/addresses.ts";
 import { searchDomains } from "../api/domains.ts";
 import type { Subnet } from "../api/kinds.gen.ts";
 import { replicaName } from "../api/names.ts";
@@ -11,6 +11,7 @@ import type { PortState } from "../resources/port.ts";
 import type { Resource } from "../resources/resource.ts";
 import type { Table } from "../resources/tables.ts";
 import type { WorkloadState } from "../resources/workload.ts";
+import { bastionOf } from "./bastion.ts";
 import { type Part, type Scope, type Segment, within } from "./input.ts";
 
 /** One replica: its container or virtual machine, and its two ports. */
@@ -147,28 +148,31 @@ export function portRules(scope: Scope, part: Part): Resource {
   };
   const own: string[] = [];
   const jumps: string[] = [];
+  const police = (port: string, address: Ipv4): void => {
+    const mac = macOf(address);
+    chains[port] = "RETURN";
+    jumps.push(`-A ANTISPOOF -i ${port} -j ${port}`);
+    own.push(
+      // guard: tenant boundary
+      `-A ${port} -s ! ${mac} -j DROP`,
+      `-A ${port} -p ARP --arp-ip-src ${address} --arp-mac-src ${mac} -j ACCEPT`,
+      // Nobody but the gateway answers DHCP.
+      `-A ${port} -p IPv4 --ip-proto udp --ip-sport 67 -j DROP`,
+      `-A ${port} -p IPv4 --ip-src ${address} -j ACCEPT`,
+      `-A ${port} -p IPv4 --ip-src 0.0.0.0 --ip-proto udp --ip-sport 68 --ip-dport 67 -j ACCEPT`,
+      // A rule, not the chain's policy: a policy drops without counting.
+      `-A ${port} -j DROP`,
+    );
+  };
   for (const segment of scope.segments)
     for (const of of scope.replicas) {
       // One that is leaving too: what its end has to say to its clients still passes.
       const isOn = segment.subnet === undefined || segment.subnet === of.subnet;
       if (of.hypervisor !== part.name || !isOn) continue;
-      const port = linkNames.port(segment.subnet === undefined ? "m" : "w", of.incarnation);
-      const address = segment.addressOf(of);
-      const mac = macOf(address);
-      chains[port] = "RETURN";
-      jumps.push(`-A ANTISPOOF -i ${port} -j ${port}`);
-      own.push(
-        // guard: tenant boundary
-        `-A ${port} -s ! ${mac} -j DROP`,
-        `-A ${port} -p ARP --arp-ip-src ${address} --arp-mac-src ${mac} -j ACCEPT`,
-        // Nobody but the gateway answers DHCP.
-        `-A ${port} -p IPv4 --ip-proto udp --ip-sport 67 -j DROP`,
-        `-A ${port} -p IPv4 --ip-src ${address} -j ACCEPT`,
-        `-A ${port} -p IPv4 --ip-src 0.0.0.0 --ip-proto udp --ip-sport 68 --ip-dport 67 -j ACCEPT`,
-        // A rule, not the chain's policy: a policy drops without counting.
-        `-A ${port} -j DROP`,
-      );
+      police(linkNames.port(segment.subnet === undefined ? "m" : "w", of.incarnation), segment.addressOf(of));
     }
+  const way = part.isPrimary ? bastionOf(scope) : undefined;
+  if (way) police(way.port.link, way.address);
   const table: Table = {
     name: "nat",
     chains,

@@ -5,6 +5,7 @@ import { aliasOf, groupOf, linkNames, standbyMac } from "../resources/marks.ts";
 import type { NeighboursState } from "../resources/neighbours.ts";
 import type { Resource } from "../resources/resource.ts";
 import type { VxlanState } from "../resources/vxlan.ts";
+import { bastionOf } from "./bastion.ts";
 import { type Part, replicasOn, type Scope, type Segment, within } from "./input.ts";
 
 /** A segment's part on one hypervisor: its bridge, what joins it to the others, who is where. */
@@ -70,10 +71,11 @@ function vxlanState({ fleet, name, mtu }: Scope, { isPrimary, spec }: Part, of: 
   };
 }
 
-/** On a standby's management segment only the gateway is known: replicas have nothing to ask each other there. */
+/** On a standby's management segment only gateway and bastion are known: replicas have nothing to ask each other there. */
 function neighbourState(scope: Scope, { isPrimary }: Part, of: Segment): NeighboursState {
   const replicas = !isPrimary && of.subnet === undefined ? [] : replicasOn(scope, of).map(of.addressOf);
-  const addresses = isPrimary ? replicas : [of.gateway, ...replicas];
+  const way = of.subnet === undefined ? bastionOf(scope)?.address : undefined;
+  const addresses = [...(isPrimary ? [] : [of.gateway]), ...(way ? [way] : []), ...replicas];
   return {
     device: linkNames.bridge(of.subnet),
     entries: Object.fromEntries(addresses.map((a) => [a, macOf(a)])),
@@ -83,7 +85,10 @@ function neighbourState(scope: Scope, { isPrimary }: Part, of: Segment): Neighbo
 function forwardingState(scope: Scope, part: Part, of: Segment): ForwardingState {
   const primary = scope.parts.find(({ isPrimary }) => isPrimary)?.spec.underlay.address;
   const remote: Record<Mac, Ipv4> = {};
-  if (!part.isPrimary && primary) remote[macOf(of.gateway)] = primary;
+  if (!part.isPrimary && primary) {
+    const way = of.subnet === undefined ? bastionOf(scope) : undefined;
+    for (const mac of [macOf(of.gateway), ...(way ? [way.mac] : [])]) remote[mac] = primary;
+  }
   if (part.isPrimary || of.subnet !== undefined)
     for (const replica of replicasOn(scope, of)) {
       const there = scope.hypervisors.get(replica.hypervisor)?.spec.underlay.address;

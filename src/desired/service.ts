@@ -8,6 +8,7 @@ import { linkNames } from "../resources/marks.ts";
 import type { NatState } from "../resources/nat.ts";
 import type { Resource } from "../resources/resource.ts";
 import { canonicalTable, type Table } from "../resources/tables.ts";
+import { bastionRules } from "./bastion.ts";
 import type { Scope } from "./input.ts";
 
 /** One port of a service, resolved. */
@@ -130,7 +131,13 @@ function natTable(scope: Scope): Table {
     name: "nat",
     chains,
     // The gateway's own requests take OUTPUT; all others come in by PREROUTING.
-    rules: [...entry("PREROUTING"), ...entry("OUTPUT"), ...spread, ...sources(scope)],
+    rules: [
+      ...entry("PREROUTING"),
+      ...bastionRules(scope).nat,
+      ...entry("OUTPUT"),
+      ...spread,
+      ...sources(scope),
+    ],
   };
 }
 

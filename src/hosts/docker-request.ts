@@ -39,6 +39,7 @@ export function createOptions(request: ContainerRequest): ContainerCreateOptions
       SecurityOpt: ["no-new-privileges"],
       // The image's own process is process 1, as it would be by `docker run`: it gets the stop signal itself.
       Init: false,
+      ...(request.keeps && { Binds: [`${request.keeps.directory}:${request.keeps.inside}`] }),
       // Docker keeps everything by default; a chatty replica would fill the hypervisor's disk.
       LogConfig: { Type: "json-file", Config: { "max-size": "10m", "max-file": "2" } },
     },

@@ -1,9 +1,9 @@
 import type { HypervisorName, TenantName } from "../api/names.ts";
 import { isBeforeStart, operationsOf } from "../plan/order.ts";
 import type { PlanEntry } from "../plan/plan.ts";
-import { isContainer } from "../resources/container.ts";
 import type { BatchOperation, EngineOperation, Operation, ScriptOperation } from "../resources/operation.ts";
 import type { Resource } from "../resources/resource.ts";
+import { isRunner } from "../resources/workload.ts";
 import { type Failure, failureOf } from "./failure.ts";
 import { type ImageOptions, withoutImage } from "./image-check.ts";
 import type { Block } from "./render.ts";
@@ -139,7 +139,7 @@ async function runningSandboxes(
         found.set(container, NO_SANDBOX);
         return;
       }
-      const id = observed.filter(isContainer).find(({ name }) => name === container)?.state.id;
+      const id = observed.filter(isRunner).find(({ name }) => name === container)?.state.id;
       try {
         const path = id && (await hosts.get(hypervisor)?.containers.sandbox(id, signal));
         if (path) found.set(container, path);

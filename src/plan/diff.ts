@@ -3,7 +3,7 @@ import type { Runtime, Visibility } from "../facts/visibility.ts";
 import { byKey, kindOf, type Resources } from "../resources/index.ts";
 import { isPort } from "../resources/port.ts";
 import type { Resource } from "../resources/resource.ts";
-import { isWorkload, isWorkloadKind, type WorkloadState } from "../resources/workload.ts";
+import { isRunner, isRunnerKind, type RunnerState } from "../resources/workload.ts";
 import { losses, type PlanEntry } from "./plan.ts";
 
 /** What the comparison must know besides the two sides. */
@@ -21,14 +21,18 @@ function runtimeOf(resource: Resource): Runtime | undefined {
   return RUNTIMES[resource.kind];
 }
 
-const RUNTIMES: Readonly<Record<string, Runtime>> = { container: "docker", domain: "libvirt" };
+const RUNTIMES: Readonly<Record<string, Runtime>> = {
+  container: "docker",
+  bastion: "docker",
+  domain: "libvirt",
+};
 
 /** Whether a workload has, or is about to have, the far ends of its ports. */
-const hasLinks = ({ running, paused, unplugged }: WorkloadState): boolean =>
+const hasLinks = ({ running, paused, unplugged }: RunnerState): boolean =>
   (running || paused === true) && !unplugged;
 
 /** What does not go by itself when its namespace goes. */
-const OUTLIVES_NAMESPACE = new Set(["container", "domain", "guard", "netns", "resolver"]);
+const OUTLIVES_NAMESPACE = new Set(["container", "domain", "bastion", "guard", "netns", "resolver"]);
 
 /** Desired minus observed: one entry for each resource that differs. */
 export function diff(
@@ -81,11 +85,11 @@ function withTheirWorkload(
   observed: readonly Resource[],
 ): PlanEntry[] {
   const running = new Set(
-    observed.filter(isWorkload).flatMap(({ name, state }) => (hasLinks(state) ? [name] : [])),
+    observed.filter(isRunner).flatMap(({ name, state }) => (hasLinks(state) ? [name] : [])),
   );
   for (const { kind, name, operations } of entries)
-    if (isWorkloadKind(kind) && operations.some(({ phase }) => phase === "start")) running.add(name);
-  for (const { name, state } of desired.filter(isWorkload)) if (!state.running) running.delete(name);
+    if (isRunnerKind(kind) && operations.some(({ phase }) => phase === "start")) running.add(name);
+  for (const { name, state } of desired.filter(isRunner)) if (!state.running) running.delete(name);
   return entries.filter(({ after }) => !after || !isPort(after) || running.has(after.state.workload));
 }
 

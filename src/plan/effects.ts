@@ -2,7 +2,7 @@ import { produce } from "immer";
 import { byKey } from "../resources/index.ts";
 import { isPort } from "../resources/port.ts";
 import type { Resource } from "../resources/resource.ts";
-import { isWorkload, isWorkloadKind, type WorkloadState } from "../resources/workload.ts";
+import { isRunner, isRunnerKind, type RunnerState } from "../resources/workload.ts";
 import { losses, type PlanEntry } from "./plan.ts";
 
 /**
@@ -25,21 +25,21 @@ export function effects(entries: readonly PlanEntry[], observed: readonly Resour
 
 /** A workload that was told to end is taken to have ended. */
 function seen(after: Resource, before: Resource | undefined): Resource {
-  if (!isWorkload(after)) return after;
+  if (!isRunner(after)) return after;
   const { signal, ...state } = after.state;
-  const id = (before && isWorkload(before) && before.state.id) || "";
-  return { ...after, state: { ...state, id, running: signal === undefined } satisfies WorkloadState };
+  const id = (before && isRunner(before) && before.state.id) || "";
+  return { ...after, state: { ...state, id, running: signal === undefined } satisfies RunnerState };
 }
 
 /** What a link takes along when it goes. */
 const FOLLOWS: Readonly<Record<string, string>> = { bridge: "neighbours", vxlan: "forwarding" };
-const OUTLIVES_NAMESPACE = ["container", "domain", "guard", "resolver"];
+const OUTLIVES_NAMESPACE = ["container", "domain", "bastion", "guard", "resolver"];
 
 /** What vanishes by itself with what an entry removes. */
 function takeAlong(entry: PlanEntry, draft: Record<string, Resource>): void {
   const { kind, name, verb, hypervisor, tenant } = entry;
   const self = draft[entry.key];
-  const ended = isWorkloadKind(kind) && !(self && isWorkload(self) && self.state.running);
+  const ended = isRunnerKind(kind) && !(self && isRunner(self) && self.state.running);
   if (!ended && verb !== "remove") return;
   for (const [key, other] of Object.entries(draft)) {
     if (other.hypervisor !== hypervisor || other.tenant !== tenant) continue;

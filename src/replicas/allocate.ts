@@ -40,6 +40,9 @@ export function nextIndex(
   return undefined;
 }
 
+/** Where a bastion is in a management network: the last that can be used, kept free whether or not there is one. */
+export const bastionAddress = (cidr: Cidr): Ipv4 => addressAt(cidr, size(cidr) - 2);
+
 /** A fresh pair of addresses, on the subnet and on the management network. */
 export interface AddressPair {
   readonly address: Ipv4;
@@ -75,7 +78,8 @@ export class AddressBook {
     const segment = this.segments[name];
     if (!segment) return undefined;
     const { cidr, gateway, lastIndex: last } = segment;
-    const all = new Set([gateway, ...this.#reserved, ...taken]);
+    const own = name === MANAGEMENT ? [bastionAddress(cidr)] : [];
+    const all = new Set([gateway, ...own, ...this.#reserved, ...taken]);
     const index = nextIndex(cidr, { last, taken: all, released: this.#released, now: this.#now });
     if (index === undefined) return undefined;
     this.segments = { ...this.segments, [name]: { ...segment, lastIndex: index } };

@@ -2,6 +2,7 @@ import type { Cidr, Ipv4 } from "../api/addresses.ts";
 import type { FleetName, HypervisorName, SubnetName, TenantName } from "../api/names.ts";
 import type { ScalingMemory } from "../autoscale/decision.ts";
 import type { DocumentKey, StoredDocument } from "../api/documents.ts";
+import type { BastionMemory } from "./bastion.ts";
 import { containerName, type ReplicaMark } from "../resources/marks.ts";
 
 /**
@@ -99,6 +100,8 @@ export interface TenantMemory {
   readonly hypervisors: readonly HypervisorName[];
   readonly segments: Readonly<Record<string, SegmentMemory>>;
   readonly replicas: readonly ReplicaMemory[];
+  /** The tenant's bastion, where it has one. */
+  readonly bastion?: BastionMemory | undefined;
   readonly released: readonly ReleasedAddress[];
   /** Desired counts, owned by the autoscale controller; a subnet without one stands at its minimum. */
   readonly desired: Readonly<Record<SubnetName, number>>;

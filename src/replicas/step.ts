@@ -21,6 +21,7 @@ import {
 import type { TenantManifests } from "../api/documents.ts";
 import { adopt } from "./adopt.ts";
 import { AddressBook, nextVxlanId } from "./allocate.ts";
+import { nextBastion } from "./bastion.ts";
 import { evidenceOn, type Sighting } from "./evidence.ts";
 import { fit } from "./fit.ts";
 import { heal, healsAt, healthNotes } from "./heal.ts";
@@ -94,6 +95,14 @@ export function step(input: StepInput): StepResult {
     move,
     hypervisors: whereabouts(before, input),
     segments,
+    bastion: nextBastion(before.bastion, {
+      tenant: wanted?.tenant,
+      home: primary,
+      cidr: segments[MANAGEMENT]?.cidr,
+      observed: input.observed,
+      visible: input.visible,
+      fresh: input.fresh,
+    }),
     replicas: advanced.filter((replica) => replica !== undefined),
     released: [...before.released, ...released.map((address) => ({ address, at: now }))].filter(
       ({ at }) => now - at < RELEASED_MILLISECONDS,

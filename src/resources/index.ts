@@ -1,5 +1,6 @@
 import type { FleetName, TenantName } from "../api/names.ts";
 import type { HostFacts } from "../facts/facts.ts";
+import { bastion } from "./bastion.ts";
 import { bridge } from "./bridge.ts";
 import { container } from "./container.ts";
 import { domain } from "./domain.ts";
@@ -32,6 +33,7 @@ const KINDS: readonly Kind<unknown>[] = [
   forwarding,
   resolver,
   container,
+  bastion,
   domain,
   port,
   portRules,

@@ -169,3 +169,43 @@ export const containerName = (
   fleet: FleetName,
   mark: Pick<ReplicaMark, "tenant" | "subnet" | "ordinal" | "incarnation">,
 ): string => `${namespaceOf(fleet, mark.tenant)}.${mark.subnet}-${mark.ordinal}.${mark.incarnation}`;
+
+/** A tenant's bastion as its container's labels describe it. */
+export interface BastionMark {
+  readonly tenant: TenantName;
+  readonly incarnation: Incarnation;
+  /** On the management network. */
+  readonly address: Ipv4;
+  /** `1:HEX`: version and digest of what it is made from. */
+  readonly made: string;
+}
+
+/** `campus.t2.bastion.k7f2q9ab`: no replica's name, which has an ordinal there. */
+export const bastionName = (fleet: FleetName, mark: Pick<BastionMark, "tenant" | "incarnation">): string =>
+  `${namespaceOf(fleet, mark.tenant)}.bastion.${mark.incarnation}`;
+
+export const bastionLabels = (fleet: FleetName, mark: BastionMark): Record<string, string> => ({
+  [`${LABEL}fleet`]: fleet,
+  [`${LABEL}tenant`]: mark.tenant,
+  [`${LABEL}role`]: "bastion",
+  [`${LABEL}incarnation`]: mark.incarnation,
+  [`${LABEL}management-address`]: mark.address,
+  [`${LABEL}spec-hash`]: mark.made,
+});
+
+/** The mark of a bastion's container; undefined when it is another fleet's, or none. */
+export function readBastionMark(
+  fleet: FleetName,
+  { name, labels }: Pick<ContainerSummary, "name" | "labels">,
+): BastionMark | undefined {
+  const label = (key: string): string => labels[LABEL + key] ?? "";
+  const [tenant, incarnation] = [label("tenant"), label("incarnation")];
+  const address = parseIpv4(label("management-address"));
+  // guard: owner's mark
+  if (label("fleet") !== fleet || label("role") !== "bastion" || !address || !isName(tenant))
+    return undefined;
+  const made = label("spec-hash");
+  const mark: BastionMark = { tenant: trusted(tenant), incarnation: trusted(incarnation), address, made };
+  // guard: owner's mark
+  return /^[a-z0-9]{8}$/.test(incarnation) && bastionName(fleet, mark) === name ? mark : undefined;
+}

@@ -87,6 +87,8 @@ export interface ContainerRequest {
   readonly nanoCpus: number;
   /** Bytes. */
   readonly memory: number;
+  /** A directory of the hypervisor's, made where missing, that is in the container under another path. */
+  readonly keeps?: { readonly directory: string; readonly inside: string };
 }
 
 /** Something that Docker's interface does. */

@@ -1,9 +1,16 @@
 import { type Ipv4, type Mac, macOf } from "../api/addresses.ts";
-import type { FleetName } from "../api/names.ts";
+import type { FleetName, SubnetName } from "../api/names.ts";
 import { isAlive } from "./container.ts";
 import { type LinkDifference, type LinkState, linkDifference, readLink } from "./link.ts";
 import type { HostFacts, SandboxFacts } from "../facts/facts.ts";
-import { containerName, namespaceOf, readMark, type ReplicaMark, tenantOf } from "./marks.ts";
+import {
+  containerName,
+  namespaceOf,
+  readBastionMark,
+  readMark,
+  type ReplicaMark,
+  tenantOf,
+} from "./marks.ts";
 import { markedDomains } from "./taps.ts";
 import { SANDBOX, type ScriptOperation } from "./operation.ts";
 import { kind, type Resource } from "./resource.ts";
@@ -48,24 +55,25 @@ export const port = kind<PortState>({
         const replica = byIncarnation.get(incarnation);
         // What is left of a virtual machine's links goes with its next start.
         if (replica?.unplugged) continue;
-        const mac = replica && macOf(role === "w" ? replica.mark.address : replica.mark.managementAddress);
+        const mac = replica && macOf(role === "w" ? replica.address : replica.managementAddress);
         yield {
           kind: "port",
           hypervisor,
           tenant,
-          ...(replica && { subnet: replica.mark.subnet }),
+          ...(replica?.subnet && { subnet: replica.subnet }),
           name: link.name,
           state: {
             ...readLink(link),
             mac: undefined,
-            workload: replica ? containerName(fleet, replica.mark) : "",
+            workload: replica?.workload ?? "",
             entry: forwarding.some(
               (entry) => entry.device === link.name && entry.mac === mac && entry.table === "master",
             ),
             inside:
               link.type === "tun"
                 ? "guest"
-                : replica?.sandbox && readInside(replica.sandbox, role === "w" ? "eth0" : "eth1"),
+                : replica?.sandbox &&
+                  readInside(replica.sandbox, role === "w" || replica.subnet === undefined ? "eth0" : "eth1"),
           },
         };
       }
@@ -159,22 +167,43 @@ function plug({ link, group, mtu, inside }: PortState, namespace: string): strin
   ];
 }
 
-/** Replicas by incarnation, with what is known of their own ends. */
+/** Replicas and bastions by incarnation, with what is known of their own ends. */
 function replicasOn(facts: HostFacts, fleet: FleetName): Map<string, Replica> {
   const { containers, sandboxes } = facts;
   const replicas = new Map<string, Replica>();
+  const ofReplica = (mark: ReplicaMark): Omit<Replica, "sandbox"> => {
+    const { subnet, address, managementAddress } = mark;
+    return { workload: containerName(fleet, mark), subnet, address, managementAddress };
+  };
   for (const summary of containers ?? []) {
-    const mark = readMark(fleet, summary);
     const sandbox = sandboxes.get(summary.id) ?? (isAlive(summary.state) ? undefined : NO_SANDBOX);
-    if (mark) replicas.set(mark.incarnation, { mark, sandbox });
+    const mark = readMark(fleet, summary);
+    if (mark) replicas.set(mark.incarnation, { ...ofReplica(mark), sandbox });
+    const own = readBastionMark(fleet, summary);
+    if (own) {
+      const { incarnation, address } = own;
+      const { name: workload } = summary;
+      replicas.set(incarnation, {
+        workload,
+        subnet: undefined,
+        address,
+        managementAddress: address,
+        sandbox,
+      });
+    }
   }
   for (const { mark, unplugged } of markedDomains(facts, fleet))
-    replicas.set(mark.incarnation, { mark, sandbox: undefined, unplugged });
+    replicas.set(mark.incarnation, { ...ofReplica(mark), sandbox: undefined, unplugged });
   return replicas;
 }
 
 interface Replica {
-  readonly mark: ReplicaMark;
+  /** Name of its container or virtual machine. */
+  readonly workload: string;
+  /** Undefined for a bastion, which has one interface alone: eth0, on the management network. */
+  readonly subnet: SubnetName | undefined;
+  readonly address: Ipv4;
+  readonly managementAddress: Ipv4;
   /** Of a virtual machine: it has lost one of its taps. */
   readonly unplugged?: boolean;
   /** Undefined when it has one, but where was not found. */

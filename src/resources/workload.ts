@@ -25,3 +25,12 @@ export const isWorkloadKind = (kind: string): boolean => KINDS.includes(kind);
 
 export const isWorkload = (resource: Resource): resource is Resource<WorkloadState> =>
   isWorkloadKind(resource.kind);
+
+/** What ports are put into: a replica's workload, or the tenant's bastion, which is no replica. */
+export type RunnerState = Omit<WorkloadState, "mark">;
+
+/** Whether a kind of that name runs something that has ports. */
+export const isRunnerKind = (kind: string): boolean => isWorkloadKind(kind) || kind === "bastion";
+
+export const isRunner = (resource: Resource): resource is Resource<RunnerState> =>
+  isRunnerKind(resource.kind);

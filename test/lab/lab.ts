@@ -342,7 +342,7 @@ export class Lab {
     return ran;
   }
 
-  /** All containers that carry our labels, as Docker tells of them; by hypervisor, tenant, replica. */
+  /** All replicas' containers, by our labels, as Docker tells of them; by hypervisor, tenant, replica. */
   async containers(tenant?: string, subnet?: string): Promise<Container[]> {
     const all = await Promise.all(HYPERVISORS.map((hv) => this.#containersOn(hv)));
     return all
@@ -355,7 +355,7 @@ export class Lab {
     const text = await this.sh(hv, INSPECT);
     return (JSON.parse(text || "[]") as Inspected[]).flatMap(({ Id, Name, Config, State }) => {
       const label = (name: string): string => Config.Labels?.[`dev.evenkeel.${name}`] ?? "";
-      if (label("fleet") === "") return [];
+      if (label("fleet") === "" || label("subnet") === "") return [];
       return {
         hv,
         id: Id,
@@ -541,7 +541,7 @@ const INSPECT = `
 for try in 1 2 3 4 5; do
   ids=$(docker ps -aq --no-trunc)
   [ "$ids" ] || exit 0
-  all=$(docker inspect $ids) && { echo "$all"; exit 0; }
+  all=$(docker inspect $ids) && { printf '%s\\n' "$all"; exit 0; }
 done
 exit 1`;
 

@@ -2,7 +2,7 @@ import type { HypervisorName } from "../../src/api/names.ts";
 import type { Revision } from "../../src/manifests/revision.ts";
 import { plantForeign } from "./foreign.ts";
 import type { Stage } from "./stage.ts";
-import { type Files, hypervisor, halfWritten, revisionOf, subnet, tenant } from "./trees.ts";
+import { type Files, hypervisor, halfWritten, revisionOf, subnet, tenant, withBastion } from "./trees.ts";
 
 /** One thing that happens: manifests that come into force, or something that befalls a hypervisor before that. */
 export interface Act {
@@ -54,6 +54,21 @@ export const SCENARIOS: readonly Scenario[] = [
     name: "scale out",
     before: { ...site(), ...T1, ...web(1), ...T2 },
     acts: [{ files: { ...site(), ...T1, ...web(3), ...T2 } }],
+  },
+  {
+    name: "a bastion comes",
+    before: { ...site(), ...T1, ...web(1), ...T2 },
+    acts: [{ files: { ...site(), ...withBastion(T1, "AAAA"), ...web(1), ...T2 } }],
+  },
+  {
+    name: "a bastion takes another key",
+    before: { ...site(), ...withBastion(T1, "AAAA"), ...web(1), ...T2 },
+    acts: [{ files: { ...site(), ...withBastion(T1, "BBBB"), ...web(1), ...T2 } }],
+  },
+  {
+    name: "a bastion goes",
+    before: { ...site(), ...withBastion(T1, "AAAA"), ...web(1), ...T2 },
+    acts: [{ files: { ...site(), ...T1, ...web(1), ...T2 } }],
   },
   {
     name: "scale in",

@@ -32,6 +32,15 @@ spec:
 `,
 });
 
+/** The same tenant with a bastion that lets this key in. */
+export const withBastion = (tenantFiles: Files, key: string): Files =>
+  Object.fromEntries(
+    Object.entries(tenantFiles).map(([path, text]) => [
+      path,
+      `${text}  bastion: {address: 198.18.100.99, image: "evenkeel/bastion:1", authorizedKeys: [ssh-ed25519 ${key}]}\n`,
+    ]),
+  );
+
 /** A subnet that serves, with the count that it is to have. */
 export const subnet = (
   tenantName: string,

@@ -11,6 +11,7 @@ import { type ContainerShown, workloadOf } from "../../src/manifests/export/work
 import { load } from "../../src/manifests/load.ts";
 import { emptyMemory } from "../../src/replicas/memory.ts";
 import { specHashOf } from "../../src/replicas/spec.ts";
+import { isBastion } from "../../src/resources/bastion.ts";
 import { isWorkload } from "../../src/resources/workload.ts";
 import { isContainer } from "../../src/resources/container.ts";
 import { VALID, write } from "./manifests-tree.ts";
@@ -38,6 +39,20 @@ function containersOf(on: Scenario): Map<Incarnation, ContainerShown> {
         ofImage: own,
       };
       return [[mark.incarnation, made] as const];
+    }),
+  );
+}
+
+/** And of the tenant's bastion. */
+function bastionOf(on: Scenario): Map<Incarnation, ContainerShown> {
+  return new Map(
+    on.observed.filter(isBastion).flatMap(({ state: { mark, request } }) => {
+      if (!request) return [];
+      const { image, command = [], env, nanoCpus, memory } = request;
+      const lines = env.map(({ name, value }) => `${name}=${value}`);
+      return [
+        [mark.incarnation, { image, command, env: lines, nanoCpus, memory, ofImage: undefined }] as const,
+      ];
     }),
   );
 }
@@ -75,7 +90,10 @@ const machine = (workload: Partial<Subnet["spec"]["workload"]>): Subnet => {
 /** The manifests that an export of a scenario gives, by file. */
 const exported = (on: Scenario, unseen: readonly string[] = []): Map<string, string> => {
   const observed = on.observed.filter((one) => !unseen.includes(one.hypervisor));
-  const shown = shownTenant(T2, observed, { containers: containersOf(on), machines: machinesOf(on) });
+  const shown = shownTenant(T2, observed, {
+    containers: new Map([...containersOf(on), ...bastionOf(on)]),
+    machines: machinesOf(on),
+  });
   return manifestsOf(
     shown,
     unseen.map((name) => trusted<HypervisorName>(name)),
@@ -111,6 +129,13 @@ function converged(change: Partial<Scenario>): Scenario {
   return on;
 }
 
+const BASTION = {
+  address: "198.18.100.9" as never,
+  port: 2222,
+  image: "evenkeel/bastion:1",
+  authorizedKeys: ["ssh-ed25519 AAAA one", "ssh-ed25519 BBBB"],
+};
+
 const many = (spec: Partial<Subnet["spec"]>): Subnet =>
   subnet("a-subnet-with-quite-a-long-name", 60, { ...spec, replicas: { min: 60, max: 60 } });
 
@@ -140,6 +165,14 @@ describe("an export of what stands", () => {
     [
       "a service address that is not the lowest",
       { subnets: [subnet("web", 2, { service: serving("198.18.100.11") })] },
+    ],
+    [
+      "a bastion beside a service",
+      { tenant: tenant({ bastion: BASTION }), subnets: [subnet("web", 1, { service: serving() })] },
+    ],
+    [
+      "a bastion alone",
+      { tenant: tenant({ bastion: BASTION, serviceAddresses: [] }), subnets: [subnet("web", 1)] },
     ],
     [
       "virtual machines on a disk",

@@ -212,6 +212,18 @@ describe("an odd file:", () => {
     expect(codes(done).filter((code) => code.startsWith("error"))).toEqual([]);
   });
 
+  test("names that YAML would take for something else stay names", async () => {
+    const done = await importing(
+      changed((file, subnet) => {
+        file.TName = "2024";
+        subnet.SubnetName = "true";
+      }),
+    );
+    expect(done.said).toEqual([]);
+    expect(done.imported?.manifests).toContain("tenants/2024/true.yaml");
+    expect(codes(done).filter((code) => code.startsWith("error"))).toEqual([]);
+  });
+
   test("two subnets alike: the same is left out, one of the same name gets another", async () => {
     const done = await importing(
       changed((file, subnet) => {

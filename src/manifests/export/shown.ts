@@ -8,6 +8,7 @@ import {
 } from "../../api/addresses.ts";
 import type { HypervisorName, Incarnation, SubnetName, TenantName } from "../../api/names.ts";
 import type { DomainMade } from "../../facts/domain-made.ts";
+import { isBastion } from "../../resources/bastion.ts";
 import { type BridgeState, isBridge } from "../../resources/bridge.ts";
 import type { ReplicaMark } from "../../resources/marks.ts";
 import { isNat } from "../../resources/nat.ts";
@@ -15,6 +16,7 @@ import type { Resource } from "../../resources/resource.ts";
 import { isUplink } from "../../resources/uplink.ts";
 import { isVxlan } from "../../resources/vxlan.ts";
 import { isWorkload } from "../../resources/workload.ts";
+import { type ShownBastion, shownBastion } from "./bastion.ts";
 import { type ShownService, servicesOf } from "./services.ts";
 import { type ContainerShown, machineOf, type ShownWorkload, workloadOf } from "./workload.ts";
 
@@ -29,6 +31,7 @@ export interface ShownTenant {
   /** In use, and the lowest that it has. */
   readonly serviceAddresses: readonly Ipv4[];
   readonly egress: "none" | "snat";
+  readonly bastion: ShownBastion | undefined;
   readonly subnets: readonly ShownSubnet[];
 }
 
@@ -66,6 +69,9 @@ export function shownTenant(
   const table = own.filter(isNat).find(({ hypervisor }) => hypervisor === home)?.state.table;
   const subnets = [...names].toSorted();
   const services = table ? servicesOf(table, subnets) : new Map<SubnetName, ShownService>();
+  const way = own.filter(isBastion).find(({ hypervisor }) => hypervisor === home);
+  const made = way && shown.containers.get(way.state.mark.incarnation);
+  const bastion = made && table && shownBastion(made, table);
   const addresses = [
     ...(uplink?.mac === undefined ? [] : [addressOfMac(uplink.mac)]),
     ...(uplink?.addresses ?? []).map(addressOf),
@@ -75,7 +81,8 @@ export function shownTenant(
     home,
     others: [...new Set(own.map(({ hypervisor }) => hypervisor))].filter((one) => one !== home).toSorted(),
     managementCidr: networkAt(bridges.find((one) => one.subnet === undefined && carriesGateway(one))),
-    serviceAddresses: [...new Set(addresses)],
+    serviceAddresses: [...new Set(addresses)].filter((one) => one !== bastion?.address),
+    bastion,
     egress: table?.rules.some((rule) => / -j SNAT /.test(rule)) ? "snat" : "none",
     subnets: subnets.map((subnet) => {
       const bridge = bridges.find((one) => one.subnet === subnet && carriesGateway(one));

@@ -17,7 +17,7 @@ export function manifestsOf(shown: ShownTenant, unseen: readonly HypervisorName[
 }
 
 const tenantText = (shown: ShownTenant, unseen: readonly HypervisorName[]): string => {
-  const { name, home, others, managementCidr, serviceAddresses, egress } = shown;
+  const { name, home, others, managementCidr, serviceAddresses, egress, bastion } = shown;
   const document = {
     apiVersion: "evenkeel.dev/v1alpha1",
     kind: "Tenant",
@@ -28,6 +28,7 @@ const tenantText = (shown: ShownTenant, unseen: readonly HypervisorName[]): stri
       ...(serviceAddresses.length > 0 && { serviceAddresses: serviceAddresses.map((one) => `${one}/32`) }),
       ...(managementCidr !== undefined && { managementNetwork: { cidr: managementCidr } }),
       egress,
+      ...(bastion && { bastion }),
       ...quotaOf(shown),
     },
   };

@@ -31,7 +31,7 @@ function hypervisorText(
 apiVersion: evenkeel.dev/v1alpha1
 kind: Hypervisor
 metadata:
-  name: ${name}
+  name: ${scalar(name)}
 spec:
   # The same in all hypervisors of this directory, and the mark on all that
   # evenkeel makes.${fleet === undefined ? " Choose it now: it is never changed afterwards." : ""}
@@ -55,17 +55,17 @@ ${runtimes.includes("libvirt") ? `\n  runtimes: [${runtimes.join(", ")}]\n` : ""
 }
 
 function tenantText({ name, oldName, primary, standby, quota }: DraftTenant): string {
-  const others = standby.map((one) => `{name: ${one}}`).join(", ");
+  const others = standby.map((one) => `{name: ${scalar(one)}}`).join(", ");
   return `# yaml-language-server: $schema=../.schemas/Tenant.schema.json
 #
 # Tenant ${quoted(oldName)} of the old file. What it runs is in tenants/${name}/.
 apiVersion: evenkeel.dev/v1alpha1
 kind: Tenant
 metadata:
-  name: ${name}
+  name: ${scalar(name)}
 spec:
   # Guessed: home is where a replica stood that had not been scaled.
-  primary: ${primary}
+  primary: ${scalar(primary)}
 ${others === "" ? "" : `  standby: [${others}]\n`}
   # The only addresses that its services may use; the old file has none.
   # serviceAddresses: [203.0.113.10/32]    # FILL IN: in the uplink's network
@@ -80,7 +80,7 @@ function subnetText(subnet: DraftSubnet): string {
 apiVersion: evenkeel.dev/v1alpha1
 kind: Subnet
 metadata:
-  name: ${name}
+  name: ${scalar(name)}
 spec:
   cidr: ${cidr}
 

@@ -28,18 +28,20 @@ const room: Rule = {
       const tenant = view.tenant(metadata.namespace);
       const managed = tenant?.object.spec.managementNetwork.cidr;
       const networks = [
-        { cidr: spec.cidr, what: `the room in ${spec.cidr}` },
+        { cidr: spec.cidr, taken: 0, what: `the room in ${spec.cidr}` },
         ...(tenant && managed
           ? [
               {
                 cidr: managed,
+                // The bastion's place is kept free whether or not there is one.
+                taken: 1,
                 what: `the room in the management network ${managed} (${tenant.cite(MANAGEMENT)})`,
               },
             ]
           : []),
       ];
-      return networks.flatMap(({ cidr, what }): readonly Finding[] => {
-        const most = usable(cidr) - spec.update.maxSurge;
+      return networks.flatMap(({ cidr, taken, what }): readonly Finding[] => {
+        const most = usable(cidr) - taken - spec.update.maxSurge;
         if (spec.replicas.max <= most) return [];
         const surge = spec.update.maxSurge > 0 ? ` less maxSurge, which is ${spec.update.maxSurge}` : "";
         const message = `must be at most ${Math.max(most, 0)}, ${what}${surge}; found ${spec.replicas.max}`;

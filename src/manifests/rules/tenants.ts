@@ -26,15 +26,22 @@ const hypervisorsExist: Rule = {
   },
 };
 
-/** Service addresses are announced on the primary's uplink, so it must have one. */
+/** Service addresses and the bastion's are announced on the primary's uplink, so it must have one. */
 const uplinkExists: Rule = {
-  reads: { Tenant: ["spec.primary", "spec.serviceAddresses"], Hypervisor: ["spec.uplink"] },
+  reads: {
+    Tenant: ["spec.primary", "spec.serviceAddresses", "spec.bastion"],
+    Hypervisor: ["spec.uplink"],
+  },
   check: (view) =>
     view.tenants.flatMap(({ key, object: { spec } }): readonly Finding[] => {
       const primary = view.hypervisor(spec.primary);
-      if (spec.serviceAddresses.length === 0 || !primary || primary.object.spec.uplink) return [];
+      const needs = [
+        ...(spec.serviceAddresses.length > 0 ? ["serviceAddresses"] : []),
+        ...(spec.bastion ? ["a bastion"] : []),
+      ];
+      if (needs.length === 0 || !primary || primary.object.spec.uplink) return [];
       const found = `found ${show(spec.primary)}, which has none (${primary.cite(["spec"])})`;
-      const message = `must be a hypervisor with an uplink, because the tenant has serviceAddresses; ${found}`;
+      const message = `must be a hypervisor with an uplink, because the tenant has ${needs.join(" and ")}; ${found}`;
       return [
         { code: "EK-REFERENCE", path: ["spec", "primary"], message, about: key, related: [primary.key] },
       ];

@@ -1,0 +1,169 @@
+import { type Cidr, type Ipv4, type Mac, macOf } from "../api/addresses.ts";
+import type { Bastion } from "../api/kinds.gen.ts";
+import { fleetDirectory } from "../facts/script.ts";
+import type { BastionState } from "../resources/bastion.ts";
+import {
+  aliasOf,
+  bastionLabels,
+  type BastionMark,
+  bastionName,
+  groupOf,
+  linkNames,
+} from "../resources/marks.ts";
+import type { ContainerRequest } from "../resources/operation.ts";
+import type { PortState } from "../resources/port.ts";
+import type { Resource } from "../resources/resource.ts";
+import { bastionAddress } from "../replicas/allocate.ts";
+import { type Part, type Scope, type Segment, within } from "./input.ts";
+
+/** A tenant's bastion, out of its document, its memory and the management network. */
+export interface DesiredBastion {
+  readonly spec: Bastion;
+  readonly name: string;
+  readonly mark: BastionMark;
+  /** Its one interface, on the management network. */
+  readonly address: Ipv4;
+  readonly mac: Mac;
+  readonly port: PortState;
+  readonly command: readonly string[];
+}
+
+/** The port on which sshd listens in the container; outside it is the one that the manifest gives. */
+const SSH = 22;
+
+/** What a bastion takes of its hypervisor. */
+const NANO_CPUS = 500_000_000;
+const MEMORY = 128 * 2 ** 20;
+
+/** Where the container finds what lasts: its host key. */
+const KEPT = "/etc/evenkeel";
+
+/**
+ * What runs in it. The image brings sshd and ssh-keygen; nothing of its own configuration counts. Keys come by the
+ * environment, as data: no shell reads them as its own words. The host key is made once, and lasts in the hypervisor's
+ * directory. Replicas can reach its port over the management network, and are not let in.
+ */
+const commandFor = (cidr: Cidr): readonly string[] => [
+  "/bin/sh",
+  "-c",
+  `set -e
+umask 077
+PATH=$PATH:/usr/sbin:/sbin
+sshd=$(command -v sshd) || { echo "the image has no sshd" >&2; exit 127; }
+[ -s ${KEPT}/host_key ] || {
+  rm -f ${KEPT}/host_key.new*
+  ssh-keygen -q -t ed25519 -N '' -C '' -f ${KEPT}/host_key.new
+  mv ${KEPT}/host_key.new ${KEPT}/host_key
+}
+mkdir -p /run/sshd /run/evenkeel
+printf '%s\\n' "$AUTHORIZED_KEYS" >/run/evenkeel/authorized_keys
+unset AUTHORIZED_KEYS
+exec "$sshd" -D -e -f /dev/null -h ${KEPT}/host_key -p ${SSH} \\
+  -o AuthorizedKeysFile=/run/evenkeel/authorized_keys -o PasswordAuthentication=no \\
+  -o KbdInteractiveAuthentication=no -o PermitRootLogin=prohibit-password -o PidFile=none \\
+  -o DenyUsers=*@${cidr}`,
+];
+
+/** The tenant's bastion; undefined where it has none, or no management network yet. */
+export function bastionOf(scope: Scope): DesiredBastion | undefined {
+  const spec = scope.tenant.spec.bastion;
+  const known = scope.memory.bastion;
+  const segment = scope.segments.find(({ subnet }) => subnet === undefined);
+  if (!spec || !known || !segment) return undefined;
+  const { fleet, name: tenant } = scope;
+  const address = bastionAddress(segment.cidr);
+  const mac = macOf(address);
+  const { incarnation, made } = known;
+  const command = commandFor(segment.cidr);
+  const mark: BastionMark = { tenant, incarnation, address, made };
+  const name = bastionName(fleet, mark);
+  const port = portOf(scope, segment, { name, mark, address, mac });
+  return { spec, name, mark, address, mac, port, command };
+}
+
+/** The bastion, where it stands: at home. */
+export function bastion(scope: Scope, part: Part): Resource[] {
+  const of = bastionOf(scope);
+  if (!of || !part.isPrimary) return [];
+  const place = { hypervisor: part.name, tenant: scope.name };
+  const state: BastionState = { name: of.name, mark: of.mark, running: true, request: requestOf(scope, of) };
+  return [
+    { ...place, kind: "bastion", name: of.name, state },
+    { ...place, kind: "port", name: of.port.link, state: of.port },
+  ];
+}
+
+function requestOf({ fleet, name: tenant }: Scope, of: DesiredBastion): ContainerRequest {
+  const { spec, name, mark, command } = of;
+  return {
+    name,
+    hostname: "bastion",
+    image: spec.image,
+    command,
+    // Names of the tenant's lead to its data path, where a bastion has no way.
+    resolver: undefined,
+    searchDomains: [],
+    env: [{ name: "AUTHORIZED_KEYS", value: spec.authorizedKeys.join("\n") }],
+    labels: bastionLabels(fleet, mark),
+    nanoCpus: NANO_CPUS,
+    memory: MEMORY,
+    keeps: { directory: `${fleetDirectory(fleet)}/bastions/${tenant}`, inside: KEPT },
+  };
+}
+
+/** Locked as a replica's, and not isolated: that is how it reaches them all, while they do not reach each other. */
+function portOf(
+  scope: Scope,
+  segment: Segment,
+  { name, mark: { incarnation }, address, mac }: Pick<DesiredBastion, "name" | "mark" | "address" | "mac">,
+): PortState {
+  return {
+    link: linkNames.port("m", incarnation),
+    mac: undefined,
+    mtu: scope.mtu,
+    master: linkNames.bridge(undefined),
+    group: String(groupOf(scope.fleet)),
+    alias: aliasOf(scope.fleet, scope.name, undefined, "bastion port"),
+    up: true,
+    flags: {
+      // guard: tenant boundary
+      locked: true,
+      learning: false,
+      flood: false,
+      mcast_flood: false,
+      bcast_flood: false,
+      neigh_suppress: false,
+      proxy_arp: true,
+      isolated: false,
+    },
+    addresses: [],
+    workload: name,
+    behind: mac,
+    entry: true,
+    inside: {
+      device: "eth0",
+      mac,
+      mtu: scope.mtu,
+      address: within(segment.cidr, address),
+      gateway: segment.gateway,
+    },
+  };
+}
+
+/** Where SSH from outside is sent; and that it may pass, to the bastion alone. */
+export const bastionRules = (
+  scope: Scope,
+): { readonly nat: readonly string[]; readonly forward: (from: string) => readonly string[] } => {
+  const of = bastionOf(scope);
+  if (!of) return { nat: [], forward: () => [] };
+  const { address, port } = of.spec;
+  return {
+    nat: [
+      `-A PREROUTING -d ${address}/32 -p tcp -m tcp --dport ${port} -j DNAT --to-destination ${of.address}:${SSH}`,
+    ],
+    forward: (from) => [
+      // guard: tenant boundary
+      `-A FORWARD -d ${of.address}/32 -i ${from} -o ${linkNames.bridge(undefined)} -m conntrack --ctstate DNAT -j ACCEPT`,
+    ],
+  };
+};

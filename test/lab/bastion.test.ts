@@ -1,0 +1,206 @@
+import { execFileSync } from "node:child_process";
+import { existsSync, mkdirSync, readFileSync, rmSync } from "node:fs";
+import { join } from "node:path";
+import { afterAll, beforeAll, expect, jest, test } from "@jest/globals";
+import { eventually, type Fleet, type Host, Lab, namespace, type Ran } from "./lab.ts";
+
+jest.setTimeout(120_000);
+
+const T2 = "provider/t2.yaml";
+const ADDRESS = "198.18.100.20";
+
+let lab: Lab;
+let fleet: Fleet;
+let keys: string;
+
+beforeAll(async () => {
+  lab = await Lab.up("bastion");
+  fleet = lab.fleet();
+  keys = join(fleet.tree, "..", "ssh");
+  mkdirSync(keys, { recursive: true });
+  for (const name of ["own", "other"])
+    execFileSync("ssh-keygen", ["-q", "-t", "ed25519", "-N", "", "-C", "", "-f", join(keys, name)]);
+  fleet.edit(T2, "  quota:", `${bastion("own")}\n  quota:`);
+  await lab.converge(fleet);
+});
+afterAll(() => lab.down());
+
+const publicKey = (name: string): string => readFileSync(join(keys, `${name}.pub`), "utf8").trim();
+const bastion = (key: string): string =>
+  `  bastion: {address: ${ADDRESS}, image: "evenkeel/bastion:1", authorizedKeys: ["${publicKey(key)}"]}`;
+
+const SSH_OPTIONS = [
+  "IdentitiesOnly=yes",
+  "BatchMode=yes",
+  "ConnectTimeout=3",
+  "StrictHostKeyChecking=accept-new",
+];
+
+interface Login {
+  readonly key?: string;
+  readonly from?: Host;
+  readonly port?: number;
+}
+
+/** SSH from a host of the lab, with a host key that is known once it was seen. */
+const ssh = (command: string, { key = "own", from = "client", port = 22 }: Login = {}): Promise<Ran> =>
+  lab.try(from, [
+    "ssh",
+    "-F",
+    "/dev/null",
+    "-i",
+    join(keys, key),
+    "-p",
+    String(port),
+    ...SSH_OPTIONS.flatMap((option) => ["-o", option]),
+    "-o",
+    `UserKnownHostsFile=${join(keys, "known")}`,
+    `root@${ADDRESS}`,
+    command,
+  ]);
+
+/** It answers as soon as sshd listens, which is a moment after its container runs. */
+const login = (): Promise<Ran> =>
+  eventually("its sshd answers", async () => {
+    const ran = await ssh("hostname");
+    return ran.code === 0 && ran;
+  });
+
+/** What the bastion gets from an address and port by HTTP; without a connection the code is 1. */
+const asks = async (peer: string): Promise<Ran> => {
+  const ran = await ssh(`perl -MIO::Socket::INET -e '${GET}' ${peer}`);
+  return { ...ran, stdout: ran.stdout.split("\r\n\r\n").at(-1) ?? "" };
+};
+
+const GET = `$s = IO::Socket::INET->new(PeerAddr => shift, Timeout => 2) or exit 1;
+print $s "GET / HTTP/1.0\\r\\n\\r\\n"; local $/; print <$s>;`;
+
+const containers = async (): Promise<string[]> =>
+  (
+    await lab.sh(
+      "hv1",
+      "docker ps --no-trunc --filter label=dev.evenkeel.role=bastion --format '{{.ID}} {{.Names}}'",
+    )
+  )
+    .split("\n")
+    .filter(Boolean);
+
+test("the tenant's key lets in, at its address; another key and other ports do not", async () => {
+  expect((await login()).stdout.trim()).toBe("bastion");
+  expect((await ssh("hostname", { key: "other" })).stderr).toContain("Permission denied (publickey)");
+  for (const port of [21, 80, 2222]) expect((await ssh("hostname", { port })).code).toBe(255);
+  expect((await ssh("hostname", { from: "neighbour" })).stdout.trim()).toBe("bastion");
+  expect(await containers()).toHaveLength(1);
+  expect(await lab.sh("hv2", "docker ps -q --filter label=dev.evenkeel.role=bastion")).toBe("");
+});
+
+test("from it every replica is reached over the management network, on both hypervisors", async () => {
+  const replicas = await lab.containers("t2");
+  expect(new Set(replicas.map(({ hv }) => hv))).toEqual(new Set(["hv1", "hv2"]));
+  for (const { managementAddress, replica } of replicas) {
+    const { stdout, stderr, code } = await asks(`${managementAddress}:8080`);
+    expect([code, stderr]).toEqual([0, ""]);
+    expect(JSON.parse(stdout)).toMatchObject({ hostname: replica, greeting: "hello from t2" });
+  }
+});
+
+test("it reaches neither the data path, nor a service, nor the gateway, nor anybody outside", async () => {
+  const [replica] = await lab.containers("t2");
+  const targets = [
+    `${replica?.address}:8080`,
+    `${fleet.service("t1")}:80`,
+    `${fleet.service("t2")}:80`,
+    "10.13.13.1:53",
+    "192.168.252.1:53",
+    `${lab.hosts.client}:22`,
+  ];
+  for (const peer of targets) expect([peer, (await asks(peer)).code]).toEqual([peer, 1]);
+  // It has one interface, and no raw sockets to make itself another's.
+  expect((await ssh("ip -o -4 addr show scope global")).stdout.trim().split("\n")).toHaveLength(1);
+  expect((await ssh("ip link add x type dummy")).code).not.toBe(0);
+});
+
+test("replicas reach each other over the management network as little as before", async () => {
+  const [one, other] = await lab.containers("t2");
+  if (!one || !other) throw new Error("two replicas were expected");
+  const { code } = await lab.tryInside(one, `curl -s -m 2 http://${other.managementAddress}:8080/`);
+  expect(code).not.toBe(0);
+});
+
+test("a replica is not let in over the management network, even with the key", async () => {
+  const [replica] = await lab.containers("t2");
+  if (!replica) throw new Error("a replica was expected");
+  const options = "-F /dev/null -o BatchMode=yes -o StrictHostKeyChecking=no -o UserKnownHostsFile=/dev/null";
+  const { code, stderr } = await lab.tryInside(
+    replica,
+    `ssh ${options} -o ConnectTimeout=3 -i ${join(keys, "own")} root@192.168.252.254 hostname`,
+  );
+  expect([code, stderr]).toEqual([255, expect.stringContaining("Permission denied")]);
+});
+
+test("a second --once does nothing", async () => {
+  const before = await lab.snapshots();
+  await lab.converge(fleet);
+  expect(await lab.snapshots()).toEqual(before);
+});
+
+test("export reads it back with its keys: diff against what was written shows no difference", async () => {
+  const files = fleet.files();
+  fleet.remove(T2, "tenants/t2");
+  expect((await lab.reconcile(fleet, "export", "-n", "t2", "--write")).code).toBe(0);
+  expect(fleet.read(T2)).toContain(publicKey("own"));
+  const { code, stdout } = await lab.reconcile(fleet, "diff");
+  expect([code, stdout]).toEqual([0, ""]);
+  fleet.restore(files);
+});
+
+test("removed by hand, it is made again with the same host key; the other tenant is as it was", async () => {
+  const key = readFileSync(join(keys, "known"), "utf8");
+  const [before = ""] = await containers();
+  const others = await lab.containers("t1");
+  await lab.sh("hv1", `docker rm -f ${before.split(" ")[0]}`);
+  await lab.converge(fleet);
+  const [after = ""] = await containers();
+  expect(after.split(" ")[0]).not.toBe(before.split(" ")[0]);
+  await login();
+  expect(readFileSync(join(keys, "known"), "utf8")).toBe(key);
+  expect(await lab.containers("t1")).toEqual(others);
+});
+
+test("another key of the tenant's makes another, which the old one does not open; replicas stay", async () => {
+  const replicas = await lab.containers("t2");
+  fleet.edit(T2, publicKey("own"), publicKey("other"));
+  await lab.converge(fleet);
+  await eventually(
+    "it lets the new key in",
+    async () => (await ssh("hostname", { key: "other" })).code === 0,
+  );
+  expect((await ssh("hostname")).stderr).toContain("Permission denied (publickey)");
+  expect(await containers()).toHaveLength(1);
+  expect(await lab.containers("t2")).toEqual(replicas);
+});
+
+test("an image without sshd is named, exit 3, and nothing else suffers", async () => {
+  const replicas = await lab.containers("t2");
+  fleet.edit(T2, "evenkeel/bastion:1", "evenkeel/web:1");
+  const { code, stdout, stderr } = await lab.once(fleet, "--timeout", "15s");
+  expect(code).toBe(3);
+  expect((stdout + stderr).replaceAll(/\s+/g, " ")).toMatch(/bastion.* ended at once, with exit code 127/);
+  expect(await lab.containers("t2")).toEqual(replicas);
+  fleet.edit(T2, "evenkeel/web:1", "evenkeel/bastion:1");
+  await lab.converge(fleet);
+});
+
+test("no longer written, it goes with its port, its rules and its address", async () => {
+  fleet.edit(T2, /\n {2}bastion: .*/, "");
+  await lab.converge(fleet);
+  expect(await lab.sh("hv1", "docker ps -aq --filter label=dev.evenkeel.role=bastion")).toBe("");
+  const shown = await lab.sh(
+    "hv1",
+    `ip -n ${namespace("t2")} -4 addr; ip netns exec ${namespace("t2")} iptables-save`,
+  );
+  expect(shown).not.toContain(ADDRESS);
+  expect(shown).not.toContain("192.168.252.254");
+  rmSync(keys, { recursive: true });
+  expect(existsSync(keys)).toBe(false);
+});
