@@ -21,7 +21,7 @@ export function createOptions(request: ContainerRequest): ContainerCreateOptions
       NetworkMode: "none",
       RestartPolicy: { Name: "no" },
       // Else Docker writes the hypervisor's own, which cannot be reached from there.
-      Dns: [request.resolver],
+      Dns: request.resolver === undefined ? [] : [request.resolver],
       DnsSearch: [...request.searchDomains],
       // Its segment is IPv4. Set before any link exists, so that no link-local address is ever announced.
       Sysctls: { "net.ipv6.conf.all.disable_ipv6": "1", "net.ipv6.conf.default.disable_ipv6": "1" },

@@ -80,7 +80,7 @@ export interface ContainerRequest {
   readonly env: readonly { readonly name: string; readonly value: string }[];
   readonly labels: Readonly<Record<string, string>>;
   /** Whom it asks for names. */
-  readonly resolver: Ipv4;
+  readonly resolver: Ipv4 | undefined;
   /** Where short names are looked for, in this order. */
   readonly searchDomains: readonly string[];
   /** Billionths of a CPU. */
