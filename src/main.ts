@@ -31,6 +31,7 @@ import type { DiffOptions } from "./cli/diff.ts";
 import type { DownOptions } from "./cli/down.ts";
 import type { DrainOptions } from "./cli/drain.ts";
 import type { EventsOptions } from "./cli/events.ts";
+import type { ExportOptions } from "./cli/export.ts";
 import type { GetOptions } from "./cli/get.ts";
 import type { GraphOptions } from "./cli/graph.ts";
 import type { OnceOptions } from "./cli/once.ts";
@@ -46,6 +47,9 @@ import type { WaitOptions } from "./cli/wait.ts";
 import type { WhyOptions } from "./cli/why.ts";
 
 const VERSION = process.env.EVENKEEL_BUILD_VERSION ?? "0.0.0-source";
+
+/** What init writes lies beside the program. */
+const firstTree = (): string => fileURLToPath(new URL("first-tree", import.meta.url));
 
 /** The exit code of a command that could not do its work. */
 let exitOnError = 1;
@@ -125,13 +129,14 @@ onHypervisors(dry(program.command("get")))
   .addArgument(
     new Argument(
       "<what...>",
-      "all, hypervisors (hv), tenants (ten), subnets (sub), replicas (rep), subnet/NAME",
+      "all, hypervisors (hv), tenants (ten), subnets (sub), replicas (rep), subnet/NAME, " +
+        "or state: a tenant's in one piece, for programs (-o legacy as the predecessor wrote it)",
     ),
   )
   .addOption(manifests())
   .addOption(tenant())
   .option("-A, --all-namespaces", "of all tenants; so it is without -n")
-  .addOption(output("table", "wide", "json", "yaml", "name"))
+  .addOption(output("table", "wide", "json", "yaml", "name", "legacy"))
   .action(async (words: string[], options: GetOptions) => {
     const { get } = await import("./cli/get.ts");
     process.exitCode = await get(words, options);
@@ -243,7 +248,26 @@ editing(program.command("init"))
   .addArgument(directory())
   .action(async (path: string) => {
     const { init } = await import("./cli/init.ts");
-    process.exitCode = await init(fileURLToPath(new URL("first-tree", import.meta.url)), path);
+    process.exitCode = await init(firstTree(), path);
+  });
+
+editing(program.command("import"))
+  .description("write manifests for a tenant of the predecessor's, from its file")
+  .argument("<file>", "the tenant's JSON file, of containers or of virtual machines")
+  .addArgument(directory())
+  .action(async (file: string, path: string) => {
+    const { importTenant } = await import("./cli/import.ts");
+    process.exitCode = await importTenant(firstTree(), file, path);
+  });
+
+onHypervisors(editing(program.command("export")))
+  .description("print manifests of what hypervisors show, or write them")
+  .addArgument(directory())
+  .addOption(tenant())
+  .option("--write", "into the directory, where none of them is there; instead of printing")
+  .action(async (path: string, options: ExportOptions) => {
+    const { exportTenants } = await import("./cli/export.ts");
+    process.exitCode = await exportTenants(path, options);
   });
 
 editing(program.command("set"))

@@ -3,7 +3,7 @@
 # package: a machine with docker-ce must not have it replaced by docker.io.)
 NEEDED=(sshd:openssh-server ssh:openssh-client dockerd:docker.io docker:docker.io iptables:iptables
   conntrack:conntrack ip:iproute2 busybox:busybox-static tini:tini jq:jq curl:curl tcpdump:tcpdump
-  ethtool:ethtool promtool:prometheus ping:iputils-ping perl:perl-base
+  ethtool:ethtool promtool:prometheus ping:iputils-ping perl:perl-base dnsmasq:dnsmasq-base
   qemu-system-x86_64:qemu-system-x86 libvirtd:libvirt-daemon virsh:libvirt-clients qemu-img:qemu-utils
   genisoimage:genisoimage cpio:cpio lz4:lz4 syslinux:syslinux mformat:mtools mmdebstrap:mmdebstrap)
 

@@ -44,6 +44,9 @@ export const size = (cidr: Cidr): number => 2 ** (32 - prefixLength(cidr));
 /** The address `index` places after the network address (0 is the network address itself). */
 export const addressAt = (cidr: Cidr, index: number): Ipv4 => fromNumber(number(cidr) + index);
 
+/** `255.255.255.0` of `10.13.13.0/24`. */
+export const netmaskOf = (cidr: Cidr): Ipv4 => fromNumber(2 ** 32 - size(cidr));
+
 /** The inverse of {@link addressAt}. */
 export const indexOf = (cidr: Cidr, address: Ipv4): number => number(address) - number(cidr);
 
@@ -93,3 +96,13 @@ const octets = (address: Ipv4): string =>
  */
 export const macOf = (address: Ipv4, role: "01" | "02" | "04" | "05" = "01"): Mac =>
   trusted(`02:${role}:${octets(address)}`);
+
+/** The address that a MAC follows from: the inverse of {@link macOf}, whatever its role. */
+export const addressOfMac = (mac: Mac): Ipv4 =>
+  trusted(
+    mac
+      .split(":")
+      .slice(2)
+      .map((octet) => Number.parseInt(octet, 16))
+      .join("."),
+  );

@@ -748,7 +748,7 @@ export const DEFINITIONS: Readonly<Record<KindName, Definition>> = {
               "pattern": "^((25[0-5]|2[0-4][0-9]|1[0-9]{2}|[1-9]?[0-9])\\.){3}(25[0-5]|2[0-4][0-9]|1[0-9]{2}|[1-9]?[0-9])$"
             },
             "dhcp": {
-              "description": "Whether the gateway answers DHCP in the segment.",
+              "description": "Whether the gateway answers DHCP in the segment. It answers DNS there in any case.",
               "type": "boolean",
               "default": true
             },

@@ -19,6 +19,7 @@ const ERROR_CODES = {
   "EK-QUOTA": "more than the tenant's quota allows",
   "EK-FLAPPING": "a pair of thresholds between which a subnet would be scaled out and in by turns",
   "EK-PLACEHOLDER": "a value of the first tree that its reader has not filled in yet",
+  "EK-IMPORT": "something of the predecessor's file that cannot be taken over as it is, or is guessed",
   "EK-EDIT": "a manifest cannot be written or changed in place, or has changed meanwhile",
   "EK-COMMIT": "a manifest cannot be committed to git, or not by itself",
   "EK-SECRET": "a private key lies in the manifest tree, or a key file can be read by others",

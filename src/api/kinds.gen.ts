@@ -473,7 +473,7 @@ export interface SubnetSpec {
   readonly cidr: Cidr;
   /** The gateway's address in the segment. The first usable one of the network when left out. */
   readonly gatewayAddress?: Ipv4;
-  /** Whether the gateway answers DHCP in the segment. Default: true. */
+  /** Whether the gateway answers DHCP in the segment. It answers DNS there in any case. Default: true. */
   readonly dhcp: boolean;
   /**
    * How many replicas stand, at least and at most. Never a single count: within these bounds the autoscale
@@ -527,6 +527,8 @@ export interface SubnetStatus {
   readonly load?: Readonly<Record<string, number>>;
   /** When the desired count last changed. */
   readonly lastScaleTime?: string;
+  /** When the desired count last grew. */
+  readonly lastScaleOutTime?: string;
   /** Ready, Reconciling, Stalled, ScalingActive, ScalingLimited and Degraded. */
   readonly conditions?: readonly Condition[];
 }

@@ -15,7 +15,7 @@ export interface NotYet {
 export const NOT_YET: Readonly<Record<KindName, readonly NotYet[]>> = {
   Hypervisor: [],
   Tenant: [{ path: "spec.bastion" }],
-  Subnet: [{ path: "spec.dhcp" }, { path: "spec.workload.env[].valueFrom" }],
+  Subnet: [{ path: "spec.workload.env[].valueFrom" }],
 };
 
 /** What evenkeel's own annotations begin with; others are the writer's own and mean nothing to it. */

@@ -20,6 +20,8 @@ export const REASONS = {
     "most replicas of a subnet fail their health check at once although they run and are linked; the balancer keeps them",
   ImagePulling: "a hypervisor fetches the image that a replica is made of",
   ImageMissing: "the image that a replica is made of is not to be had on a hypervisor",
+  ResolverFailing:
+    "what answers DHCP and DNS in a tenant's gateway cannot be started; everything else of the tenant stands",
   ChangeFailed: "a hypervisor refused a change",
   NameTaken: "a name or VXLAN id is taken by something that is not ours",
   NeedsApproval: "the change waits for an operator to let it through",

@@ -42,6 +42,8 @@ export interface ScalingMemory {
   readonly at: number;
   readonly from: number;
   readonly to: number;
+  /** When it last grew, milliseconds since the epoch; undefined where nobody remembers that it did. */
+  readonly grewAt?: number;
 }
 
 /** What one decision hands to the next. */

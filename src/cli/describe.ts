@@ -5,7 +5,7 @@ import { readOldestFirst } from "../history/read.ts";
 import type { FleetObject } from "../status/objects.ts";
 import { begin } from "./begin.ts";
 import { describeObject } from "./describe-text.ts";
-import { describeSource, notFound, viewWithLoads } from "./get.ts";
+import { describeSource, notFound, viewWithLoads } from "./seen.ts";
 import { foreseen } from "./plan.ts";
 import { select } from "./select.ts";
 import type { SessionOptions } from "./session.ts";

@@ -8,7 +8,7 @@ import type { FleetMemory, ReplicaMemory } from "../replicas/memory.ts";
 import { isActive } from "../replicas/phase.ts";
 import { begin } from "./begin.ts";
 import { converge } from "./converge.ts";
-import { notFound } from "./get.ts";
+import { notFound } from "./seen.ts";
 import { type Interrupt, onInterrupt } from "./interrupt.ts";
 import { coloursFor } from "./problems.ts";
 import { Progress, sinceNow } from "./progress.ts";

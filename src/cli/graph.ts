@@ -2,7 +2,7 @@ import { systemClock } from "../clock/clock.ts";
 import { viewHypervisors } from "../controllers/hypervisor-view.ts";
 import { type FleetGraph, graphOf } from "../status/graph.ts";
 import { begin } from "./begin.ts";
-import { describeSource, notFound } from "./get.ts";
+import { describeSource, notFound } from "./seen.ts";
 import { drawMermaid } from "./graph-mermaid.ts";
 import { drawSvg } from "./graph-svg.ts";
 import { drawText } from "./graph-text.ts";

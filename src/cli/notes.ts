@@ -8,6 +8,7 @@ const ADVICE: Partial<Readonly<Record<Reason, string>>> = {
   LedgerIncomplete: "bring it back, or take it out of the tenant's hypervisors",
   NowhereToPlace: "raise a hypervisor's capacity, add a standby, or lower replicas.min",
   AddressesExhausted: "wait, or give the subnet a larger network",
+  ResolverFailing: "mend that there; it is tried again with every pass",
   NameTaken: "rename or remove what holds it; evenkeel does not touch it",
   ManifestInvalid: "reconcile validate",
 };

@@ -21,6 +21,7 @@ const WORDS: Readonly<Record<string, readonly [name: string, one: string, severa
   "local-pair": ["local link", "local link", "local links"],
   neighbours: ["neighbours", "neighbour table", "neighbour tables"],
   forwarding: ["forwarding", "forwarding table", "forwarding tables"],
+  resolver: ["resolver", "resolver", "resolvers"],
   container: ["container", "container", "containers"],
   domain: ["VM", "VM", "VMs"],
   port: ["port", "port", "ports"],

@@ -6,6 +6,8 @@ import type { Waiting } from "../hosts/execute.ts";
 import type { Failure } from "../hosts/failure.ts";
 import type { PlanEntry } from "../plan/plan.ts";
 import type { TenantMemory } from "../replicas/memory.ts";
+import { isResolver } from "../resources/resolver.ts";
+import type { Resource } from "../resources/resource.ts";
 import type { Sight } from "./sight.ts";
 
 /** What a change did not do although nothing said that it failed. */
@@ -16,6 +18,14 @@ export const leftNotes = (tenant: TenantName, left: readonly PlanEntry[]): Note[
     message: `${kind} ${name}@${hypervisor} is still not as it should be: ${reason}`,
     severity: "waiting",
   }));
+
+/** Resolvers that could not be started: somebody has to see to it, and nothing else waits for that. */
+export const resolverNotes = (tenant: TenantName, observed: readonly Resource[]): Note[] =>
+  observed.filter(isResolver).flatMap(({ hypervisor, state: { failure } }): Note[] => {
+    if (failure === undefined) return [];
+    const message = `DHCP and DNS are not answered: on ${hypervisor} ${failure}`;
+    return [{ reason: "ResolverFailing", object: `tenant/${tenant}`, message, severity: "stuck" }];
+  });
 
 /** What waits for an operator. */
 export const refusalNote = (refusal: Refusal): Note => ({

@@ -7,8 +7,12 @@ import type { TenantMemory } from "../replicas/memory.ts";
 import type { DrainReceipt } from "../replicas/receipt.ts";
 import type { StepResult } from "../replicas/step.ts";
 import type { TenantResult } from "./controller.ts";
-import { comingNotes, heldNotes, leftNotes, unseenNotes, waitingNotes } from "./notes.ts";
+import { comingNotes, heldNotes, leftNotes, resolverNotes, unseenNotes, waitingNotes } from "./notes.ts";
+import { isResolver } from "../resources/resolver.ts";
+import { keyOf, type Resource } from "../resources/resource.ts";
 import type { Sight } from "./sight.ts";
+
+const saysWhy = (resource: Resource): boolean => isResolver(resource) && resource.state.failure !== undefined;
 
 /** What happened to one tenant in one pass, as it is told to people. */
 export class Report {
@@ -24,6 +28,7 @@ export class Report {
   #refusals: readonly Refusal[] = [];
   #deadline: number | undefined;
   #left: readonly PlanEntry[] = [];
+  #isVerified = false;
 
   constructor(tenant: TenantName) {
     this.#tenant = tenant;
@@ -53,9 +58,10 @@ export class Report {
     return entries.filter(({ key }) => !this.#failed.has(key));
   }
 
-  /** What still differs after everything was done: it did not take effect, or somebody undid it. */
+  /** What still differs after everything was done: it did not take effect, or somebody undid it. What says why has a note. */
   verified(left: readonly PlanEntry[]): void {
-    this.#left = this.notFailed(left);
+    this.#isVerified = true;
+    this.#left = this.notFailed(left).filter(({ before }) => !before || !saysWhy(before));
   }
 
   /** Where something was changed, or was to be. */
@@ -76,6 +82,7 @@ export class Report {
       ...this.#news,
       ...this.#notes,
       ...unseenNotes(sight, memory),
+      ...resolverNotes(this.#tenant, this.#isVerified ? sight.observed : this.#asSeen(sight)),
       ...leftNotes(this.#tenant, this.#left),
       ...this.#coming,
       ...waitingNotes(memory).filter(({ object }) => !this.#coming.some((one) => one.object === object)),
@@ -87,6 +94,13 @@ export class Report {
     const waiting = moving || notes.some(({ severity }) => severity === "waiting");
     const state = failed ? "failed" : stuck ? "stuck" : waiting ? "waiting" : "converged";
     return this.#result(state, notes, sight, moving);
+  }
+
+  /** What a look has shown: where nothing was done but in thought, what would be changed is as it was. */
+  #asSeen({ observed }: Sight): readonly Resource[] {
+    const changed = new Set(this.#entries.map(({ key }) => key));
+    const before = this.#entries.flatMap((entry) => entry.before ?? []);
+    return [...observed.filter((resource) => !changed.has(keyOf(resource))), ...before];
   }
 
   #result(

@@ -100,10 +100,11 @@ export function withDesired(
 ): FleetMemory {
   const memory = fleet.tenants[tenant];
   if (!memory) return fleet;
+  const grewAt = last.to > last.from ? last.at : memory.scaling?.[subnet]?.grewAt;
   const changed: TenantMemory = {
     ...memory,
     desired: { ...memory.desired, [subnet]: desired },
-    scaling: { ...memory.scaling, [subnet]: last },
+    scaling: { ...memory.scaling, [subnet]: { ...last, ...(grewAt !== undefined && { grewAt }) } },
   };
   return { ...fleet, tenants: { ...fleet.tenants, [tenant]: changed } };
 }

@@ -17,12 +17,14 @@ import { health, readiness } from "../server/health.ts";
 import type { Listen } from "../server/listen.ts";
 import { exposition } from "../server/metrics.ts";
 import { serve } from "../server/server.ts";
+import { tenantLegacyState, tenantState } from "../server/state.ts";
 import type { Metrics } from "../telemetry/metrics.ts";
 import { beat } from "./beat.ts";
 import { callsOf } from "./calls.ts";
 import { listenToAll } from "./listening.ts";
 import { Live } from "./live.ts";
 import { Manifests } from "./manifests.ts";
+import { publish } from "./publish.ts";
 import { Recorder } from "./record.ts";
 import { trySilentOnes } from "./silent.ts";
 import { snapshotOf } from "./snapshot.ts";
@@ -86,9 +88,12 @@ export async function runDaemon(options: DaemonOptions): Promise<void> {
     },
   });
   record.revision(options.first);
+  const states = () => live.states(manifests.current, clock.now());
   const server = await serve(
     options.listen,
     {
+      [STATE_PATH]: tenantState(states),
+      [`${STATE_PATH}/legacy`]: tenantLegacyState(states),
       "/metrics": exposition(metrics, () => {
         const queues = [{ name: "tenant", depth: queue.depth, workingSeconds: [] }];
         return snapshotOf({ live, revision: manifests.current, queues, now: clock.now() });
@@ -120,6 +125,15 @@ export async function runDaemon(options: DaemonOptions): Promise<void> {
     trySilentOnes({ world, clock, signal: over, lookSeconds, answered: () => queue.addEveryone() }),
     beat({ ...paced, idle: SAMPLE, call: calls.scale }),
     beat({ ...paced, idle: PROBE, call: calls.probe }),
+    stateDirectory !== undefined &&
+      publish({
+        clock,
+        signal: over,
+        stateDirectory,
+        version: () => live.version,
+        states,
+        trouble: told.trouble,
+      }),
   ];
   queue.addEveryone();
   try {
@@ -131,6 +145,8 @@ export async function runDaemon(options: DaemonOptions): Promise<void> {
   }
 }
 
+/** Where a tenant's state is read, in Kubernetes' manner. */
+const STATE_PATH = "/apis/evenkeel.dev/v1alpha1/tenants/{name}/state";
 /** With no subnet to decide on, hypervisors are sampled this often all the same; with none to probe, whether there is. */
 const SAMPLE = 5_000;
 const PROBE = 1_000;

@@ -9,6 +9,8 @@ import type { Observation } from "../facts/facts.ts";
 import type { Ledger } from "../ledger/ledger.ts";
 import type { Revision } from "../manifests/revision.ts";
 import { collapse } from "../plan/collapse.ts";
+import { withLoads } from "../status/known-loads.ts";
+import { statesOf, type TenantState } from "../status/state.ts";
 import type { FleetView } from "../status/view.ts";
 import { isSeenWhole } from "../facts/visibility.ts";
 
@@ -22,6 +24,7 @@ export class Live {
   #observation: Observation | undefined;
   #loads: ReadonlyMap<HypervisorName, number> | undefined;
   #refusals: readonly Refusal[] = [];
+  #version = 0;
   #applied: { readonly digest: string; readonly at: number } | undefined;
 
   constructor(ledger: Ledger) {
@@ -30,6 +33,7 @@ export class Live {
 
   /** A pass over some tenants, or all, is over. */
   passed({ tenants, observation, refusals }: PassResult, revision: Revision, now: number): void {
+    this.#version += 1;
     for (const result of tenants) this.#results.set(result.tenant, result);
     const known = (tenant: TenantName): boolean =>
       revision.tenants.has(tenant) || this.#ledger.state.tenants[tenant] !== undefined;
@@ -43,6 +47,7 @@ export class Live {
   }
 
   decided({ records, notes, loads }: AutoscaleResult): void {
+    this.#version += 1;
     this.#loads = loads;
     for (const record of records) {
       const key = `subnet/${record.tenant}/${record.subnet}`;
@@ -52,6 +57,11 @@ export class Live {
         notes.filter(({ object }) => object === key),
       );
     }
+  }
+
+  /** Another number after each time that something became known. */
+  get version(): number {
+    return this.#version;
   }
 
   get observation(): Observation | undefined {
@@ -101,5 +111,14 @@ export class Live {
     }));
     const observation = this.#observation;
     return fleetView({ revision, memory: this.#ledger.state, observation, tenants, now });
+  }
+
+  /** Every tenant's state, with the loads that were just decided on; undefined before the first look. */
+  states(revision: Revision, now: number): readonly TenantState[] | undefined {
+    const view = this.view(revision, now);
+    const decisions = [...this.#decisions.values()].map(
+      (data) => [`${data.tenant}/${data.subnet}`, { data }] as const,
+    );
+    return view && statesOf(withLoads(view, new Map(decisions), now), now);
   }
 }

@@ -5,10 +5,12 @@ import { isActive } from "../replicas/phase.ts";
 import { containerName } from "../resources/marks.ts";
 import { isNat } from "../resources/nat.ts";
 import { isPort } from "../resources/port.ts";
+import { isResolver, withoutNames } from "../resources/resolver.ts";
 import type { Resource } from "../resources/resource.ts";
 import { isWorkload } from "../resources/workload.ts";
 import { gateway } from "./gateway.ts";
 import { type CompileInput, scope, type TimelessInput, withoutTime } from "./input.ts";
+import { resolver } from "./resolver.ts";
 import { ending, gone, portRules, replica } from "./replica.ts";
 import { segment } from "./segment.ts";
 import { balancer, withoutReplicas } from "./service.ts";
@@ -38,6 +40,7 @@ function compileAnew(input: TimelessInput): Resource[] {
       ...gateway(whole, part),
       ...whole.segments.flatMap((of) => segment(whole, part, of)),
       portRules(whole, part),
+      ...resolver(whole, part),
     ]),
     ...whole.standing.flatMap((of) => replica(whole, of)),
     ...input.memory.replicas.filter(({ phase }) => phase === "leaving").map((of) => gone(whole, of)),
@@ -58,6 +61,7 @@ export function asItStands(
   const unbalanced = memory.replicas.filter((of) => !isActive(of)).map(({ address }) => address);
   return observed.flatMap((resource): Resource[] => {
     if (isNat(resource)) return [{ ...resource, state: withoutReplicas(resource.state, unbalanced) }];
+    if (isResolver(resource)) return [{ ...resource, state: withoutNames(resource.state, unbalanced) }];
     const of = leaving.get(isPort(resource) ? resource.state.workload : resource.name);
     if (of?.phase === "leaving") return [];
     if (!isWorkload(resource) || of?.phase !== "stopping") return [resource];

@@ -7,7 +7,7 @@ import { aliasOf, chainOf, groupOf, linkNames, namespaceOf } from "../resources/
 import type { Resource } from "../resources/resource.ts";
 import type { Table } from "../resources/tables.ts";
 import type { UplinkState } from "../resources/uplink.ts";
-import type { Part, Scope } from "./input.ts";
+import type { Part, Scope, Segment } from "./input.ts";
 import { lowestAddress, refusals, services, uplinkAddresses } from "./service.ts";
 
 /** What a tenant has once on each hypervisor: its namespace, its settings and rules, and at home the way out. */
@@ -111,6 +111,7 @@ function openFilter(scope: Scope, part: Part): Table {
         ({ subnet, gateway: address }) =>
           `-A INPUT -d ${address}/32 -i ${linkNames.bridge(subnet)} -p icmp -m icmp --icmp-type 8 -j ACCEPT`,
       ),
+      ...subnets.flatMap((segment) => questions(scope, segment)),
       ...refusals(scope),
       "-A FORWARD -m conntrack --ctstate RELATED,ESTABLISHED -j ACCEPT",
       `-A FORWARD -i ${linkNames.uplink} -o ${own} ${redirected}`,
@@ -123,6 +124,19 @@ function openFilter(scope: Scope, part: Part): Table {
         : []),
     ],
   };
+}
+
+/** What the resolver is asked: names at a subnet's own address there, and addresses by whoever has none yet. */
+function questions({ subnets }: Scope, { subnet, gateway: address }: Segment): string[] {
+  const bridge = linkNames.bridge(subnet);
+  const leases = subnets.find(({ metadata }) => metadata.name === subnet)?.spec.dhcp === true;
+  // guard: tenant boundary
+  const own = `-d ${address}/32 -i ${bridge}`;
+  return [
+    ...["udp", "tcp"].map((protocol) => `-A INPUT ${own} -p ${protocol} -m ${protocol} --dport 53 -j ACCEPT`),
+    // Asked for with a broadcast; a known address is asked for again at the gateway's own.
+    ...(leases ? [`-A INPUT -i ${bridge} -p udp -m udp --sport 68 --dport 67 -j ACCEPT`] : []),
+  ];
 }
 
 function uplinkState(scope: Scope, { spec, traits }: Part): UplinkState | undefined {

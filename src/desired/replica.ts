@@ -1,4 +1,5 @@
 import { macOf } from "../api/addresses.ts";
+import { searchDomains } from "../api/domains.ts";
 import type { Subnet } from "../api/kinds.gen.ts";
 import { replicaName } from "../api/names.ts";
 import type { ReplicaMemory } from "../replicas/memory.ts";
@@ -61,10 +62,13 @@ function requestOf(
     hostname: replicaName(of.subnet, of.ordinal),
     ...needOf(document.spec),
   };
-  if (of.runtime !== "libvirt")
-    return image === undefined
-      ? undefined
-      : { ...common, image, command, env, labels: labelsOf(scope.fleet, of) };
+  if (of.runtime !== "libvirt") {
+    const resolver = segments.find(({ subnet }) => subnet === of.subnet)?.gateway;
+    if (image === undefined || !resolver) return undefined;
+    const labels = labelsOf(scope.fleet, of);
+    const domains = searchDomains(scope.name, of.subnet);
+    return { ...common, image, command, env, labels, resolver, searchDomains: domains };
+  }
   return {
     ...common,
     fleet: scope.fleet,

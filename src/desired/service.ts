@@ -39,7 +39,7 @@ function servedPorts({ metadata: { name }, spec: { service, workload } }: Subnet
 }
 
 /** `web-tcp-80`. A chain's name has at most 28 characters, and leaves of a long one need 3 of them. */
-function chainName(subnet: SubnetName, protocol: string, port: number): string {
+export function chainName(subnet: SubnetName, protocol: string, port: number): string {
   const name = `${subnet}-${protocol}-${port}`;
   return name.length <= 25
     ? name
@@ -86,7 +86,7 @@ export function withoutReplicas(state: NatState, addresses: readonly Ipv4[]): Na
 }
 
 /** Addresses of the replicas that the balancer points at, in the order of addresses so that equal sets give equal rules. */
-const ready = ({ memory }: Scope, subnet: SubnetName): Ipv4[] =>
+export const ready = ({ memory }: Scope, subnet: SubnetName): Ipv4[] =>
   balanced(memory.replicas.filter((replica) => replica.subnet === subnet))
     .map(({ address }) => address)
     .toSorted(compareAddresses);

@@ -1,5 +1,6 @@
 import type { FleetName } from "../api/names.ts";
-import { XMLParser, XMLValidator } from "fast-xml-parser";
+import { type DomainMade, domainMade } from "./domain-made.ts";
+import { XMLParser } from "fast-xml-parser";
 
 /** A virtual machine as libvirt shows it; only what evenkeel compares. */
 export interface DomainFact {
@@ -11,6 +12,8 @@ export interface DomainFact {
   readonly metadata: Readonly<Record<string, string>>;
   /** The hypervisor's ends of its interfaces, by the names they were made with. */
   readonly taps: readonly string[];
+  /** What it was defined with; nothing is compared with it, for its mark has a digest of that. */
+  readonly made?: DomainMade;
 }
 
 /** Namespace of our element in a domain's metadata. */
@@ -48,11 +51,24 @@ const parser = new XMLParser({
   parseTagValue: false,
   parseAttributeValue: false,
   processEntities: true,
-  isArray: (name) => name === "interface",
+  isArray: (name) => name === "interface" || name === "disk",
 });
 
-function readDomain(xml: string): Omit<DomainFact, "state"> | undefined {
-  if (XMLValidator.validate(xml) !== true) return undefined;
+type Described = Omit<DomainFact, "state">;
+
+/** What was read last, by its text: from one look to the next it is mostly the same. */
+const read = new Map<string, Described | undefined>();
+const READ_AT_MOST = 1000;
+
+function readDomain(xml: string): Described | undefined {
+  if (read.has(xml)) return read.get(xml);
+  if (read.size >= READ_AT_MOST) read.clear();
+  const described = readAnew(xml);
+  read.set(xml, described);
+  return described;
+}
+
+function readAnew(xml: string): Described | undefined {
   const domain = child(parser.parse(xml), "domain");
   const name = text(child(domain, "name"));
   const uuid = text(child(domain, "uuid"));
@@ -61,7 +77,7 @@ function readDomain(xml: string): Omit<DomainFact, "state"> | undefined {
   const taps = Array.isArray(interfaces)
     ? interfaces.flatMap((one) => text(child(child(one, "target"), "dev")) || [])
     : [];
-  return { name, uuid, metadata: ours(child(domain, "metadata")), taps };
+  return { name, uuid, metadata: ours(child(domain, "metadata")), taps, made: domainMade(domain) };
 }
 
 /** The attributes of our element: that of our namespace, whatever libvirt calls that. */

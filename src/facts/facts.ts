@@ -1,6 +1,7 @@
 import type { InterfaceAddress, Ipv4, Mac } from "../api/addresses.ts";
-import type { HypervisorName } from "../api/names.ts";
+import type { HypervisorName, TenantName } from "../api/names.ts";
 import type { DomainFact } from "./domains.ts";
+import type { ResolverFacts } from "./resolvers.ts";
 
 /** A network interface, as `ip -j -d link` shows it; only what evenkeel compares. */
 export interface LinkFact {
@@ -138,6 +139,8 @@ export interface HostFacts {
   readonly domains: readonly DomainFact[] | undefined;
   /** By container id; only running containers. */
   readonly sandboxes: ReadonlyMap<string, SandboxFacts>;
+  /** Of the fleet's tenants that have files of one there, be it running or not. */
+  readonly resolvers: ReadonlyMap<TenantName, ResolverFacts>;
   readonly fence: FenceFact | undefined;
 }
 

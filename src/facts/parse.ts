@@ -3,6 +3,7 @@ import type { FleetName, HypervisorName } from "../api/names.ts";
 import { believed, believedMachines } from "./consistent.ts";
 import { parseDomains } from "./domains.ts";
 import type { ContainerSummary, FenceFact, HostFacts, NamespaceFacts } from "./facts.ts";
+import { parseResolvers } from "./resolvers.ts";
 import { parseForwarding, parseNetwork } from "./network.ts";
 import { parseTables } from "./rules.ts";
 import { parseSandboxes } from "./sandboxes.ts";
@@ -78,6 +79,7 @@ function readLook(hypervisor: HypervisorName, output: string, options: ParseOpti
       options.ours,
     ),
     sandboxes,
+    resolvers: parseResolvers(options.fleet, textOf(sections, "resolvers")),
     fence: parseFence(textOf(own, "fence")),
   };
 }

@@ -1,5 +1,6 @@
 import type { Mac } from "../api/addresses.ts";
 import type { FleetName } from "../api/names.ts";
+import { resolversScript } from "./resolvers.ts";
 
 /** What one look is asked to read, and whether it may touch the fence. */
 export interface LookRequest {
@@ -173,5 +174,7 @@ done < "$d/pids"
   { sub(/:/, " "); split($1, path, "/"); split($3, local, ":"); read[path[3]]
     if ($5 == "0A" || $5 == "01" || $5 == "08") count[path[3] " " $5 " " local[2]]++ }
   END { for (pid in read) print pid; for (entry in count) print entry, count[entry] }'
+h resolvers
+${resolversScript(fleet)}
 h end
 `;

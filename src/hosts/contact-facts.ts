@@ -46,6 +46,15 @@ export const READERS: ReadonlyMap<string, Reader> = new Map<string, Reader>([
     },
   ],
   [
+    "resolver",
+    ([there]) => {
+      const missing =
+        "dnsmasq is missing, so that DHCP and DNS of the tenants at home there are not answered";
+      const fix = "apt-get install dnsmasq-base";
+      return should("resolver", there === "yes", "dnsmasq is there", missing, fix);
+    },
+  ],
+  [
     "iproute2",
     (words) => {
       const found = words.join(" ");

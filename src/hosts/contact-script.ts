@@ -58,7 +58,7 @@ const OF_RUNTIME: Readonly<Record<Runtime, readonly string[]>> = {
 };
 
 /** The tools that a hypervisor with these runtimes needs. */
-export const toolsFor = (runtimes: readonly Runtime[]): string[] => {
+const toolsFor = (runtimes: readonly Runtime[]): string[] => {
   const others = Object.values(OF_RUNTIME).flat();
   const own = runtimes.flatMap((runtime) => OF_RUNTIME[runtime]);
   return [...TOOLS.keys()].filter((tool) => !others.includes(tool) || own.includes(tool));
@@ -108,6 +108,7 @@ say uid "$(id -u)"
 for tool; do
   if command -v "$tool" >/dev/null 2>&1; then say tool "$tool" yes; else say tool "$tool" no; fi
 done
+if command -v dnsmasq >/dev/null 2>&1; then say resolver yes; else say resolver no; fi
 say iproute2 "$(ip -V 2>&1)"
 if ip -j link show lo >/dev/null 2>&1; then say json yes; else say json no; fi
 say iptables "$(iptables -V 2>&1)"

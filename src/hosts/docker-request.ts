@@ -1,6 +1,8 @@
-import type { ContainerCreateOptions, ContainerInfo } from "dockerode";
+import type { ContainerCreateOptions, ContainerInfo, ContainerInspectInfo } from "dockerode";
 import type { ContainerSummary } from "../facts/facts.ts";
 import type { ContainerRequest } from "../resources/operation.ts";
+import { property } from "./failure.ts";
+import type { ContainerMake } from "./host.ts";
 
 /** Processes and threads of one replica: a fork bomb must not take the hypervisor's process table from the others. */
 const PIDS_LIMIT = 4096;
@@ -18,6 +20,9 @@ export function createOptions(request: ContainerRequest): ContainerCreateOptions
       // guard: tenant boundary
       NetworkMode: "none",
       RestartPolicy: { Name: "no" },
+      // Else Docker writes the hypervisor's own, which cannot be reached from there.
+      Dns: [request.resolver],
+      DnsSearch: [...request.searchDomains],
       // Its segment is IPv4. Set before any link exists, so that no link-local address is ever announced.
       Sysctls: { "net.ipv6.conf.all.disable_ipv6": "1", "net.ipv6.conf.default.disable_ipv6": "1" },
       NanoCpus: request.nanoCpus,
@@ -39,6 +44,26 @@ export function createOptions(request: ContainerRequest): ContainerCreateOptions
     },
   };
 }
+
+/** What Docker keeps of a request, and what the image says; the image as it answered, or undefined where it is gone. */
+export function makeOf({ Config, HostConfig }: ContainerInspectInfo, image: unknown): ContainerMake {
+  const own = property(image, "Config");
+  return {
+    image: Config.Image,
+    command: textsOf(Config.Cmd),
+    env: textsOf(Config.Env),
+    nanoCpus: HostConfig.NanoCpus ?? 0,
+    memory: HostConfig.Memory ?? 0,
+    ofImage:
+      image === undefined
+        ? undefined
+        : { command: textsOf(property(own, "Cmd")), env: textsOf(property(own, "Env")) },
+  };
+}
+
+/** Docker has null for an empty list. */
+const textsOf = (list: unknown): readonly string[] =>
+  Array.isArray(list) ? list.filter((one) => typeof one === "string") : [];
 
 /** A line of Docker's list in our words. */
 export function summary(info: ContainerInfo): ContainerSummary {

@@ -2,11 +2,11 @@ import type Docker from "dockerode";
 import pLimit from "p-limit";
 import type { HypervisorName } from "../api/names.ts";
 import { DockerCalls, only } from "./docker-calls.ts";
-import { carries, createOptions, pullError, reference, summary } from "./docker-request.ts";
+import { carries, createOptions, makeOf, pullError, reference, summary } from "./docker-request.ts";
 import { property } from "./failure.ts";
 import type { ContainerSummary } from "../facts/facts.ts";
 import type { ContainerRequest } from "../resources/operation.ts";
-import type { StartedContainer } from "./host.ts";
+import type { ContainerMake, StartedContainer } from "./host.ts";
 import type { ListingEngine } from "./shell.ts";
 import type { SocketAgent } from "./socket-agent.ts";
 
@@ -49,7 +49,11 @@ export class DockerEngine implements ListingEngine {
     return await this.#calls.read({
       what: `inspect image ${image}`,
       signal,
-      ask: (docker, abortSignal) => inspectImage(docker, image, abortSignal).catch(only(404, undefined)),
+      ask: (docker, abortSignal) =>
+        inspectImage(docker, image, abortSignal).then(
+          (found) => String(property(found, "Id")),
+          only(404, undefined),
+        ),
     });
   }
 
@@ -93,6 +97,19 @@ export class DockerEngine implements ListingEngine {
     return running ? sandbox : undefined;
   }
 
+  async describe(id: string, signal: AbortSignal): Promise<ContainerMake | undefined> {
+    return await this.#calls.read({
+      what: `inspect container ${id}`,
+      signal,
+      ask: async (docker, abortSignal) => {
+        const found = await docker.getContainer(id).inspect({ abortSignal }).catch(only(404, undefined));
+        if (found === undefined) return undefined;
+        const image = await inspectImage(docker, found.Image, abortSignal).catch(only(404, undefined));
+        return makeOf(found, image);
+      },
+    });
+  }
+
   /** The id of the container asked for, made now or found. */
   async #create(request: ContainerRequest, signal: AbortSignal): Promise<string> {
     const what = `create container ${request.name}`;
@@ -134,12 +151,12 @@ const inspected = (info: Docker.ContainerInspectInfo): Inspected => ({
 });
 
 /** dockerode's own way to inspect an image takes no abort signal: a hung engine would keep a stream of every try. */
-function inspectImage(docker: Docker, image: string, abortSignal: AbortSignal): Promise<string> {
+function inspectImage(docker: Docker, image: string, abortSignal: AbortSignal): Promise<unknown> {
   // Encoded, because it goes into the path of the request as it is.
   const path = `/images/${encodeURIComponent(image)}/json`;
   return new Promise((resolve, reject) => {
     docker.modem.dial({ path, method: "GET", abortSignal, statusCodes: { 200: true } }, (error, answer) =>
-      error === null ? resolve(String(property(answer, "Id"))) : reject(error),
+      error === null ? resolve(answer) : reject(error),
     );
   });
 }

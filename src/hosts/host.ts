@@ -18,6 +18,20 @@ export interface StartedContainer {
   readonly sandbox: string;
 }
 
+/** What a container was made from, as Docker keeps it: what was asked for, and what its image says by itself. */
+export interface ContainerMake {
+  readonly image: string;
+  readonly command: readonly string[];
+  /** `NAME=value`, with the image's own behind what was asked for. */
+  readonly env: readonly string[];
+  /** Billionths of a CPU; 0 is no limit. */
+  readonly nanoCpus: number;
+  /** Bytes; 0 is no limit. */
+  readonly memory: number;
+  /** Undefined when the image is not there any more. */
+  readonly ofImage: { readonly command: readonly string[]; readonly env: readonly string[] } | undefined;
+}
+
 /**
  * The Docker Engine of one hypervisor. Every call has a deadline of its own and rejects with an EvenkeelError: EK-DOCKER
  * when the engine does not answer, EK-CHANGE-FAILED when it refuses a pull or a start, EK-HOST-UNREACHABLE or EK-HOST-KEY
@@ -34,6 +48,8 @@ export interface ContainerEngine {
   start(request: ContainerRequest, signal: AbortSignal): Promise<StartedContainer>;
   /** The sandbox of a running container; undefined when it does not run. */
   sandbox(id: string, signal: AbortSignal): Promise<string | undefined>;
+  /** What a container was made from; undefined when there is none of that id. */
+  describe(id: string, signal: AbortSignal): Promise<ContainerMake | undefined>;
 }
 
 /**

@@ -4,8 +4,9 @@ import type { FleetName } from "../api/names.ts";
 import type { HostFacts } from "../facts/facts.ts";
 import { contradiction } from "../facts/consistent.ts";
 import { parseLook } from "../facts/parse.ts";
+import { isAstray } from "../facts/resolvers.ts";
 import { lookScript } from "../facts/script.ts";
-import { readDomainMark, readMark, tenantOf } from "../resources/marks.ts";
+import { readDomainMark, readMark, type ReplicaMark, tenantOf } from "../resources/marks.ts";
 import type { Shell } from "./shell.ts";
 import { type FenceClaim, fenceLine } from "./render.ts";
 
@@ -67,10 +68,15 @@ const ours =
  * @throws EvenkeelError EK-LOOK-INCOMPLETE
  */
 export function consistent(facts: HostFacts, fleet: FleetName): HostFacts {
+  // Of a namespace that a resolver keeps it is known why it is not seen.
+  const isMeant = (mark: ReplicaMark | undefined): boolean => {
+    const resolver = mark && facts.resolvers.get(mark.tenant);
+    return mark !== undefined && !(resolver && isAstray(resolver));
+  };
   const why = contradiction(facts, {
     namespace: ours(fleet),
-    container: (one) => readMark(fleet, one) !== undefined,
-    machine: (one) => readDomainMark(fleet, one) !== undefined,
+    container: (one) => isMeant(readMark(fleet, one)),
+    machine: (one) => isMeant(readDomainMark(fleet, one)),
   });
   // guard: what contradicts itself is not believed
   if (why === undefined) return facts;

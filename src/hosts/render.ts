@@ -7,6 +7,7 @@ import {
   type ScriptOperation,
 } from "../resources/operation.ts";
 import { domainPrograms, domainStart } from "./domain-script.ts";
+import { RESOLVER_PROGRAMS } from "./resolver-programs.ts";
 
 /** One tenant's part of a script: it may fail without stopping the others'. */
 export interface Block {
@@ -121,7 +122,7 @@ netns_remove() { while read -r n; do [ -e "/run/netns/$n" ] || continue
     while [ -n "$(ip netns pids "$n")" ] && [ $i -lt 20 ]; do sleep 0.1; i=$((i + 1)); done
     p=$(ip netns pids "$n"); [ -z "$p" ] || kill -9 $p || :; }
   ip netns del "$n" || return 1; done; }
-`;
+${RESOLVER_PROGRAMS}`;
 
 /** Whether there is anything to do with virtual machines: their functions are long. */
 const startsOrEndsDomains = (blocks: readonly Block[]): boolean =>
@@ -192,6 +193,7 @@ const MERGES: ReadonlySet<string> = new Set<ScriptOperation["tool"]>([
   "unpause",
   "signal",
   "remove-container",
+  "resolver-stop",
   "domain",
   "netns-add",
   "netns-remove",
@@ -242,6 +244,12 @@ function command(tool: Section["tool"], namespace: string | undefined, sandbox: 
       return "signal";
     case "remove-container":
       return "remove_containers";
+    case "resolver-start":
+      return `resolver_start ${namespace}`;
+    case "resolver-tell":
+      return `resolver_tell ${namespace}`;
+    case "resolver-stop":
+      return "resolver_stop";
     case "domain":
       return "domain";
     case "netns-add":

@@ -28,7 +28,7 @@ const hasLinks = ({ running, paused, unplugged }: WorkloadState): boolean =>
   (running || paused === true) && !unplugged;
 
 /** What does not go by itself when its namespace goes. */
-const OUTLIVES_NAMESPACE = new Set(["container", "domain", "guard", "netns"]);
+const OUTLIVES_NAMESPACE = new Set(["container", "domain", "guard", "netns", "resolver"]);
 
 /** Desired minus observed: one entry for each resource that differs. */
 export function diff(

@@ -33,7 +33,7 @@ function seen(after: Resource, before: Resource | undefined): Resource {
 
 /** What a link takes along when it goes. */
 const FOLLOWS: Readonly<Record<string, string>> = { bridge: "neighbours", vxlan: "forwarding" };
-const OUTLIVES_NAMESPACE = ["container", "domain", "guard"];
+const OUTLIVES_NAMESPACE = ["container", "domain", "guard", "resolver"];
 
 /** What vanishes by itself with what an entry removes. */
 function takeAlong(entry: PlanEntry, draft: Record<string, Resource>): void {

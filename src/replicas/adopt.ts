@@ -1,12 +1,14 @@
 import { type SubnetName, trusted } from "../api/names.ts";
 import { addressAt, type Ipv4, parseCidr } from "../api/addresses.ts";
+import { domainOf } from "../api/domains.ts";
 import { parseCpu, parseMemory } from "../api/quantities.ts";
 import { MANAGEMENT, type ReplicaMemory, type SegmentMemory, type TenantMemory } from "./memory.ts";
 import type { TenantManifests } from "../api/documents.ts";
 import { type BridgeState, isBridge } from "../resources/bridge.ts";
 import type { Resource } from "../resources/resource.ts";
-import { linkNames } from "../resources/marks.ts";
+import { linkNames, type ReplicaMark } from "../resources/marks.ts";
 import { isNat } from "../resources/nat.ts";
+import { isResolver } from "../resources/resolver.ts";
 import { isWorkload } from "../resources/workload.ts";
 import { isVxlan } from "../resources/vxlan.ts";
 import { lastIndexOf } from "./allocate.ts";
@@ -27,6 +29,10 @@ export function adopt(
     .filter(isNat)
     .flatMap(({ state }) => state.table.rules)
     .join("\n");
+  // A subnet without a service is reached by its name alone.
+  const named = new Set(observed.filter(isResolver).flatMap(({ state }) => state.hosts));
+  const isReached = ({ tenant, subnet, address }: ReplicaMark): boolean =>
+    balanced.includes(`--to-destination ${address}:`) || named.has(`${address} ${domainOf(tenant, subnet)}`);
   const strangers = observed
     .filter(isWorkload)
     .map(({ hypervisor, state: { mark } }) => ({ hypervisor, mark }))
@@ -36,7 +42,7 @@ export function adopt(
     return {
       ...mark,
       hypervisor,
-      phase: balanced.includes(`--to-destination ${mark.address}:`) ? "serving" : "starting",
+      phase: isReached(mark) ? "serving" : "starting",
       since: now,
       seen: true,
       failures: 0,

@@ -9,7 +9,7 @@ import type { TenantMemory } from "./memory.ts";
  * `1:HEX`: of everything that a replica is made from, so that a difference means a roll. The number is the version of
  * this recipe; thresholds, bounds, services and drains are not in it, for changing them touches no replica.
  */
-export function specHashOf(spec: SubnetSpec): string {
+export function specHashOf(spec: Pick<SubnetSpec, "workload">): string {
   const known = hashes.get(spec);
   if (known !== undefined) return known;
   const { runtime, image, command, env, checksum, kernel, userData, resources } = spec.workload;
@@ -29,7 +29,7 @@ export function specHashOf(spec: SubnetSpec): string {
 }
 
 /** Asked for each subnet in each pass; a specification never changes, but is replaced. */
-const hashes = new WeakMap<SubnetSpec, string>();
+const hashes = new WeakMap<Pick<SubnetSpec, "workload">, string>();
 
 /** What one replica of the subnet takes of its hypervisor. */
 export const needOf = ({ workload }: SubnetSpec): Need => ({

@@ -13,6 +13,7 @@ import { netns } from "./netns.ts";
 import { portRules } from "./port-rules.ts";
 import { port } from "./port.ts";
 import { keyOf, type Kind, type Resource, type ResourceKey } from "./resource.ts";
+import { resolver } from "./resolver.ts";
 import { sysctls } from "./sysctls.ts";
 import { uplink } from "./uplink.ts";
 import { vxlan } from "./vxlan.ts";
@@ -29,6 +30,7 @@ const KINDS: readonly Kind<unknown>[] = [
   localPair,
   neighbours,
   forwarding,
+  resolver,
   container,
   domain,
   port,

@@ -12,6 +12,7 @@ export const PHASES = [
   "create", // links are made straight inside their namespace
   "configure", // links are named, joined, addressed, raised; neighbours, routes
   "forward", // where to send what goes to another hypervisor
+  "resolve", // names and addresses are told, before anybody asks
   "start", // containers and virtual machines are created and started, beside all of the above
   "plug", // interfaces are put into running containers
   "inside", // … and configured there
@@ -49,6 +50,9 @@ export type Tool =
   | "remove-container" // container ids
   | "domain" // lines `VERB UUID NAME`: resume, shutdown (by the power button), stop (at once), remove
   | "netns-add" // names
+  | "resolver-start" // lines `command WORD`, `hosts LINE`, `leases LINE`: writes its files and starts it, in place of another
+  | "resolver-tell" // the same without `command`: writes its files and has them read
+  | "resolver-stop" // lines `NAMESPACE GROUP`: ends it and removes its files
   | "netns-remove"; // ends what runs in the namespace, then deletes it
 
 /** Stands in a line for the path of the sandbox of {@link ScriptOperation.sandboxOf}, known only when it runs. */
@@ -75,6 +79,10 @@ export interface ContainerRequest {
   readonly command: readonly string[] | undefined;
   readonly env: readonly { readonly name: string; readonly value: string }[];
   readonly labels: Readonly<Record<string, string>>;
+  /** Whom it asks for names. */
+  readonly resolver: Ipv4;
+  /** Where short names are looked for, in this order. */
+  readonly searchDomains: readonly string[];
   /** Billionths of a CPU. */
   readonly nanoCpus: number;
   /** Bytes. */

@@ -10,8 +10,11 @@ export interface Answer {
   readonly body: string;
 }
 
-/** Answers a question at one path. What it throws is told as an error of the server. */
-export type Route = () => Answer | Promise<Answer>;
+/**
+ * Answers a question at one path, or at all paths of one form, of which it is given what stands at `{name}`. What it throws
+ * is told as an error of the server.
+ */
+export type Route = (name: string) => Answer | Promise<Answer>;
 
 export interface Server {
   /** Where it listens; the port that was given out where 0 was asked for. */
@@ -24,7 +27,7 @@ const METHODS = ["GET", "HEAD"];
 
 /**
  * Answers over HTTP, read-only. Plain `node:http`: a few fixed paths need no router.
- * @param routes by path
+ * @param routes by path; `{name}` in one stands for any name, a DNS label
  * @param onError told what a route has thrown
  * @throws EvenkeelError EK-LISTEN when it cannot listen there
  */
@@ -33,7 +36,7 @@ export async function serve(
   routes: Readonly<Record<string, Route>>,
   onError: (error: Error) => void,
 ): Promise<Server> {
-  const known = new Map(Object.entries(routes));
+  const known = Object.entries(routes).map(([path, route]) => ({ path, form: formOf(path), route }));
   const server = createServer((request, response) => {
     respond(request, listen, known).then(
       (answer) => send(request, response, answer),
@@ -63,6 +66,15 @@ export async function serve(
   };
 }
 
+interface KnownRoute {
+  readonly path: string;
+  readonly form: RegExp;
+  readonly route: Route;
+}
+
+const formOf = (path: string): RegExp =>
+  new RegExp(`^${path.replaceAll(".", "\\.").replace("{name}", "([a-z0-9-]{1,32})")}$`);
+
 /** A sentence for people, with a line end. */
 export const text = (status: number, body: string): Answer => ({
   status,
@@ -73,15 +85,18 @@ export const text = (status: number, body: string): Answer => ({
 async function respond(
   { method = "", url = "", headers }: IncomingMessage,
   listen: Listen,
-  routes: ReadonlyMap<string, Route>,
+  routes: readonly KnownRoute[],
 ): Promise<Answer> {
   // A page in somebody's browser can have a name of its own point here, but cannot ask for ours.
   if (!isAllowedHost(headers.host, listen))
     return text(421, "ask for this server by its address or localhost");
-  const route = routes.get(url.split("?", 1)[0] ?? "");
-  if (route === undefined) return text(404, `there are ${[...routes.keys()].join(", ")}`);
-  if (!METHODS.includes(method)) return text(405, "this can only be read");
-  return route();
+  const path = url.split("?", 1)[0] ?? "";
+  for (const { form, route } of routes) {
+    const found = form.exec(path);
+    if (found === null) continue;
+    return METHODS.includes(method) ? route(found[1] ?? "") : text(405, "this can only be read");
+  }
+  return text(404, `there are ${routes.map((one) => one.path).join(", ")}`);
 }
 
 function send(

@@ -1,7 +1,7 @@
 import type { HypervisorName } from "../api/names.ts";
 import { EvenkeelError } from "../api/errors.ts";
 import { carries } from "../hosts/docker-request.ts";
-import type { StartedContainer } from "../hosts/host.ts";
+import type { ContainerMake, StartedContainer } from "../hosts/host.ts";
 import type { ContainerRequest } from "../resources/operation.ts";
 import { CpuCounter } from "./cpu.ts";
 import { removeSpace } from "./links.ts";
@@ -25,6 +25,21 @@ export function startContainer(machine: Machine, request: ContainerRequest): Sta
   const container = known ?? createContainer(machine, request);
   if (container.state !== "running") run(machine, container);
   return { id: container.id, sandbox: container.sandbox };
+}
+
+/** What a container was made from; images here say nothing by themselves. */
+export function describeContainer(machine: Machine, id: string): ContainerMake | undefined {
+  const request = machine.containers.get(id)?.request;
+  return (
+    request && {
+      image: request.image,
+      command: request.command ?? [],
+      env: request.env.map(({ name, value }) => `${name}=${value}`),
+      nanoCpus: request.nanoCpus,
+      memory: request.memory,
+      ofImage: { command: [], env: [] },
+    }
+  );
 }
 
 function createContainer(machine: Machine, request: ContainerRequest): Container {

@@ -19,7 +19,7 @@ import type { FenceClaim } from "../hosts/render.ts";
 import type { SampleOptions } from "../hosts/sample.ts";
 import { type Reading, readingOf } from "../load/samples.ts";
 import type { ContainerRequest } from "../resources/operation.ts";
-import { settle, startContainer } from "./docker.ts";
+import { describeContainer, settle, startContainer } from "./docker.ts";
 import { lookAt, summaryOf } from "./look.ts";
 import type { Machine } from "./machine.ts";
 import { type Budget, Cut, runBlock } from "./programs.ts";
@@ -40,7 +40,8 @@ export interface Trip {
     | "image"
     | "pull"
     | "start"
-    | "sandbox";
+    | "sandbox"
+    | "describe";
   /** Ends the wait for the answer. */
   readonly signal: AbortSignal;
 }
@@ -75,6 +76,7 @@ export class SimulatedHost implements Host {
           const container = machine.containers.get(id);
           return container?.space && container.sandbox;
         }),
+      describe: (id, signal) => this.#ask("describe", signal, () => describeContainer(machine, id)),
     };
   }
 

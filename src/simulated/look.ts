@@ -9,15 +9,16 @@ import type {
 } from "../facts/facts.ts";
 import type { LookOptions } from "../hosts/look.ts";
 import type { Clients } from "./clients.ts";
+import { resolverFacts } from "./resolvers.ts";
 import type { Container, Domain, Link, Machine, Space } from "./machine.ts";
 
 /** What a look at a machine shows. */
 export function lookAt(
   machine: Machine,
   clients: Clients,
-  options: Pick<LookOptions, "draining" | "drainingMacs">,
+  options: Pick<LookOptions, "fleet" | "draining" | "drainingMacs">,
 ): HostFacts {
-  const { draining, drainingMacs = [] } = options;
+  const { fleet, draining, drainingMacs = [] } = options;
   const { links, routes, neighbours, forwarding, ipv4, sysctls } = namespaceFacts("", machine.own);
   const running = [...machine.containers.values()].filter(({ space }) => space !== undefined);
   return {
@@ -43,6 +44,7 @@ export function lookAt(
         return [container.id, isCounted ? { ...facts, sockets: sockets(container, clients) } : facts];
       }),
     ),
+    resolvers: resolverFacts(machine, fleet),
     fence: machine.fence && {
       ...machine.fence,
       ageSeconds: Math.floor((machine.now - machine.fence.at) / 1000),

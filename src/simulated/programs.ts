@@ -6,6 +6,7 @@ import { bridgeLine, ipLine } from "./ip-lines.ts";
 import { domainLine, startDomain } from "./libvirt.ts";
 import { removeSpace } from "./links.ts";
 import { emptySpace, loopback, type Machine, type Space } from "./machine.ts";
+import { killResolver, startResolver, tellResolver } from "./resolvers.ts";
 import { Refused } from "./refused.ts";
 import { hostChain, removeHostChain, restore, restoreNoFlush } from "./tables.ts";
 
@@ -46,6 +47,12 @@ function run(
     return troubleOf(() => startDomain(machine, operation.request), operation.request.name);
   }
   const { tool, namespace, lines, sandboxOf } = operation;
+  const resolve = RESOLVES[tool];
+  if (resolve) {
+    spend();
+    resolve(machine, namespace ?? "", lines);
+    return undefined;
+  }
   const sandbox = sandboxOf === undefined ? undefined : sandboxes.get(sandboxOf);
   const place = tool === "sandbox" ? sandbox : namespace;
   const space = place === undefined ? machine.own : spaceOf(machine, place);
@@ -88,6 +95,14 @@ const WHOLE: { readonly [tool in Tool]?: (space: Space, lines: readonly string[]
   "host-chain": (space, [chain = "", hook = ""]) => hostChain(space, chain, hook),
 };
 
+/** Tools that never refuse, whether the namespace is there or not. */
+const RESOLVES: {
+  readonly [tool in Tool]?: (machine: Machine, namespace: string, lines: readonly string[]) => void;
+} = {
+  "resolver-start": startResolver,
+  "resolver-tell": tellResolver,
+};
+
 /** Tools that do one line after the other. */
 const LINES: { readonly [tool in Tool]?: (machine: Machine, space: Space, line: string) => void } = {
   ip: inSpace(),
@@ -108,6 +123,7 @@ const LINES: { readonly [tool in Tool]?: (machine: Machine, space: Space, line: 
   },
   domain: (machine, _, line) => domainLine(machine, line),
   "remove-container": (machine, _, id) => removeContainer(machine, id),
+  "resolver-stop": (machine, _, line) => void machine.resolvers.delete(line.split(" ")[0] ?? ""),
   "netns-add"(machine, _, name) {
     if (machine.spaces.has(name)) return;
     const space = emptySpace();
@@ -117,6 +133,7 @@ const LINES: { readonly [tool in Tool]?: (machine: Machine, space: Space, line: 
   "netns-remove"(machine, _, name) {
     const space = machine.spaces.get(name);
     if (!space) return;
+    killResolver(machine, name);
     removeSpace(machine, space);
     machine.spaces.delete(name);
   },

@@ -22,11 +22,11 @@ export interface TenantObject extends Omit<Tenant, "metadata"> {
 
 export interface SubnetObject extends Omit<Subnet, "metadata"> {
   readonly metadata: Stamped<Subnet["metadata"]>;
-  /** `load` is not there when it is not known. */
+  /** `load` is not there when it is not known, and times are not when nothing is remembered to have happened. */
   readonly status: Required<
     Pick<SubnetStatus, "conditions" | "replicas" | "readyReplicas" | "desiredReplicas">
   > &
-    Pick<SubnetStatus, "load">;
+    Pick<SubnetStatus, "load" | "lastScaleTime" | "lastScaleOutTime">;
 }
 
 /** A replica. No manifest declares one; it is shown in the manner of what manifests declare. */

@@ -1,6 +1,7 @@
 import type { DocumentKey } from "../api/documents.ts";
 import type { Hypervisor, Subnet, Tenant } from "../api/kinds.gen.ts";
 import type { FleetName, HypervisorName, SubnetName, TenantName } from "../api/names.ts";
+import type { ScalingMemory } from "../autoscale/decision.ts";
 import type { Note } from "../api/reasons.ts";
 import type { Observation } from "../facts/facts.ts";
 import type { Sighting } from "../replicas/evidence.ts";
@@ -26,6 +27,8 @@ export interface FleetView {
   readonly replicas: readonly ReplicaObject[];
   /** What connects them; nobody declares it, and it is no object. */
   readonly networks: readonly TenantNetworks[];
+  /** Tenants of which more may stand than is known. */
+  readonly incomplete: ReadonlySet<TenantName>;
 }
 
 /** What a tenant's networks are like beyond what its documents say. */
@@ -46,6 +49,8 @@ export interface TenantInput {
   /** With what stands and was not remembered. */
   readonly memory: TenantMemory;
   readonly sighting: Sighting;
+  /** Whether a hypervisor that may hold its things was never seen since the ledger began. */
+  readonly incomplete: boolean;
   readonly notes: readonly Note[];
   /** What a pass would change, by subnet; undefined for what serves the whole tenant. */
   readonly pending: readonly (SubnetName | undefined)[];
@@ -82,6 +87,7 @@ export function viewFleet(input: ViewInput): FleetView {
       gateway: primary,
       segments,
     })),
+    incomplete: new Set(tenants.flatMap(({ name, incomplete }) => (incomplete ? [name] : []))),
   };
 }
 
@@ -151,10 +157,18 @@ function viewSubnet(document: Subnet, tenant: TenantInput, { since, now }: ViewI
       replicas: own.length,
       readyReplicas: ready,
       desiredReplicas: desired,
+      ...scaleTimes(memory.scaling?.[name]),
       conditions: [...conditions, degraded(ready, desired, conditions), ...limited(notes, changed)],
     },
   };
 }
+
+const scaleTimes = (
+  last: ScalingMemory | undefined,
+): Pick<SubnetObject["status"], "lastScaleTime" | "lastScaleOutTime"> => ({
+  ...(last && { lastScaleTime: timestamp(last.at) }),
+  ...(last?.grewAt !== undefined && { lastScaleOutTime: timestamp(last.grewAt) }),
+});
 
 /** Whether a note of a tenant is about one of its subnets: itself, its replicas, the tenant, or a place it stands on. */
 function concerns(

@@ -128,7 +128,8 @@ const bareLook = (): Promise<unknown> =>
 /** Takes the tenant away and waits until the kernel has let go of its VXLAN ids. */
 const clear = (): Promise<unknown> =>
   everywhere(
-    () => `for n in /run/netns/${fleet}.*; do [ -e "$n" ] && ip netns del "\${n##*/}"; done
+    () => `for n in /run/netns/${fleet}.*; do [ -e "$n" ] || continue
+  ip netns pids "\${n##*/}" | xargs -r kill; ip netns del "\${n##*/}"; done; rm -rf /run/evenkeel/${fleet}
 for c in $(iptables -S | sed -n 's/^-N \\(EVENKEEL-.*\\)/\\1/p'); do iptables -D INPUT -j $c; iptables -F $c; iptables -X $c; done
 rm -f /var/lib/evenkeel/${fleet}/fence; sleep 1.5`,
   );

@@ -83,7 +83,7 @@ async function pass(): Promise<number> {
 const first = await timed(pass);
 while ((await pass()) > 0);
 const resources = simulation.machines.reduce((sum, machine) => {
-  const facts = lookAt(machine, simulation.clients, { draining: [] });
+  const facts = lookAt(machine, simulation.clients, { fleet: revision.fleet, draining: [] });
   return sum + observe(facts, revision.fleet).length;
 }, 0);
 const rounds = [];

@@ -90,7 +90,8 @@ function operationOf(act: Act, request: DomainRequest): BatchOperation | undefin
     case "stop":
     case "remove":
       return { phase: "resume", tool: "domain", lines: [`${act.kind} ${uuid} ${name}`] };
-    default:
+    case "suspend":
+    case "kill":
       return undefined;
   }
 }

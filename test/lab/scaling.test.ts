@@ -3,6 +3,9 @@ import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import type { DecisionRecord } from "../../src/autoscale/record.ts";
 import { parseLine } from "../../src/history/record.ts";
+import type { LegacyState } from "../../src/status/legacy-state.ts";
+import type { TenantState } from "../../src/status/state.ts";
+import { complaints } from "../unit/state-schema.ts";
 import { type Background, type Container, eventually, type Fleet, Lab, tally } from "./lab.ts";
 
 jest.setTimeout(180_000);
@@ -93,6 +96,14 @@ const decided = (what: RegExp): Promise<DecisionRecord> =>
     60,
   );
 
+/** The tenant's snapshot in a format, as it is asked for on the command line. */
+const snapshot = async (format: string): Promise<unknown> =>
+  JSON.parse(
+    await command(
+      `get state -n t1 -o ${format} -f ${fleet.tree} --state-dir ${fleet.state} --keys-dir ${lab.keys}`,
+    ),
+  );
+
 /** What a work leaves unchanged, as Docker tells: which containers there are, and since when they run. */
 async function untouched(work: () => Promise<unknown>): Promise<void> {
   const before = await lab.containers();
@@ -148,6 +159,53 @@ test("T5 container scale-up: load on the containers, and new ones serve on the f
   expect(
     shown.items.map(({ metadata, spec, status }) => [metadata.name, spec.hypervisor, status.container]),
   ).toEqual(after.map(({ replica, hv, name }) => [replica, hv, name]));
+
+  // The snapshot shows order and hypervisor, as Docker has it; and so it does in the predecessor's format.
+  const state = (await snapshot("json")) as TenantState;
+  expect(complaints(state)).toEqual([]);
+  expect(state).toMatchObject({ status: "scaledup", scaledReplicas: 2 });
+  expect(
+    state.subnets[0]?.replicas.map((one) => [
+      one.name,
+      one.incarnation,
+      one.hypervisor,
+      one.address,
+      one.managementAddress,
+      one.scaled,
+      one.scaleOrder,
+    ]),
+  ).toEqual(
+    after.map((one, index) => [
+      one.replica,
+      one.incarnation,
+      one.hv,
+      one.address,
+      one.managementAddress,
+      index >= 2,
+      Math.max(index - 1, 0),
+    ]),
+  );
+  const legacy = (await snapshot("legacy")) as LegacyState;
+  expect(legacy.Details[0]).toMatchObject({ status: "scaledup", num_cons: "2", num_scaled_cons: "2" });
+  expect(Number(legacy.Details[0]?.scaleduptime)).toBe(
+    Math.floor((decisions().findLast(({ trace }) => trace.desired > trace.current)?.trace.at ?? 0) / 1000),
+  );
+  const places = (["hv1", "hv2"] as const).map((hv) => ({
+    Hypervisor: lab.hypervisor(hv).address,
+    List: after.flatMap((one, index) =>
+      one.hv === hv
+        ? {
+            Name: one.replica,
+            IP: one.address,
+            mgmtIP: one.managementAddress,
+            ScaledUpResource: index < 2 ? "no" : "yes",
+            ScaledUpOrder: String(Math.max(index - 1, 0)),
+          }
+        : [],
+    ),
+  }));
+  expect(legacy.Details[0]).toHaveProperty("ConList", places);
+
   const out = decisions().filter(({ trace }) => trace.desired > trace.current);
   expect(out.map(({ trace }) => [trace.current, trace.desired])).toEqual([
     [2, 3],
@@ -171,6 +229,24 @@ test("nowhere to place: it says so, and does nothing about it again and again", 
   expect(await metric("evenkeel_condition", 'type="ScalingLimited",status="True"')).toBe(1);
   fleet.edit(WEB, "max: 6", "max: 4");
   fleet.edit(HV2, "\n  unschedulable: true", "");
+});
+
+test("thresholds and cooldown are set from the command line while it runs, and the next decision goes by them", async () => {
+  const set = (...fields: readonly string[]): Promise<string> =>
+    command(`set subnet/web -n t1 ${fields.map((one) => `autoscale.${one}`).join(" ")} ${fleet.tree}`);
+  const goesBy = (max: number): Promise<unknown> =>
+    eventually(
+      `a decision goes by ${max} %`,
+      () => decisions().at(-1)?.trace.metrics[0]?.max === max / 100,
+      60,
+    );
+  await untouched(async () => {
+    expect(await set("thresholds.cpu.max=45", "cooldownSeconds=3000")).toMatch(/cooldownSeconds/);
+    await goesBy(45);
+    expect(fleet.read(WEB)).toContain("max: 45}");
+    await set("thresholds.cpu.max=50", "cooldownSeconds=6");
+    await goesBy(50);
+  });
 });
 
 test("hv2 is cut off: its replicas are kept and counted, and load still adds one at home", async () => {
@@ -260,6 +336,15 @@ test("T6 container scale-down: the last added goes, one with each decision, and 
   for (const [index, time] of times.slice(1).entries())
     expect(time - (times[index] ?? 0)).toBeGreaterThanOrEqual(6000);
   expect(await answering()).toEqual(["web-1", "web-2"]);
+  // Who polls the file sees it too.
+  const file = join(fleet.state, "snapshots", "t1.json");
+  const state = await eventually("the file says idle", () => {
+    const read = JSON.parse(readFileSync(file, "utf8")) as TenantState;
+    return read.status === "idle" && read;
+  });
+  expect(state.subnets[0]?.replicas.map(({ name, hypervisor }) => `${name} on ${hypervisor}`)).toEqual(
+    left(2),
+  );
 });
 
 describe("home first:", () => {

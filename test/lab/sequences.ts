@@ -82,7 +82,7 @@ function meet(story: Story, at: number, fate: Fate | undefined, words: Universe)
     }
     case "cut":
       return [
-        operation.tool === "host-chain"
+        UNCUT.has(operation.tool)
           ? operation
           : { ...operation, lines: lines.slice(0, 1 + (fate.lines % lines.length)) },
       ];
@@ -90,6 +90,9 @@ function meet(story: Story, at: number, fate: Fate | undefined, words: Universe)
       return [WHOLE.has(operation.tool) ? operation : mistaken(operation, fate, words)];
   }
 }
+
+/** Tools that are given all or nothing. */
+const UNCUT: ReadonlySet<Tool> = new Set<Tool>(["host-chain", "resolver-start"]);
 
 /** Tools whose lines belong together. */
 const WHOLE: ReadonlySet<Tool> = new Set<Tool>([
@@ -100,6 +103,9 @@ const WHOLE: ReadonlySet<Tool> = new Set<Tool>([
   "host-chain",
   "conntrack",
   "sysctl",
+  "resolver-start",
+  "resolver-tell",
+  "resolver-stop",
 ]);
 
 const OTHER: Readonly<Record<string, string>> = { t1: "t2", t2: "t1" };

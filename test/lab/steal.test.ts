@@ -3,6 +3,7 @@ import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import type { DecisionRecord } from "../../src/autoscale/record.ts";
 import { parseLine } from "../../src/history/record.ts";
+import type { LegacyState } from "../../src/status/legacy-state.ts";
 import { type Background, eventually, type Fleet, HYPERVISORS, type Hv, Lab, tally } from "./lab.ts";
 import { fleetOfMachines, kernelWorkload, type Machine, machines, subnetOfMachines } from "./machines.ts";
 
@@ -88,6 +89,27 @@ async function rounds(count: number): Promise<void> {
   await eventually(`${count} decisions`, async () => (await counted()) >= before + count, 60);
 }
 
+/** Waits until the tenant's snapshot, as the predecessor wrote it, shows so many scaled and exactly these. */
+const shown = (scaled: number, all: readonly Machine[]): Promise<unknown> =>
+  eventually(`the snapshot shows ${scaled} scaled`, () => {
+    const file = join(fleet.state, "snapshots", "t2.legacy.json");
+    const { Details } = JSON.parse(readFileSync(file, "utf8")) as LegacyState;
+    const [details] = Details;
+    const places = details && "VMList" in details ? details.VMList : [];
+    const found = places.flatMap(({ Hypervisor, List }) =>
+      List.map((one) => [one.Name, one.IP, Hypervisor, one.ScaledUpOrder].join()),
+    );
+    const wanted = all.map(({ replica, mark, hv }, index) =>
+      [replica, mark["address"], lab.hypervisor(hv).address, String(Math.max(index - 1, 0))].join(),
+    );
+    return (
+      details?.status === (scaled > 0 ? "scaledup" : "idle") &&
+      "num_scaled_vms" in details &&
+      details.num_scaled_vms === String(scaled) &&
+      found.join("\n") === wanted.join("\n")
+    );
+  });
+
 const answering = async (): Promise<string[]> =>
   Object.keys(tally(await lab.requests("client", URL, 9, 10))).toSorted();
 
@@ -138,6 +160,7 @@ test("T2 VM scale-up: stress in the machines, and a new one serves on the free h
   const after = await stands("web-1 on hv1", "web-2 on hv1", "web-3 on hv2");
   expect(after.slice(0, 2)).toEqual(before);
   await eventually("it is balanced", async () => (await answering()).length === 3, 60);
+  await shown(1, after);
   const grown = decisions().find(({ trace }) => trace.desired === 3);
   expect(grown?.trace.stages.map(({ reason }) => reason).join("; ")).toMatch(/demand on hv1 \(steal/);
   await load.stop("SIGKILL");
@@ -153,7 +176,7 @@ test("T4 VM scale-down: load gone and cooldown over, the scaled one leaves the b
     },
     90,
   );
-  await stands("web-1 on hv1", "web-2 on hv1");
+  await shown(0, await stands("web-1 on hv1", "web-2 on hv1"));
   expect(await answering()).toEqual(["web-1", "web-2"]);
   expect(await lab.sh("hv2", "ls /var/lib/evenkeel/campus/domains")).toBe("");
   expect((await daemon.stop()).code).toBe(0);

@@ -325,6 +325,14 @@ export const FAULTS: readonly Fault[] = [
     },
     { costs: 1 },
   ),
+  meanwhile("a resolver killed and its files edited by hand", isTrip, ({ simulation }) => {
+    for (const { resolvers } of simulation.machines)
+      for (const resolver of resolvers.values()) {
+        if (!resolver.process) continue;
+        Object.assign(resolver, { process: undefined, hosts: ["10.13.13.66 web.t1.internal"], leases: [] });
+        return;
+      }
+  }),
   fault(
     "disk full",
     ({ what }) => what === "ledger",

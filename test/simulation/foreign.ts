@@ -38,6 +38,8 @@ export function plantForeign(machine: Machine): void {
         command: undefined,
         env: [],
         labels,
+        resolver: trusted<Ipv4>("10.13.13.1"),
+        searchDomains: ["web.t2.internal", "t2.internal"],
         nanoCpus: 0,
         memory: 0,
       },

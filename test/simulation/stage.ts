@@ -181,7 +181,7 @@ export class Stage {
       return isOff || !partition?.arrives ? unreachable(trip) : lost<Answer>(trip);
     }
     const isDockerless = (this.dockerless.get(hypervisor) ?? 0) > this.clock.now();
-    if (isDockerless && ["image", "pull", "start", "sandbox", "sample"].includes(what))
+    if (isDockerless && ["image", "pull", "start", "sandbox", "describe", "sample"].includes(what))
       return lost<Answer>(trip);
     const answer = this.perform(trip, perform);
     if (what !== "look") return answer;
@@ -226,6 +226,7 @@ export function lost<Answer>({ what, hypervisor }: Step): Answer {
     case "pull":
     case "start":
     case "sandbox":
+    case "describe":
       throw new EvenkeelError("EK-DOCKER", `${hypervisor}: Docker does not answer`);
     case "ledger":
       throw new EvenkeelError("EK-STATE-WRITE", "the ledger cannot be written");

@@ -3,6 +3,7 @@ import { macOf } from "../../src/api/addresses.ts";
 import { type Ipv4 } from "../../src/api/addresses.ts";
 import { trusted } from "../../src/api/names.ts";
 import type { Machine, Space } from "../../src/simulated/machine.ts";
+import type { Resolver } from "../../src/simulated/resolvers.ts";
 import type { Simulation } from "../../src/simulated/simulation.ts";
 import { isForeign } from "./foreign.ts";
 
@@ -70,9 +71,18 @@ function linesOf(machine: Machine, fleet: string): string[] {
     ...(machine.own.ipv4["filter"]?.printed ?? [])
       .filter((rule) => rule.includes("EVENKEEL"))
       .map((rule) => `own ${canonicalRule(rule)} `),
+    ...[...machine.resolvers].flatMap(([name, of]) =>
+      resolverLines(of, machine.spaces.get(name)).map((line) => `${name} ${line}`),
+    ),
     ...spaces.flatMap(([name, space]) => spaceLines(space).map((line) => `${name} ${line}`)),
   ];
 }
+
+const resolverLines = ({ hosts, leases, process, failure }: Resolver, space: Space | undefined): string[] => [
+  `resolver ${process && process.space === space && process.isTold ? process.command.join(" ") : "is not as it should be"} ${failure}`,
+  ...hosts.map((line) => `resolver hosts ${line}`),
+  ...leases.map((line) => `resolver leases ${line}`),
+];
 
 const spaceLines = (space: Space): string[] => [
   ...space.links.map((link) =>

@@ -212,7 +212,7 @@ describe("load above the maximum", () => {
     const result = await on.samples(1);
     expect([...result.changed]).toEqual([T2]);
     expect(on.memory.desired).toEqual({ web: 3 });
-    expect(on.memory.scaling).toEqual({ web: { at: on.now, from: 2, to: 3 } });
+    expect(on.memory.scaling).toEqual({ web: { at: on.now, from: 2, to: 3, grewAt: on.now } });
     expect(only(result)).toMatchObject({ tenant: T2, subnet: WEB, trace: { current: 2, desired: 3 } });
     expect(only(result).replicas.map(({ hypervisor }) => hypervisor)).toEqual([HV1, HV1]);
   });

@@ -1,5 +1,5 @@
 import { describe, expect, test } from "@jest/globals";
-import { macOf } from "../../src/api/addresses.ts";
+import { type Cidr, macOf } from "../../src/api/addresses.ts";
 import type { TableFact } from "../../src/facts/facts.ts";
 import type { FilterState } from "../../src/resources/filter.ts";
 import type { GuardState } from "../../src/resources/guard-chain.ts";
@@ -7,9 +7,10 @@ import { chainOf, linkNames } from "../../src/resources/marks.ts";
 import { isPort } from "../../src/resources/port.ts";
 import type { PortRulesState } from "../../src/resources/port-rules.ts";
 import { type Packet, verdict } from "./packets.ts";
-import { FLEET, pass, scenario, T2 } from "./scenario.ts";
+import { FLEET, pass, scenario, serving, subnet, T2 } from "./scenario.ts";
 
-const on = scenario();
+const QUIET = { cidr: "10.13.14.0/24" as Cidr, dhcp: false };
+const on = scenario({ subnets: [subnet("web", 2, { service: serving() }), subnet("quiet", 0, QUIET)] });
 pass(on);
 const state = (kind: string, at: string): unknown =>
   on.observed.find((one) => one.kind === kind && one.hypervisor === at)?.state;
@@ -33,6 +34,26 @@ describe("a tenant's rules", () => {
     ["let nothing into a standby", "hv2", "INPUT", { in: "br-web", protocol: "tcp" }, "DROP"],
   ])("%s", (_, hypervisor, chain, packet, result) => {
     expect(verdict(at(hypervisor), chain, packet)).toBe(result);
+  });
+
+  /** A question for a name, and one for an address. */
+  const name = { in: "br-web", protocol: "udp", to: "10.13.13.1", toPort: 53 };
+  const lease = { in: "br-web", protocol: "udp", to: "255.255.255.255", fromPort: 68, toPort: 67 };
+  test.each<[string, Packet, string]>([
+    ["names at a subnet's own address", name, "ACCEPT"],
+    ["and those that need a connection", { ...name, protocol: "tcp" }, "ACCEPT"],
+    ["names at no other subnet's address", { ...name, to: "10.13.14.1" }, "DROP"],
+    ["names not from outside", { ...name, in: "up0", to: "198.18.100.10" }, "DROP"],
+    ["names not from the management network", { ...name, in: "mgmt", to: "192.168.252.1" }, "DROP"],
+    ["leases", lease, "ACCEPT"],
+    ["leases again at the gateway's own address", { ...lease, to: "10.13.13.1" }, "ACCEPT"],
+    ["leases not from outside", { ...lease, in: "up0" }, "DROP"],
+    ["leases not from the management network", { ...lease, in: "mgmt" }, "DROP"],
+    ["leases not where the subnet has none", { ...lease, in: "br-quiet" }, "DROP"],
+    ["nothing else", { ...name, toPort: 22 }, "DROP"],
+  ])("let ask for %s", (_, packet, result) => {
+    expect(verdict(at("hv1"), "INPUT", packet)).toBe(result);
+    expect(verdict(at("hv2"), "INPUT", packet)).toBe("DROP");
   });
 
   test.each(["hv1", "hv2"])("let no IPv6 through, on %s", (hypervisor) => {

@@ -1,3 +1,5 @@
+import type { Ipv4 } from "../../src/api/addresses.ts";
+import { trusted } from "../../src/api/names.ts";
 import type { ScriptOperation } from "../../src/resources/operation.ts";
 import { CpuCounter } from "../../src/simulated/cpu.ts";
 import { emptySpace, loopback, type Machine } from "../../src/simulated/machine.ts";
@@ -23,7 +25,18 @@ export function addBox(machine: Machine, name: string, sandbox: string): void {
   machine.spaces.set(sandbox.slice(NAMED.length), space);
   machine.containers.set(name, {
     id: name,
-    request: { name, hostname: "", image: "", command: [], env: [], labels: {}, nanoCpus: 0, memory: 0 },
+    request: {
+      name,
+      hostname: "",
+      image: "",
+      command: [],
+      env: [],
+      labels: {},
+      resolver: trusted<Ipv4>(""),
+      searchDomains: [],
+      nanoCpus: 0,
+      memory: 0,
+    },
     state: "running",
     pid: 0,
     sandbox,

@@ -64,6 +64,7 @@ export function observation(on: Scenario): Observation {
             state: "running",
             labels: labelsOf(FLEET, (state as ContainerState).mark),
           })),
+    resolvers: new Map(),
     domains: [],
     sandboxes: new Map(),
     fence: undefined,

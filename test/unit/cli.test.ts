@@ -101,6 +101,8 @@ describe("a plan", () => {
   + uplink      t2@hv1                      198.18.100.10 on edge
   + local link  t2@hv1                      the hypervisor itself reaches the
                                             tenant's services
+  + resolver    t2@hv1                      names and addresses of the tenant's
+                                            own
   + port rules  t2@hv1, t2@hv2              a port passes its own addresses
                                             alone
   + balancer    t2@hv1                      spreads the services over their

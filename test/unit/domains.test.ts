@@ -118,6 +118,7 @@ describe("what virsh printed", () => {
     namespaces: new Map(),
     containers: [],
     domains: [],
+    resolvers: new Map(),
     sandboxes: new Map(),
     fence: undefined,
     ...change,
@@ -132,10 +133,32 @@ describe("what virsh printed", () => {
         state: "running",
         metadata: request.metadata,
         taps: request.interfaces.map(({ tap }) => tap),
+        made: {
+          nanoCpus: request.nanoCpus,
+          memory: request.memory,
+          image: undefined,
+          kernel: { ...request.kernel, initrd: undefined },
+          hasSeed: false,
+        },
       },
     ]);
     const [seen] = observe(facts({ domains }), FLEET);
     expect(seen).toMatchObject({ kind: "domain", subnet: "web", state: { running: true, unplugged: true } });
+  });
+
+  test("tells what it was defined with: kernel, limits, a seed, and the image when it runs", () => {
+    const kernel = { image: "web-vmlinux", initrd: "web-initrd", arguments: "quiet a=b" };
+    const xml = printed({ ...request, kernel, nanoCpus: 1_500_000_000, userData: "#cloud-config" }).replace(
+      /<source file="\/own\/disk.qcow2"\/>/,
+      '$&<backingStore type="file"><format type="qcow2"/><source file="/images/web.qcow2"/></backingStore>',
+    );
+    expect(parseDomains(xml, FLEET)?.[0]?.made).toEqual({
+      nanoCpus: 1_500_000_000,
+      memory: request.memory,
+      image: "web.qcow2",
+      kernel,
+      hasSeed: true,
+    });
   });
 
   test("counts in full or not at all", () => {

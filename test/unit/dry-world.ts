@@ -46,6 +46,7 @@ function lookedAtOnly(host: Host, pass: () => void): Host {
       pull: refuse(`pull an image on ${name}`),
       start: refuse(`start a container on ${name}`),
       sandbox: refuse(`ask ${name} for a sandbox`),
+      describe: refuse(`ask ${name} for a container`),
     },
     images: refuse(`ask ${name} for its images`),
     close: async () => {},

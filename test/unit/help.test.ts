@@ -18,7 +18,7 @@ const commands = (): Map<string, string[]> =>
   );
 
 const COMMANDS =
-  "approve cordon demo describe diff down drain events get graph init pause plan resume set top uncordon up validate version wait why".split(
+  "approve cordon demo describe diff down drain events export get graph import init pause plan resume set top uncordon up validate version wait why".split(
     " ",
   );
 

@@ -15,6 +15,7 @@ const UPLINK = { device: "edge", address: "198.18.100.2/24" as InterfaceAddress 
 const GOOD = [
   "uid 0",
   ...[...TOOLS.keys()].map((tool) => `tool ${tool} yes`),
+  "resolver yes",
   "iproute2 ip utility, iproute2-6.1.0, libbpf 1.1.2",
   "json yes",
   "iptables iptables v1.8.9 (nf_tables)",
@@ -109,6 +110,7 @@ describe("the first contact's findings", () => {
     ["kvm yes", "kvm no", "failed", "/dev/kvm is missing", "domainType: qemu"],
     ["tool virsh yes", "tool virsh no", "failed", "missing", "apt-get install libvirt-clients"],
     ["live-restore true", "live-restore false", "warning", "whenever dockerd does", "live-restore"],
+    ["resolver yes", "resolver no", "warning", "DHCP and DNS", "apt-get install dnsmasq-base"],
     ["device yes underlay eth0", "device no underlay eth9", "failed", "eth9 is missing", "underlay.device"],
     [
       "address yes underlay eth0 198.18.0.11",

@@ -6,6 +6,8 @@ import { type AddressInfo, connect, type Socket } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { text } from "node:stream/consumers";
+import type { Ipv4 } from "../../src/api/addresses.ts";
+import { trusted } from "../../src/api/names.ts";
 import type { HypervisorName } from "../../src/api/names.ts";
 import { DockerEngine } from "../../src/hosts/docker.ts";
 import { reference } from "../../src/hosts/docker-request.ts";
@@ -23,6 +25,8 @@ const REQUEST: ContainerRequest = {
   command: undefined,
   env: [{ name: "GREETING", value: "a b=c" }],
   labels: { "evenkeel.fleet": "f1" },
+  resolver: trusted<Ipv4>("10.13.13.1"),
+  searchDomains: ["web.t2.internal", "t2.internal"],
   nanoCpus: 500_000_000,
   memory: 64 * 1024 * 1024,
 };
@@ -247,6 +251,8 @@ describe("a container", () => {
       Labels: { "evenkeel.fleet": "f1" },
       HostConfig: {
         NetworkMode: "none",
+        Dns: ["10.13.13.1"],
+        DnsSearch: ["web.t2.internal", "t2.internal"],
         RestartPolicy: { Name: "no" },
         Sysctls: { "net.ipv6.conf.all.disable_ipv6": "1", "net.ipv6.conf.default.disable_ipv6": "1" },
         NanoCpus: 500_000_000,

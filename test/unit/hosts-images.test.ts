@@ -41,6 +41,7 @@ class Engine implements ContainerEngine {
   list = async () => [];
   start = async () => ({ id: "", sandbox: "" });
   sandbox = async () => undefined;
+  describe = async () => undefined;
 }
 
 function world() {

@@ -110,7 +110,9 @@ describe.each(KINDS)("the CRD of %s", (kind) => {
   test("has the status that all kinds have", () => {
     const status = schemaOf(kind).properties?.["status"]?.properties ?? {};
     const more =
-      kind === "Subnet" ? ["replicas", "readyReplicas", "desiredReplicas", "load", "lastScaleTime"] : [];
+      kind === "Subnet"
+        ? ["replicas", "readyReplicas", "desiredReplicas", "load", "lastScaleTime", "lastScaleOutTime"]
+        : [];
     expect(Object.keys(status).toSorted()).toEqual(
       ["observedGeneration", "revision", "conditions", ...more].toSorted(),
     );

@@ -42,11 +42,26 @@ const withoutNamespaces = (): string =>
   PRINTED.slice(0, PRINTED.indexOf("\n#>n0nce namespace ")) +
   PRINTED.slice(PRINTED.indexOf("\n#>n0nce domains"));
 
+/** With a tenant's resolver, in the namespace that has the tenant's name or in one that has lost it. */
+const withResolver = (output: string, tenant: string, place: "inside" | "outside"): string => {
+  const words = ["dnsmasq", `--pid-file=/run/evenkeel/campus/${tenant}/pid`, "--bind-dynamic"];
+  const lines = [`${tenant} 17 ${place}`, ...words.map((word) => `/proc/17/cmdline:${word}`)];
+  return output.replace("\n#>n0nce end", `\n#>n0nce resolvers\n${lines.join("\n")}\n\n#>n0nce end`);
+};
+
 /** The same output with no container that runs. */
 const withoutRunning = (): string =>
   `${PRINTED.slice(0, PRINTED.indexOf("\n#>n0nce domains"))}\n#>n0nce domains\n\n#>n0nce sandboxes\n\n#>n0nce interfaces\n\n#>n0nce end\n`;
 
 describe("a look", () => {
+  test("that saw replicas with their links is whole where their resolver keeps the namespace that lost its name", async () => {
+    const at = (...resolver: [tenant: string, place: "inside" | "outside"]) =>
+      lookAt({ script: { stdout: withResolver(withoutNamespaces(), ...resolver) } });
+    expect((await at("t1", "outside")).resolvers.get(trusted("t1"))?.isInside).toBe(false);
+    await expect(at("t1", "inside")).rejects.toMatchObject({ code: "EK-LOOK-INCOMPLETE" });
+    await expect(at("t2", "outside")).rejects.toMatchObject({ code: "EK-LOOK-INCOMPLETE" });
+  });
+
   test("that ended well is believed", async () => {
     const { namespaces, containers } = await lookAt({});
     expect([...namespaces.keys()]).toEqual(["campus.t1", "campus.t2"]);

@@ -54,7 +54,6 @@ const FIELDS: readonly (readonly [
   ["annotation to come", WEB, "name: web", 'name: web, annotations: {evenkeel.dev/prune: "x"}', `${WEB}:3:37: metadata.annotations["evenkeel.dev/prune"] EK-NOT-YET`, "not acted on by this release", "name: web"],
   ["status", WEB, "spec:", "status: {}\nspec:", `${WEB}:4:1: status EK-FIELD-UNKNOWN`, "must not be in a manifest", "spec:"],
   ["key that stands twice", WEB, "max: 6", "max: 6, max: 7", `${WEB}:6:30: spec.replicas.max EK-YAML`, "must stand once", "max: 6"],
-  ["dhcp, even as its default", WEB, "  replicas", "  dhcp: true\n  replicas", `${WEB}:6:3: spec.dhcp EK-NOT-YET`, "not acted on by this release", "  replicas"],
   ["both probes", WEB, "  replicas", "  healthCheck: {httpGet: {}, tcpSocket: {}}\n  replicas", `${WEB}:6:16: spec.healthCheck EK-FIELD-INVALID`, "must have httpGet or tcpSocket, found both", "  healthCheck: {tcpSocket: {}}\n  replicas"],
   ["no probe", WEB, "  replicas", "  healthCheck: {periodSeconds: 5}\n  replicas", `${WEB}:6:16: spec.healthCheck EK-FIELD-INVALID`, "found neither", "  healthCheck: {httpGet: {path: /healthz}}\n  replicas"],
   ["timeout of a probe", WEB, "  replicas", "  healthCheck: {httpGet: {}, timeoutSeconds: 3}\n  replicas", `${WEB}:6:46: spec.healthCheck.timeoutSeconds EK-FIELD-INVALID`, "at most periodSeconds, which is 2; found 3", "  healthCheck: {httpGet: {}, timeoutSeconds: 2}\n  replicas"],

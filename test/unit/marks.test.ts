@@ -40,6 +40,7 @@ const facts = (change: Partial<HostFacts>): HostFacts => ({
   own: NOTHING,
   namespaces: new Map(),
   containers: [],
+  resolvers: new Map(),
   domains: [],
   sandboxes: new Map(),
   fence: undefined,

@@ -8,6 +8,8 @@ export interface Packet {
   readonly protocol?: string;
   readonly from?: string;
   readonly to?: string;
+  readonly fromPort?: number;
+  readonly toPort?: number;
   readonly state?: "NEW" | "ESTABLISHED" | "DNAT";
   /** Source address inside a frame. */
   readonly ip?: string;
@@ -32,7 +34,7 @@ const isLike = (name: string | undefined, pattern: string): boolean =>
 
 type Test = (packet: Packet, value: string) => boolean;
 
-/** What each option asks; a port, a flag or a kind of message is never that of a packet here. */
+/** What each option asks; a flag or a kind of message is never that of a packet here. */
 const TESTS: Readonly<Record<string, Test>> = {
   "-i": (packet, value) => isLike(packet.in, value),
   "-o": (packet, value) => isLike(packet.out, value),
@@ -46,7 +48,8 @@ const TESTS: Readonly<Record<string, Test>> = {
   "--arp-ip-src": ({ arp }, value) => arp?.ip === value,
   "--arp-mac-src": ({ arp }, value) => arp?.mac === value,
   "--ip-src": ({ ip }, value) => ip === value,
-  "--dport": ({ vxlan }) => vxlan !== undefined,
+  "--sport": ({ fromPort }, value) => String(fromPort) === value,
+  "--dport": ({ vxlan, toPort }, value) => vxlan !== undefined || String(toPort) === value,
   "--icmp-type": () => false,
   "--ip-proto": () => false,
   "--ip-sport": () => false,

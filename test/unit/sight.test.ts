@@ -46,6 +46,7 @@ function facts(
     own: NOTHING,
     namespaces: new Map([["campus.t2", namespace]]),
     containers,
+    resolvers: new Map(),
     domains: [],
     sandboxes: new Map(
       containers.map(({ id }) => [id, { pid: 1, interfaces: {}, gateway: undefined, sockets }]),

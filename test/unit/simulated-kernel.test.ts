@@ -1,4 +1,6 @@
 import { expect, test } from "@jest/globals";
+import type { Ipv4 } from "../../src/api/addresses.ts";
+import { trusted } from "../../src/api/names.ts";
 import type { ScriptOperation, Tool } from "../../src/resources/operation.ts";
 import { startContainer } from "../../src/simulated/docker.ts";
 import { Machine, type Space } from "../../src/simulated/machine.ts";
@@ -159,6 +161,8 @@ test("a container that is paused hears its signal, and is not started", () => {
     command: [],
     env: [],
     labels: {},
+    resolver: trusted<Ipv4>("10.13.13.1"),
+    searchDomains: ["web.t2.internal", "t2.internal"],
     nanoCpus: 0,
     memory: 0,
   };

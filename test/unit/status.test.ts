@@ -2,7 +2,7 @@ import { describe, expect, test } from "@jest/globals";
 import { DEFINITIONS } from "../../src/api/definitions.gen.ts";
 import type { Note } from "../../src/api/reasons.ts";
 import { print } from "../../src/cli/get.ts";
-import { withLoads } from "../../src/cli/known-loads.ts";
+import { withLoads } from "../../src/status/known-loads.ts";
 import { viewForesight } from "../../src/cli/observe-fleet.ts";
 import { parseWishes, select } from "../../src/cli/select.ts";
 import { standingOf } from "../../src/cli/table.ts";

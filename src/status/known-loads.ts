@@ -1,6 +1,6 @@
 import { inManifestUnit } from "../autoscale/policy.ts";
 import type { DecisionRecord } from "../autoscale/record.ts";
-import type { FleetView } from "../status/view.ts";
+import type { FleetView } from "./view.ts";
 
 /** A load that was measured longer ago says nothing about now; milliseconds. */
 export const FRESH_MILLISECONDS = 60_000;

@@ -1,0 +1,115 @@
+import type { Ipv4 } from "../api/addresses.ts";
+import { isAstray as isAstrayed } from "../facts/resolvers.ts";
+import { groupOf, namespaceOf } from "./marks.ts";
+import type { ScriptOperation } from "./operation.ts";
+import { kind, type Resource } from "./resource.ts";
+
+/**
+ * What answers DHCP and DNS in a tenant's gateway: one dnsmasq. What it was started with holds until it is started again;
+ * names and addresses are in files, which it reads anew when it is told (SIGHUP).
+ */
+export interface ResolverState {
+  /** Words of its command line; none while it does not run. */
+  readonly command: readonly string[];
+  /** Lines `ADDRESS NAME`. */
+  readonly hosts: readonly string[];
+  /** Lines `MAC,NAME,ADDRESS`: who is given an address. */
+  readonly leases: readonly string[];
+  /** Whether it has been told of its files as they are. */
+  readonly isTold: boolean;
+  /** Whether it runs in a namespace that has lost its name, and lives on with it. */
+  readonly isAstray: boolean;
+  /** What was said when it could not be started; only of an observed state. */
+  readonly failure?: string | undefined;
+}
+
+export const isResolver = (resource: Resource): resource is Resource<ResolverState> =>
+  resource.kind === "resolver";
+
+export const resolver = kind<ResolverState>({
+  name: "resolver",
+
+  *observe({ hypervisor, resolvers }) {
+    for (const [tenant, facts] of resolvers) {
+      const { isInside: _, ...state } = facts;
+      const isAstray = isAstrayed(facts);
+      yield { kind: "resolver", hypervisor, tenant, name: tenant, state: { ...state, isAstray } };
+    }
+  },
+
+  change({ place, desired, observed, fleet }) {
+    const namespace = namespaceOf(fleet, place.tenant);
+    const end = (phase: "namespace" | "withdraw"): ScriptOperation => ({
+      phase,
+      tool: "resolver-stop",
+      lines: [`${namespace} ${groupOf(fleet)}`],
+    });
+    if (!desired)
+      return (
+        observed && {
+          verb: "remove",
+          reason: "nobody asks it here any more",
+          disruption: "none",
+          operations: [end("withdraw")],
+        }
+      );
+    const reason = differenceOf(desired, observed);
+    if (reason === undefined) return undefined;
+    const files = [
+      ...desired.hosts.map((line) => `hosts ${line}`),
+      ...desired.leases.map((line) => `leases ${line}`),
+    ];
+    const isStarted = !isRunning(desired, observed);
+    const lines = isStarted ? [...desired.command.map((word) => `command ${word}`), ...files] : files;
+    return {
+      verb: observed ? "change" : "add",
+      reason,
+      disruption: "none",
+      operations: [
+        // What it runs in holds VXLAN ids, and the other ends of replicas' links.
+        ...(observed?.isAstray ? [end("namespace")] : []),
+        { phase: "resolve", tool: isStarted ? "resolver-start" : "resolver-tell", namespace, lines },
+      ],
+    };
+  },
+});
+
+const same = (a: readonly string[], b: readonly string[]): boolean =>
+  a === b || (a.length === b.length && a.every((line, index) => line === b[index]));
+
+/** Whether it runs where it should, with what it should. */
+const isRunning = (desired: ResolverState, observed: ResolverState | undefined): boolean =>
+  observed !== undefined && observed.isAstray === desired.isAstray && same(desired.command, observed.command);
+
+/** Why one is not as it should be; undefined when it is. */
+function differenceOf(desired: ResolverState, observed: ResolverState | undefined): string | undefined {
+  if (!observed) return "names and addresses of the tenant's own";
+  if (!isRunning(desired, observed)) {
+    if (observed.isAstray) return "it runs in a namespace that has lost its name";
+    if (observed.command.length > 0)
+      return `it runs with other settings: ${difference(desired.command, observed.command)}`;
+    return observed.failure === undefined ? "it does not run" : `it does not run: ${observed.failure}`;
+  }
+  const files = [
+    same(desired.hosts, observed.hosts) ? "" : `names: ${difference(desired.hosts, observed.hosts)}`,
+    same(desired.leases, observed.leases) ? "" : `leases: ${difference(desired.leases, observed.leases)}`,
+  ].filter(Boolean);
+  if (files.length > 0) return files.join("; ");
+  return desired.isTold && !observed.isTold ? "it was not told of its files" : undefined;
+}
+
+/** How two lists of lines differ, in few words. */
+function difference(desired: readonly string[], observed: readonly string[]): string {
+  const missing = desired.filter((line) => !observed.includes(line)).length;
+  const surplus = observed.filter((line) => !desired.includes(line)).length;
+  if (missing + surplus === 0) return "in another order";
+  return [missing > 0 ? `${missing} missing` : "", surplus > 0 ? `${surplus} too many` : ""]
+    .filter(Boolean)
+    .join(", ");
+}
+
+/** One of which nothing is known but its files, without the names of some addresses. */
+export const withoutNames = (state: ResolverState, addresses: readonly Ipv4[]): ResolverState => ({
+  ...state,
+  hosts: state.hosts.filter((line) => !addresses.some((address) => line.startsWith(`${address} `))),
+});

@@ -1,0 +1,63 @@
+import type { FleetName, TenantName } from "../api/names.ts";
+import type { ResolverFacts } from "../facts/resolvers.ts";
+import { tenantOf } from "../resources/marks.ts";
+import type { Machine, Space } from "./machine.ts";
+
+/** A tenant's resolver: its files, and its process while it runs. */
+export interface Resolver {
+  hosts: readonly string[];
+  leases: readonly string[];
+  /** Undefined while it does not run. */
+  process: ResolverProcess | undefined;
+  failure: string | undefined;
+}
+
+interface ResolverProcess {
+  readonly command: readonly string[];
+  /** The namespace that it runs in. */
+  readonly space: Space;
+  /** Whether it has read its files since they were last written. */
+  isTold: boolean;
+}
+
+const linesOf = (lines: readonly string[], file: string): string[] =>
+  lines.filter((line) => line.startsWith(`${file} `)).map((line) => line.slice(file.length + 1));
+
+/** Writes its files, and starts it in place of the one that runs. */
+export function startResolver(machine: Machine, namespace: string, lines: readonly string[]): void {
+  const space = machine.spaces.get(namespace);
+  machine.resolvers.set(namespace, {
+    hosts: linesOf(lines, "hosts"),
+    leases: linesOf(lines, "leases"),
+    process: space && { command: linesOf(lines, "command"), space, isTold: true },
+    failure: space ? undefined : `nsenter: cannot open /run/netns/${namespace}: No such file or directory`,
+  });
+}
+
+/** Writes its files, and has the one that runs read them. */
+export function tellResolver(machine: Machine, namespace: string, lines: readonly string[]): void {
+  const process = machine.resolvers.get(namespace)?.process;
+  machine.resolvers.set(namespace, {
+    hosts: linesOf(lines, "hosts"),
+    leases: linesOf(lines, "leases"),
+    process: process && { ...process, isTold: true },
+    failure: undefined,
+  });
+}
+
+/** Ends its process; its files stay. */
+export function killResolver(machine: Machine, namespace: string): void {
+  const resolver = machine.resolvers.get(namespace);
+  if (resolver) resolver.process = undefined;
+}
+
+/** What a look shows of a fleet's resolvers. */
+export const resolverFacts = (machine: Machine, fleet: FleetName): Map<TenantName, ResolverFacts> =>
+  new Map(
+    [...machine.resolvers].flatMap(([namespace, { hosts, leases, process, failure }]) => {
+      const tenant = tenantOf(fleet, namespace);
+      const isInside = process !== undefined && machine.spaces.get(namespace) === process.space;
+      const [command, isTold] = [process?.command ?? [], process?.isTold ?? false];
+      return tenant ? [[tenant, { command, isInside, hosts, leases, isTold, failure }] as const] : [];
+    }),
+  );
