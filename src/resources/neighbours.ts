@@ -42,6 +42,9 @@ export const neighbours = kind<NeighboursState>({
       ([address, mac]) => `neigh replace ${address} lladdr ${mac} dev ${desired.device} nud permanent`,
     );
     const remove = foreign.map((address) => `neigh del ${address} dev ${desired.device}`);
+    // A client that comes again from a port that it once had would be sent to where nobody is any more, for as long as the
+    // gateway remembers that; and whoever still holds a connection is told by whom it is sent to next that there is none.
+    const forget = foreign.map((address) => `--reply-src ${address}`);
     return {
       verb: observed && Object.keys(observed.entries).length > 0 ? "change" : "add",
       reason: [
@@ -56,7 +59,10 @@ export const neighbours = kind<NeighboursState>({
           ? [{ phase: "configure", tool: "ip-inside", namespace, lines: add } as const]
           : []),
         ...(remove.length > 0
-          ? [{ phase: "withdraw", tool: "ip-inside", namespace, lines: remove } as const]
+          ? [
+              { phase: "withdraw", tool: "ip-inside", namespace, lines: remove } as const,
+              { phase: "withdraw", tool: "conntrack", namespace, lines: forget } as const,
+            ]
           : []),
       ],
     };

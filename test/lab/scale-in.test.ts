@@ -145,6 +145,36 @@ test("no request fails through 20 scale-ins", async () => {
   expect(spanned).toEqual(drains);
 });
 
+test("a client that comes again from a port that it once had is answered, though whom it had is gone", async () => {
+  const count = (from: number, to: number) =>
+    fleet.edit(WEB, `min: ${from}, max: ${MOST}`, `min: ${to}, max: ${MOST}`);
+  count(LEAST, LEAST + 1);
+  const { address } = (await stands(LEAST + 1)).at(-1) ?? { address: "" };
+  // As the gateway remembers a client that went without a word.
+  const [client, service, port] = [lab.hosts.client, fleet.service("t1"), 45_555];
+  await lab.inTenant(
+    "hv1",
+    "t1",
+    `conntrack -I -p tcp --orig-src ${client} --orig-dst ${service} --sport ${port} --dport 80 \
+      --reply-src ${address} --reply-dst ${client} --reply-port-src 8080 --reply-port-dst ${port} \
+      --state ESTABLISHED --status SEEN_REPLY,ASSURED --timeout 600`,
+  );
+  count(LEAST + 1, LEAST);
+  await stands(LEAST);
+  const { code } = await lab.try("client", [
+    "curl",
+    "-sf",
+    "-m",
+    "5",
+    "-o",
+    "/dev/null",
+    "--local-port",
+    String(port),
+    `http://${service}/healthz`,
+  ]);
+  expect(code).toBe(0);
+});
+
 test("without a grace period and time to stop, they do fail: the test can tell", async () => {
   fleet.edit(WEB, "gracePeriodSeconds: 3", "gracePeriodSeconds: 0");
   fleet.edit(WEB, "stopSeconds: 4", "stopSeconds: 0");
