@@ -193,6 +193,7 @@ describe("its tenant's snapshot", () => {
     await Promise.all([login(), login(OTHER)]);
   });
   afterAll(async () => {
+    expect((await daemon.stop()).code).toBe(0);
     fleet.restore(files);
     await lab.converge(fleet);
   });
@@ -278,7 +279,6 @@ describe("its tenant's snapshot", () => {
   test("cannot be written by who is logged in", async () => {
     expect((await ssh("echo x >/srv/evenkeel/state.json")).stderr).toContain("Read-only file system");
     expect((await ssh("mount -o remount,rw /srv/evenkeel")).code).not.toBe(0);
-    expect((await daemon.stop()).code).toBe(0);
   });
 });
 
