@@ -34,7 +34,7 @@ start_debian() {
   install -m 600 "$image/id_debian" "$LAB_STATE/keys/id_debian"
   make_ssh_config debian "$image/ssh_host_ed25519_key.pub"
   # shellcheck disable=SC2046
-  in_ns switch setsid nice -n -5 qemu-system-x86_64 -M pc-i440fx-7.2 -cpu qemu64,+rdrand -accel tcg,tb-size=128 -smp "${SMP:-2}" -m 1024 -nodefaults -display none \
+  in_ns switch setsid nice -n -5 qemu-system-x86_64 -M pc-i440fx-7.2 -cpu qemu64,+rdrand -accel tcg,tb-size=128 -smp 2 -m 1024 -nodefaults -display none \
     -kernel "$image/vmlinux" -initrd "$image/initrd" -append "$GUEST_ARGUMENTS systemd.show_status=true" \
     -drive "if=virtio,cache=unsafe,file=$state/disk.qcow2" -serial "file:$state/console" -pidfile "$state/pid" \
     $(debian_nic ul "${UNDERLAY[debian]}") $(debian_nic ed "${EDGE[debian]}") </dev/null >"$state/qemu.log" 2>&1 9<&- &

@@ -105,6 +105,19 @@ export const READERS: ReadonlyMap<string, Reader> = new Map<string, Reader>([
     },
   ],
   [
+    "apparmor",
+    ([there]) => {
+      const missing = "AppArmor is on and apparmor_parser is missing, so that no container starts";
+      return must(
+        "apparmor",
+        there === "yes",
+        "apparmor_parser is there",
+        missing,
+        "apt-get install apparmor",
+      );
+    },
+  ],
+  [
     "libvirt",
     ([answers, ...words]) => {
       const said = words.join(" ") || "no answer in 5 s";

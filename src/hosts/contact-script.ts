@@ -121,6 +121,9 @@ else
   say engine no "$version"
 fi
 
+if [ -n "$containers" ] && [ "$(cat /sys/module/apparmor/parameters/enabled 2>/dev/null)" = Y ]; then
+  if command -v apparmor_parser >/dev/null 2>&1; then say apparmor yes; else say apparmor no; fi
+fi
 if [ -n "$machines" ]; then
   if version=$(timeout 5 virsh -q -c qemu:///system version --daemon 2>&1); then say libvirt yes $version; else say libvirt no "$version"; fi
   if [ "$machines" = kvm ]; then if [ -c /dev/kvm ]; then say kvm yes; else say kvm no; fi; fi

@@ -1,5 +1,6 @@
 import { EvenkeelError } from "../api/errors.ts";
 import { type FleetName, isName, type TenantName, trusted } from "../api/names.ts";
+import { fleetDirectory, VIRSH } from "../facts/script.ts";
 import { LABEL, tenantOf } from "../resources/marks.ts";
 import type { Shell } from "./shell.ts";
 
@@ -14,7 +15,8 @@ export interface ListenOptions {
 const LISTEN_SECONDS = 120;
 
 /**
- * Listens to a hypervisor for a while: links, addresses and routes of the fleet's namespaces, and its containers. What is
+ * Listens to a hypervisor for a while: links, addresses and routes of the fleet's namespaces, its containers, and its virtual
+ * machines where it has had one. What is
  * heard is a hint and no more, and may be lost: the timed look is the truth.
  */
 export const listen = (shell: Shell, options: ListenOptions): Promise<void> =>
@@ -50,7 +52,10 @@ class Listener {
     // `[nsid 3]7: br-web: <BROADCAST> …`
     const [, id] = /^\[nsid (\d+)\]/.exec(line) ?? [];
     if (id !== undefined && !this.#owners.has(id)) void this.#learn(id);
-    const owner = id === undefined ? ownerOfContainer(line) : this.#owners.get(id);
+    const owner =
+      id === undefined
+        ? (ownerOfContainer(line) ?? ownerOfMachine(this.#options.fleet, line))
+        : this.#owners.get(id);
     if (owner !== undefined) this.#options.heard(owner);
   }
 
@@ -90,8 +95,16 @@ ip netns list
 ip -o monitor link address route all-nsid &
 curl -sSN --unix-socket /var/run/docker.sock -G http://docker/events \\
   --data-urlencode 'filters={"type":["container"],"event":["die","start","destroy","pause","unpause"],"label":["${LABEL}fleet=${fleet}"]}' &
+[ ! -d ${fleetDirectory(fleet)}/domains ] || stdbuf -oL ${VIRSH} event --event lifecycle --loop 2>/dev/null &
 wait
 `;
+
+/** `event 'lifecycle' for domain 'campus.t2.web-1.k7f2q9ab': Suspended Paused`. */
+function ownerOfMachine(fleet: FleetName, line: string): TenantName | undefined {
+  const [, name = ""] = / for domain '?([a-z0-9.-]+)'?: /.exec(line) ?? [];
+  const [owner, tenant] = name.split(".");
+  return owner === fleet && tenant !== undefined && isName(tenant) ? trusted(tenant) : undefined;
+}
 
 /** Docker's own line about a container; its labels are among its attributes. */
 function ownerOfContainer(line: string): TenantName | undefined {

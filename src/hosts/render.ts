@@ -73,7 +73,7 @@ ${fenceRefusal(fleet, claim)}
 [ "\${serial:-0}" -eq ${serial} ] || { echo "change $serial" >&2; exit ${OUTDATED}; }
 echo "${fenceLine(claim)} ${serial + 1}" > "$F.new" && mv "$F.new" "$F" || exit 1
 e=$(mktemp) || exit 1
-trap 'rm -f "$e"' EXIT
+trap 'rm -f "$e" "$e".*' EXIT
 ${PROGRAMS}${startsOrEndsDomains(blocks) ? domainPrograms(fleet) : ""}
 ${blocks.map((block) => renderBlock(block, nonce)).join("")}
 echo "#>${nonce} end"

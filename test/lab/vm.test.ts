@@ -96,6 +96,18 @@ describe("trouble", () => {
     expect(await states()).toEqual(["web-1@hv1 running", "web-2@hv2 running"]);
   });
 
+  test("and a daemon hears of that at once", async () => {
+    const [, second] = await machines(lab);
+    const daemon = lab.daemon(fleet);
+    await eventually(
+      "it listens",
+      async () => (await lab.try("hv2", ["pgrep", "-f", "virsh .* event"])).code === 0,
+    );
+    await lab.sh("hv2", `virsh suspend ${second?.uuid}`);
+    await eventually("it goes on", async () => (await states())[1] === "web-2@hv2 running");
+    expect((await daemon.stop()).code).toBe(0);
+  });
+
   test("one that lost a tap is started again, for nothing else brings it back", async () => {
     const [first] = await machines(lab);
     await lab.inTenant("hv1", "t2", `ip link del w${first?.mark["incarnation"]}`);

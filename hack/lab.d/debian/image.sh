@@ -1,6 +1,6 @@
 # shellcheck shell=bash
 # The disk of the Debian, its kernel, and the keys that open it: once for all labs.
-DEBIAN_PACKAGES=systemd-sysv,udev,dbus,apparmor,kmod,procps,openssh-server,docker.io,iptables,conntrack,iproute2,iputils-ping,curl
+DEBIAN_PACKAGES=systemd-sysv,udev,dbus,apparmor,kmod,procps,openssh-server,docker.io,iptables,conntrack,iproute2,dnsmasq-base,iputils-ping,curl
 DEBIAN_MODULES=(virtio_ring virtio virtio_pci_modern_dev virtio_pci_legacy_dev virtio_pci virtio_blk)
 
 # The archives of Debian 12 that this machine itself installs from.
