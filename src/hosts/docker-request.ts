@@ -46,9 +46,11 @@ export function createOptions(request: ContainerRequest): ContainerCreateOptions
   };
 }
 
-// guard: tenant boundary
-const bind = ({ directory, inside, readOnly }: Mount): string =>
-  `${directory}:${inside}${readOnly ? ":ro" : ""}`;
+function bind({ directory, inside, readOnly }: Mount): string {
+  // guard: tenant boundary
+  const options = readOnly ? ":ro" : "";
+  return `${directory}:${inside}${options}`;
+}
 
 /** What Docker keeps of a request, and what the image says; the image as it answered, or undefined where it is gone. */
 export function makeOf({ Config, HostConfig }: ContainerInspectInfo, image: unknown): ContainerMake {

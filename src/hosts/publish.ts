@@ -55,9 +55,8 @@ ${files.map((file) => put(fleet, file)).join("")}exit 0
 }
 `;
 
-// guard: no manifest text in a shell
-const put = (fleet: FleetName, { tenant, name, text }: PublishedFile): string =>
-  `put ${publishedDirectory(fleet, tenant)} ${name} <<'.EVENKEEL'
-${Buffer.from(text).toString("base64")}
-.EVENKEEL
-`;
+function put(fleet: FleetName, { tenant, name, text }: PublishedFile): string {
+  // guard: no manifest text in a shell
+  const encoded = Buffer.from(text).toString("base64");
+  return `put ${publishedDirectory(fleet, tenant)} ${name} <<'.EVENKEEL'\n${encoded}\n.EVENKEEL\n`;
+}
