@@ -46,24 +46,22 @@ interface Login {
 }
 
 /** SSH from a host of the lab, with a host key that is known once it was seen. */
-const ssh = (
-  command: string,
-  { key = "own", from = "client", port = 22, address = ADDRESS }: Login = {},
-): Promise<Ran> =>
-  lab.try(from, [
-    "ssh",
-    "-F",
-    "/dev/null",
-    "-i",
-    join(keys, key),
-    "-p",
-    String(port),
+const ssh = (command: string, login: Login = {}): Promise<Ran> => lab.try(...sshTo(login, [], [command]));
+
+const sshTo = (
+  { key = "own", from = "client", port = 22, address = ADDRESS }: Login,
+  options: readonly string[],
+  command: readonly string[],
+): [Host, string[]] => [
+  from,
+  [
+    ...["ssh", "-F", "/dev/null", "-i", join(keys, key), "-p", String(port)],
     ...SSH_OPTIONS.flatMap((option) => ["-o", option]),
-    "-o",
-    `UserKnownHostsFile=${join(keys, "known")}`,
+    ...["-o", `UserKnownHostsFile=${join(keys, "known")}`, ...options],
     `root@${address}`,
-    command,
-  ]);
+    ...command,
+  ],
+];
 
 /** It answers as soon as sshd listens, which is a moment after its container runs. */
 const login = (to: Login = {}): Promise<Ran> =>
@@ -245,6 +243,12 @@ describe("its tenant's snapshot", () => {
       TName: "t2",
       Details: [{ SubnetName: "batch" }, { SubnetName: "web", status: "scaledup", num_scaled_cons: "1" }],
     });
+  });
+
+  test("is read from outside through SSH", async () => {
+    const request = "GET /state.json HTTP/1.0\r\n\r\n";
+    const { stdout } = await lab.try(...sshTo({}, ["-W", SHOWN], []), request);
+    expect(JSON.parse(stdout.split("\r\n\r\n")[1] ?? "")).toMatchObject({ metadata: { name: "t2" } });
   });
 
   test("is its replicas' to read as well", async () => {
