@@ -23,6 +23,8 @@ export interface Publication {
 
 /** It is a moment's work; a hypervisor that needs longer gets it with the next change. */
 const DEADLINE_SECONDS = 5;
+/** Exit status of a script that was ended by its deadline. */
+const TOO_LATE = 124;
 
 /**
  * Puts files where bastions find them, as one exec: each takes its place as a whole, and is its bastion's to read only.
@@ -33,7 +35,7 @@ export async function publish(shell: Shell, publication: Publication): Promise<v
   const { signal } = publication;
   const ran = await shell.run(publishScript(publication), { deadlineSeconds: DEADLINE_SECONDS, signal });
   const { state, code, stderr } = ran;
-  if (state === "unknown")
+  if (state === "unknown" || code === TOO_LATE)
     throw new EvenkeelError("EK-HOST-UNREACHABLE", `${shell.name}: ${stderr.trim().slice(0, 300)}`);
   if (code === 0 || code === FENCED) return;
   const said = stderr.trim().slice(0, 300) || `exit ${code}`;
