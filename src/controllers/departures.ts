@@ -13,6 +13,7 @@ import type { Revision } from "../manifests/revision.ts";
 import { type Departure, guardDepartures } from "../plan/guard.ts";
 import { EMPTY_TENANT, type FleetMemory, MANAGEMENT, withoutApprovals } from "../replicas/memory.ts";
 import { observeByTenant } from "../resources/index.ts";
+import { isWorkload } from "../resources/workload.ts";
 
 /** Whose files are gone, and may go. */
 export interface Departures {
@@ -68,7 +69,7 @@ export async function markedOn(
   for (const facts of seen.values()) {
     await turn();
     for (const [tenant, resources] of observeByTenant(facts, fleet)) {
-      const subnets = resources.flatMap(({ kind, subnet = "" }) => (kind === "container" ? [subnet] : []));
+      const subnets = resources.filter(isWorkload).map(({ subnet = "" }) => subnet);
       marked.set(tenant, [...(marked.get(tenant) ?? []), ...subnets]);
     }
   }

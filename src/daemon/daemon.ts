@@ -8,6 +8,7 @@ import { WorkQueue } from "../engine/queue.ts";
 import { run } from "../engine/run.ts";
 import type { History } from "../history/write.ts";
 import type { Connections } from "../hosts/connections.ts";
+import { StateFiles } from "../ledger/state-files.ts";
 import type { Revision } from "../manifests/revision.ts";
 import { watchTree } from "../manifests/watch.ts";
 import type { PlanEntry } from "../plan/plan.ts";
@@ -19,6 +20,7 @@ import { exposition } from "../server/metrics.ts";
 import { serve } from "../server/server.ts";
 import { tenantLegacyState, tenantState } from "../server/state.ts";
 import type { Metrics } from "../telemetry/metrics.ts";
+import { BastionFiles } from "./bastion-files.ts";
 import { beat } from "./beat.ts";
 import { callsOf } from "./calls.ts";
 import { listenToAll } from "./listening.ts";
@@ -115,6 +117,9 @@ export async function runDaemon(options: DaemonOptions): Promise<void> {
   const { stateDirectory } = options;
   const control = stateDirectory === undefined ? undefined : await serveControl(stateDirectory, instructed);
   const calls = callsOf({ ...options, over, manifests, live, record, queue });
+  const published = { clock, signal: over, version: () => live.version, trouble: told.trouble };
+  const files = stateDirectory === undefined ? undefined : new StateFiles(stateDirectory);
+  const bastions = new BastionFiles(world, abort);
   const paced = { clock, signal: over, trouble: told.trouble, observation: () => live.observation };
   const beside = [
     resync(clock, over, resyncSeconds, async () => {
@@ -125,15 +130,13 @@ export async function runDaemon(options: DaemonOptions): Promise<void> {
     trySilentOnes({ world, clock, signal: over, lookSeconds, answered: () => queue.addEveryone() }),
     beat({ ...paced, idle: SAMPLE, call: calls.scale }),
     beat({ ...paced, idle: PROBE, call: calls.probe }),
-    stateDirectory !== undefined &&
-      publish({
-        clock,
-        signal: over,
-        stateDirectory,
-        version: () => live.version,
-        states,
-        trouble: told.trouble,
-      }),
+    files && publish({ ...published, states, share: 1 / 20, write: (known) => files.write(known) }),
+    publish({
+      ...published,
+      states: () => (bastions.isNeeded ? states() : []),
+      share: 1 / 4, // most of it is waiting for an answer
+      write: (known) => bastions.write(known),
+    }),
   ];
   queue.addEveryone();
   try {

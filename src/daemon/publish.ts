@@ -1,29 +1,27 @@
 import { asError } from "../api/errors.ts";
 import type { Clock } from "../clock/clock.ts";
-import { StateFiles } from "../ledger/state-files.ts";
 import type { TenantState } from "../status/state.ts";
 
 export interface PublishOptions {
   readonly clock: Clock;
   readonly signal: AbortSignal;
-  /** Held by this process. */
-  readonly stateDirectory: string;
   /** Another number after each time that something became known. */
   readonly version: () => number;
   /** Every tenant's state; undefined before the first look. */
   readonly states: () => readonly TenantState[] | undefined;
+  /** Writes them somewhere; what it throws is told, and it is called again. */
+  readonly write: (states: readonly TenantState[]) => Promise<void>;
+  /** At most this part of the time goes into it: so of a large fleet it is seldom done. */
+  readonly share: number;
   readonly trouble: (error: Error) => void;
 }
 
-/** What becomes known comes in bursts: the files are brought up to date at most this often, in milliseconds. */
+/** What becomes known comes in bursts: all is brought up to date at most this often, in milliseconds. */
 const PERIOD = 1_000;
-/** And of a large fleet seldom enough that it takes at most this part of the time. */
-const SHARE = 1 / 20;
 
-/** Keeps each tenant's state in its files. Ends with the signal, when they are as it is known then. */
+/** Keeps each tenant's state written somewhere. Ends with the signal, when it is there as it is known then. */
 export async function publish(options: PublishOptions): Promise<void> {
-  const { clock, signal, stateDirectory, version, states, trouble } = options;
-  const files = new StateFiles(stateDirectory);
+  const { clock, signal, version, states, share, trouble } = options;
   let written = -1;
   let isWritten = true;
   const write = async (): Promise<void> => {
@@ -31,7 +29,7 @@ export async function publish(options: PublishOptions): Promise<void> {
     const known = next === written ? undefined : states();
     if (known === undefined) return;
     try {
-      await files.write(known);
+      await options.write(known);
       written = next;
       isWritten = true;
     } catch (error) {
@@ -44,7 +42,7 @@ export async function publish(options: PublishOptions): Promise<void> {
     const began = clock.now();
     await write();
     const took = clock.now() - began;
-    await clock.sleep(Math.max(PERIOD, took / SHARE), signal).catch(() => {});
+    await clock.sleep(Math.max(PERIOD, took / share), signal).catch(() => {});
   }
   await write();
 }

@@ -1,6 +1,6 @@
 import { type Cidr, type Ipv4, type Mac, macOf } from "../api/addresses.ts";
 import type { Bastion } from "../api/kinds.gen.ts";
-import { fleetDirectory } from "../facts/script.ts";
+import { fleetDirectory, publishedDirectory } from "../facts/script.ts";
 import type { BastionState } from "../resources/bastion.ts";
 import {
   aliasOf,
@@ -38,12 +38,18 @@ const MEMORY = 128 * 2 ** 20;
 /** Where the container finds what lasts: its host key. */
 const KEPT = "/etc/evenkeel";
 
+/** Where it finds the tenant's snapshot, and the port of its one address on which it shows that. */
+const SHOWN = "/srv/evenkeel";
+const HTTP = 9480;
+
 /**
  * What runs in it. The image brings sshd and ssh-keygen; nothing of its own configuration counts. Keys come by the
  * environment, as data: no shell reads them as its own words. The host key is made once, and lasts in the hypervisor's
- * directory. Replicas can reach its port over the management network, and are not let in.
+ * directory. Replicas can reach its ports over the management network: sshd does not let them in, the snapshot they may read,
+ * as it is their own tenant's. Its address comes with its interface, a moment after it has started, so that busybox's httpd
+ * is begun until it can have it; it serves as nobody, and only what evenkeel has put there.
  */
-const commandFor = (cidr: Cidr): readonly string[] => [
+const commandFor = (cidr: Cidr, address: Ipv4): readonly string[] => [
   "/bin/sh",
   "-c",
   `set -e
@@ -55,9 +61,24 @@ sshd=$(command -v sshd) || { echo "the image has no sshd" >&2; exit 127; }
   ssh-keygen -q -t ed25519 -N '' -C '' -f ${KEPT}/host_key.new
   mv ${KEPT}/host_key.new ${KEPT}/host_key
 }
-mkdir -p /run/sshd /run/evenkeel
+mkdir -m 755 -p /run /run/sshd /run/httpd
+mkdir -p /run/evenkeel
 printf '%s\\n' "$AUTHORIZED_KEYS" >/run/evenkeel/authorized_keys
 unset AUTHORIZED_KEYS
+httpd=
+for one in busybox busybox-extras; do
+  case $("$one" --list 2>/dev/null) in *httpd*) httpd=$one ;; esac
+done
+if [ "$httpd" ]; then
+  echo .json:application/json >/run/httpd/httpd.conf
+  chmod 644 /run/httpd/httpd.conf
+  while :; do
+    "$httpd" httpd -f -p ${address}:${HTTP} -u 65534:65534 -h ${SHOWN} -c /run/httpd/httpd.conf 2>/dev/null || :
+    sleep 1
+  done &
+else
+  echo "the image has no busybox with httpd: no snapshot over HTTP" >&2
+fi
 exec "$sshd" -D -e -f /dev/null -h ${KEPT}/host_key -p ${SSH} \\
   -o AuthorizedKeysFile=/run/evenkeel/authorized_keys -o PasswordAuthentication=no \\
   -o KbdInteractiveAuthentication=no -o PermitRootLogin=prohibit-password -o PidFile=none \\
@@ -74,7 +95,7 @@ export function bastionOf(scope: Scope): DesiredBastion | undefined {
   const address = bastionAddress(segment.cidr);
   const mac = macOf(address);
   const { incarnation, made } = known;
-  const command = commandFor(segment.cidr);
+  const command = commandFor(segment.cidr, address);
   const mark: BastionMark = { tenant, incarnation, address, made };
   const name = bastionName(fleet, mark);
   const port = portOf(scope, segment, { name, mark, address, mac });
@@ -107,7 +128,10 @@ function requestOf({ fleet, name: tenant }: Scope, of: DesiredBastion): Containe
     labels: bastionLabels(fleet, mark),
     nanoCpus: NANO_CPUS,
     memory: MEMORY,
-    keeps: { directory: `${fleetDirectory(fleet)}/bastions/${tenant}`, inside: KEPT },
+    mounts: [
+      { directory: `${fleetDirectory(fleet)}/bastions/${tenant}`, inside: KEPT, readOnly: false },
+      { directory: publishedDirectory(fleet, tenant), inside: SHOWN, readOnly: true },
+    ],
   };
 }
 

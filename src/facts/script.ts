@@ -1,5 +1,5 @@
 import type { Mac } from "../api/addresses.ts";
-import type { FleetName } from "../api/names.ts";
+import type { FleetName, TenantName } from "../api/names.ts";
 import { resolversScript } from "./resolvers.ts";
 
 /** What one look is asked to read, and whether it may touch the fence. */
@@ -62,6 +62,10 @@ domains() {
 
 /** Directory of a fleet's files on a hypervisor. */
 export const fleetDirectory = (fleet: FleetName): string => `/var/lib/evenkeel/${fleet}`;
+
+/** Directory of what a tenant's bastion shows, which it cannot write. */
+export const publishedDirectory = (fleet: FleetName, tenant: TenantName): string =>
+  `${fleetDirectory(fleet)}/published/${tenant}`;
 
 /**
  * Shell lines that print `PID CONTAINER-ID` for every running container, ours or not, without asking Docker.

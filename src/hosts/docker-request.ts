@@ -1,6 +1,6 @@
 import type { ContainerCreateOptions, ContainerInfo, ContainerInspectInfo } from "dockerode";
 import type { ContainerSummary } from "../facts/facts.ts";
-import type { ContainerRequest } from "../resources/operation.ts";
+import type { ContainerRequest, Mount } from "../resources/operation.ts";
 import { property } from "./failure.ts";
 import type { ContainerMake } from "./host.ts";
 
@@ -39,11 +39,17 @@ export function createOptions(request: ContainerRequest): ContainerCreateOptions
       SecurityOpt: ["no-new-privileges"],
       // The image's own process is process 1, as it would be by `docker run`: it gets the stop signal itself.
       Init: false,
-      ...(request.keeps && { Binds: [`${request.keeps.directory}:${request.keeps.inside}`] }),
+      ...(request.mounts && { Binds: request.mounts.map(bind) }),
       // Docker keeps everything by default; a chatty replica would fill the hypervisor's disk.
       LogConfig: { Type: "json-file", Config: { "max-size": "10m", "max-file": "2" } },
     },
   };
+}
+
+function bind({ directory, inside, readOnly }: Mount): string {
+  // guard: tenant boundary
+  const options = readOnly ? ":ro" : "";
+  return `${directory}:${inside}${options}`;
 }
 
 /** What Docker keeps of a request, and what the image says; the image as it answered, or undefined where it is gone. */

@@ -9,6 +9,7 @@ import type { ImageStore } from "./image-store.ts";
 import type { ListenOptions } from "./listen.ts";
 import type { LookOptions } from "./look.ts";
 import type { ProbeTarget } from "./probe.ts";
+import type { Publication } from "./publish.ts";
 import type { SampleOptions } from "./sample.ts";
 
 /** What creating and starting a container tells that the list does not. */
@@ -92,6 +93,11 @@ export interface Host {
    * @throws EvenkeelError EK-HOST-UNREACHABLE, EK-HOST-KEY
    */
   listen(options: ListenOptions): Promise<void>;
+  /**
+   * Puts files where bastions show them.
+   * @throws EvenkeelError EK-HOST-UNREACHABLE, EK-HOST-KEY, EK-CHANGE-FAILED
+   */
+  publish(publication: Publication): Promise<void>;
   readonly containers: ContainerEngine;
   /** A fleet's image directory there. */
   images(fleet: FleetName): ImageStore;

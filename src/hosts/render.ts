@@ -38,6 +38,15 @@ export const FENCED = 75;
 /** Exit status of a script that met a serial other than it was decided from: it did nothing. */
 export const OUTDATED = 76;
 
+/** Shell lines that end a script with {@link FENCED} where a newer controller has been; `$serial` is then the fence's. */
+export const fenceRefusal = (fleet: FleetName, claim: FenceClaim): string => `F=${fleetDirectory(fleet)}/fence
+serial=0
+if [ -e "$F" ]; then
+  read -r epoch state at ledger holder manifests serial < "$F"
+  # guard: fence
+  [ "\${epoch:-0}" -lt ${claim.epoch} ] || { [ "$epoch" -eq ${claim.epoch} ] && [ "$ledger" = ${claim.ledger} ]; } || { echo "epoch $epoch: $state $at $ledger $holder $manifests" >&2; exit ${FENCED}; }
+fi`;
+
 /**
  * One script for one hypervisor: takes the fleet's lock there, refuses to act when a newer controller has been, or anything
  * was changed since the look that it was decided from, and runs each block. It is in braces, so that a shell to which only
@@ -59,13 +68,7 @@ mkdir -p ${directory} || exit 1
 exec 9>${directory}/lock
 # guard: one change at a time
 flock -w ${LOCK_SECONDS} 9 || { echo "another change holds the lock" >&2; exit 1; }
-F=${directory}/fence
-serial=0
-if [ -e "$F" ]; then
-  read -r epoch state at ledger holder manifests serial < "$F"
-  # guard: fence
-  [ "\${epoch:-0}" -lt ${claim.epoch} ] || { [ "$epoch" -eq ${claim.epoch} ] && [ "$ledger" = ${claim.ledger} ]; } || { echo "epoch $epoch: $state $at $ledger $holder $manifests" >&2; exit ${FENCED}; }
-fi
+${fenceRefusal(fleet, claim)}
 # guard: what is decided from an old look does nothing
 [ "\${serial:-0}" -eq ${serial} ] || { echo "change $serial" >&2; exit ${OUTDATED}; }
 echo "${fenceLine(claim)} ${serial + 1}" > "$F.new" && mv "$F.new" "$F" || exit 1

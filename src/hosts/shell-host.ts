@@ -11,6 +11,7 @@ import { type ImageStore, ShellImageStore } from "./image-store.ts";
 import { listen, type ListenOptions } from "./listen.ts";
 import { look, type LookOptions } from "./look.ts";
 import { probe, type ProbeTarget } from "./probe.ts";
+import { type Publication, publish } from "./publish.ts";
 import { sample, type SampleOptions } from "./sample.ts";
 import type { Shell } from "./shell.ts";
 
@@ -55,6 +56,10 @@ export class ShellHost implements Host {
 
   listen(options: ListenOptions): Promise<void> {
     return listen(this.#shell, options);
+  }
+
+  publish(publication: Publication): Promise<void> {
+    return publish(this.#shell, publication);
   }
 
   images(fleet: FleetName): ImageStore {

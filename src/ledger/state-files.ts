@@ -2,17 +2,8 @@ import { mkdir, readdir, rm } from "node:fs/promises";
 import { join } from "node:path";
 import writeFileAtomic from "write-file-atomic";
 import { asError, EvenkeelError } from "../api/errors.ts";
-import { legacyState } from "../status/legacy-state.ts";
 import type { TenantState } from "../status/state.ts";
-
-/** What has not changed is written again after this long, in milliseconds, so that its time says that somebody keeps it. */
-const STALE = 30_000;
-
-/** A tenant's file, and the same in the predecessor's format. */
-const FORMATS: Readonly<Record<string, (state: TenantState) => object>> = {
-  ".json": (state) => state,
-  ".legacy.json": legacyState,
-};
+import { stateTexts, WrittenStates } from "../status/state-texts.ts";
 
 /**
  * Each tenant's state in files of its own, for programs that poll: `snapshots/t2.json` in the state directory, and
@@ -20,8 +11,7 @@ const FORMATS: Readonly<Record<string, (state: TenantState) => object>> = {
  */
 export class StateFiles {
   readonly #directory: string;
-  /** What was last written of each tenant, without its time, and that time. */
-  readonly #written = new Map<string, { readonly text: string; readonly at: number }>();
+  readonly #written = new WrittenStates();
 
   /** @param stateDirectory held by this process */
   constructor(stateDirectory: string) {
@@ -49,23 +39,15 @@ export class StateFiles {
 
   async #writeOne(state: TenantState): Promise<void> {
     const { name } = state.metadata;
-    const text = JSON.stringify({ ...state, time: "" });
-    const at = Date.parse(state.time);
-    const before = this.#written.get(name);
-    if (before?.text === text && at - before.at < STALE) return;
-    // One after the other, so that the second never tells more than the first.
+    if (!this.#written.isDue(name, state)) return;
     // oxlint-disable-next-line no-await-in-loop
-    for (const [ending, show] of Object.entries(FORMATS))
-      await writeFileAtomic(
-        join(this.#directory, name + ending),
-        `${JSON.stringify(show(state), undefined, 2)}\n`,
-        { mode: 0o600, fsync: false },
-      );
-    this.#written.set(name, { text, at });
+    for (const [ending, text] of stateTexts(state))
+      await writeFileAtomic(join(this.#directory, name + ending), text, { mode: 0o600, fsync: false });
+    this.#written.wrote(name, state);
   }
 
   async #removeOthers(tenants: ReadonlySet<string>): Promise<void> {
-    for (const name of this.#written.keys()) if (!tenants.has(name)) this.#written.delete(name);
+    this.#written.keep(tenants);
     const there = await readdir(this.#directory);
     const gone = there.filter((file) => {
       const [, tenant] = /^([a-z0-9-]+)(?:\.legacy)?\.json$/.exec(file) ?? [];

@@ -9,7 +9,7 @@ import type { Resource } from "../resources/resource.ts";
 /** What is remembered of a tenant's bastion. */
 export interface BastionMemory {
   readonly incarnation: Incarnation;
-  /** `1:HEX`: version and digest of what it is made from. */
+  /** `2:HEX`: version and digest of what it is made from. */
   readonly made: string;
   /** Where it stands, or is to: at home. */
   readonly hypervisor: HypervisorName;
@@ -41,7 +41,7 @@ export function nextBastion(
   if (!tenant) return before;
   const { bastion } = tenant.spec;
   if (!bastion || home === undefined || cidr === undefined) return undefined;
-  const made = `1:${digestOf({ image: bastion.image, keys: bastion.authorizedKeys, cidr }).slice(0, 12)}`;
+  const made = `2:${digestOf({ image: bastion.image, keys: bastion.authorizedKeys, cidr }).slice(0, 12)}`;
   const standing = observed
     .filter(isBastion)
     .flatMap(({ hypervisor, state: { mark } }) =>

@@ -87,8 +87,16 @@ export interface ContainerRequest {
   readonly nanoCpus: number;
   /** Bytes. */
   readonly memory: number;
-  /** A directory of the hypervisor's, made where missing, that is in the container under another path. */
-  readonly keeps?: { readonly directory: string; readonly inside: string };
+  /** Directories of the hypervisor's that are in the container too. */
+  readonly mounts?: readonly Mount[];
+}
+
+/** A directory of the hypervisor's, made where missing, that is in a container under another path. */
+export interface Mount {
+  readonly directory: string;
+  readonly inside: string;
+  /** Whether the container may only read it. */
+  readonly readOnly: boolean;
 }
 
 /** Something that Docker's interface does. */

@@ -1,6 +1,7 @@
 import { EvenkeelError } from "../api/errors.ts";
 import type { HypervisorName, Incarnation } from "../api/names.ts";
 import type { HostFacts } from "../facts/facts.ts";
+import { publishedDirectory } from "../facts/script.ts";
 import {
   type Batch,
   type BatchResult,
@@ -15,6 +16,7 @@ import type { ImageStore } from "../hosts/image-store.ts";
 import type { ListenOptions } from "../hosts/listen.ts";
 import type { LookOptions } from "../hosts/look.ts";
 import type { ProbeTarget } from "../hosts/probe.ts";
+import type { Publication } from "../hosts/publish.ts";
 import type { FenceClaim } from "../hosts/render.ts";
 import type { SampleOptions } from "../hosts/sample.ts";
 import { type Reading, readingOf } from "../load/samples.ts";
@@ -37,6 +39,7 @@ export interface Trip {
     | "health"
     | "sample"
     | "contact"
+    | "publish"
     | "image"
     | "pull"
     | "start"
@@ -149,6 +152,14 @@ export class SimulatedHost implements Host {
         machines: new Map(machines),
         fleet,
       });
+    });
+  }
+
+  publish({ fleet, claim, files, signal }: Publication): Promise<void> {
+    return this.#ask("publish", signal, () => {
+      if (!this.#isOurs(claim)) return;
+      for (const { tenant, name, text } of files)
+        this.#machine.files.set(`${publishedDirectory(fleet, tenant)}/${name}`, text);
     });
   }
 

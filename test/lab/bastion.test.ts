@@ -1,8 +1,10 @@
 import { execFileSync } from "node:child_process";
 import { existsSync, mkdirSync, readFileSync, rmSync } from "node:fs";
 import { join } from "node:path";
-import { afterAll, beforeAll, expect, jest, test } from "@jest/globals";
-import { eventually, type Fleet, type Host, Lab, namespace, type Ran } from "./lab.ts";
+import { afterAll, beforeAll, describe, expect, jest, test } from "@jest/globals";
+import type { TenantState } from "../../src/status/state.ts";
+import { complaints } from "../unit/state-schema.ts";
+import { type Background, eventually, type Fleet, type Host, Lab, namespace, type Ran } from "./lab.ts";
 
 jest.setTimeout(120_000);
 
@@ -26,8 +28,8 @@ beforeAll(async () => {
 afterAll(() => lab.down());
 
 const publicKey = (name: string): string => readFileSync(join(keys, `${name}.pub`), "utf8").trim();
-const bastion = (key: string): string =>
-  `  bastion: {address: ${ADDRESS}, image: "evenkeel/bastion:1", authorizedKeys: ["${publicKey(key)}"]}`;
+const bastion = (key: string, address = ADDRESS): string =>
+  `  bastion: {address: ${address}, image: "evenkeel/bastion:1", authorizedKeys: ["${publicKey(key)}"]}`;
 
 const SSH_OPTIONS = [
   "IdentitiesOnly=yes",
@@ -40,11 +42,19 @@ interface Login {
   readonly key?: string;
   readonly from?: Host;
   readonly port?: number;
+  readonly address?: string;
 }
 
 /** SSH from a host of the lab, with a host key that is known once it was seen. */
-const ssh = (command: string, { key = "own", from = "client", port = 22 }: Login = {}): Promise<Ran> =>
-  lab.try(from, [
+const ssh = (command: string, login: Login = {}): Promise<Ran> => lab.try(...sshTo(login, [], [command]));
+
+const sshTo = (
+  { key = "own", from = "client", port = 22, address = ADDRESS }: Login,
+  options: readonly string[],
+  command: readonly string[],
+): [Host, string[]] => [
+  from,
+  [
     "ssh",
     "-F",
     "/dev/null",
@@ -55,25 +65,28 @@ const ssh = (command: string, { key = "own", from = "client", port = 22 }: Login
     ...SSH_OPTIONS.flatMap((option) => ["-o", option]),
     "-o",
     `UserKnownHostsFile=${join(keys, "known")}`,
-    `root@${ADDRESS}`,
-    command,
-  ]);
+    ...options,
+    `root@${address}`,
+    ...command,
+  ],
+];
 
 /** It answers as soon as sshd listens, which is a moment after its container runs. */
-const login = (): Promise<Ran> =>
+const login = (to: Login = {}): Promise<Ran> =>
   eventually("its sshd answers", async () => {
-    const ran = await ssh("hostname");
+    const ran = await ssh("hostname", to);
     return ran.code === 0 && ran;
   });
 
 /** What the bastion gets from an address and port by HTTP; without a connection the code is 1. */
-const asks = async (peer: string): Promise<Ran> => {
-  const ran = await ssh(`perl -MIO::Socket::INET -e '${GET}' ${peer}`);
-  return { ...ran, stdout: ran.stdout.split("\r\n\r\n").at(-1) ?? "" };
+const asks = async (peer: string, path = "/", to: Login = {}): Promise<Ran & { readonly head: string }> => {
+  const ran = await ssh(`perl -MIO::Socket::INET -e '${GET}' ${peer} ${path}`, to);
+  const [head = "", stdout = ""] = ran.stdout.split("\r\n\r\n");
+  return { ...ran, head, stdout };
 };
 
 const GET = `$s = IO::Socket::INET->new(PeerAddr => shift, Timeout => 2) or exit 1;
-print $s "GET / HTTP/1.0\\r\\n\\r\\n"; local $/; print <$s>;`;
+print $s "GET $ARGV[0] HTTP/1.0\\r\\n\\r\\n"; local $/; print <$s>;`;
 
 const containers = async (): Promise<string[]> =>
   (
@@ -165,6 +178,120 @@ test("removed by hand, it is made again with the same host key; the other tenant
   await login();
   expect(readFileSync(join(keys, "known"), "utf8")).toBe(key);
   expect(await lab.containers("t1")).toEqual(others);
+});
+
+describe("its tenant's snapshot", () => {
+  const SHOWN = "192.168.252.254:9480";
+  const WEB = "tenants/t2/web.yaml";
+  const OTHER: Login = { address: "198.18.100.21" };
+  let files: Readonly<Record<string, string>>;
+  let daemon: Background;
+
+  beforeAll(async () => {
+    files = fleet.files();
+    fleet.edit("provider/t1.yaml", "  quota:", `${bastion("own", OTHER.address)}\n  quota:`);
+    fleet.edit(WEB, "min: 3, max: 6", "min: 3, max: 4");
+    fleet.write(
+      WEB,
+      `${fleet.read(WEB)}\n  autoscale: {thresholds: {cpu: {min: 5, max: 20}}, sampleSeconds: 2, windowSeconds: 4, cooldownSeconds: 600}\n`,
+    );
+    await lab.converge(fleet);
+    await Promise.all([login(), login(OTHER)]);
+  });
+  afterAll(async () => {
+    expect((await daemon.stop()).code).toBe(0);
+    fleet.restore(files);
+    await lab.converge(fleet);
+  });
+
+  const read = async (to: Login = {}): Promise<TenantState | undefined> => {
+    const { head, stdout } = await asks(SHOWN, "/state.json", to);
+    return / 200 /.test(head) ? (JSON.parse(stdout) as TenantState) : undefined;
+  };
+
+  test("is not there before a daemon runs, and nothing else is either", async () => {
+    const head = await eventually("it is answered", async () => {
+      const asked = await asks(SHOWN, "/state.json");
+      return asked.code === 0 && asked.head;
+    });
+    expect(head).toMatch(/ 404 /);
+    for (const path of ["/", "/host_key", "/../../etc/evenkeel/host_key", "/%2e%2e/%2e%2e/etc/passwd"])
+      expect([path, (await asks(SHOWN, path)).head]).toEqual([path, expect.not.stringMatching(/ 200 /)]);
+  });
+
+  test("follows a scale-up, in both formats", async () => {
+    daemon = lab.daemon(fleet);
+    const before = await eventually("it is there", read);
+    expect(complaints(before)).toEqual([]);
+    expect(before).toMatchObject({ metadata: { name: "t2" }, status: "idle", scaledReplicas: 0 });
+    const work = `while :; do curl -s -m 2 'http://${fleet.service("t2")}/burn?ms=50'; done`;
+    const load = lab.begin("client", ["sh", "-c", work]);
+    const state = await eventually(
+      "it says so",
+      async () => {
+        const now = await read();
+        const isWhole = now?.subnets.every(({ replicas }) => replicas.every(({ ready }) => ready === "yes"));
+        return now?.status === "scaledup" && isWhole && now;
+      },
+      90,
+    );
+    await load.stop();
+    expect(complaints(state)).toEqual([]);
+    const standing = await lab.containers("t2");
+    expect(
+      state.subnets.flatMap(({ replicas }) =>
+        replicas.map((one) => [one.name, one.incarnation, one.hypervisor, one.address, one.scaleOrder]),
+      ),
+    ).toEqual(
+      standing.map((one, index) => [one.replica, one.incarnation, one.hv, one.address, index < 3 ? 0 : 1]),
+    );
+    const legacy = await asks(SHOWN, "/state.legacy.json");
+    expect(legacy.head).toMatch(/content-type: application\/json/i);
+    expect(JSON.parse(legacy.stdout)).toMatchObject({
+      TName: "t2",
+      Details: [{ SubnetName: "batch" }, { SubnetName: "web", status: "scaledup", num_scaled_cons: "1" }],
+    });
+  });
+
+  test("is read from outside through SSH", async () => {
+    const request = "GET /state.json HTTP/1.0\r\n\r\n";
+    const { stdout } = await lab.try(...sshTo({}, ["-W", SHOWN], []), request);
+    expect(JSON.parse(stdout.split("\r\n\r\n")[1] ?? "")).toMatchObject({ metadata: { name: "t2" } });
+  });
+
+  test("is its replicas' to read as well", async () => {
+    const [replica] = await lab.containers("t2");
+    if (!replica) throw new Error("a replica was expected");
+    const { stdout } = await lab.tryInside(replica, `curl -s -m 2 http://${SHOWN}/state.json`);
+    expect(JSON.parse(stdout)).toMatchObject({ metadata: { name: "t2" } });
+  });
+
+  test("is no other tenant's: from its bastion and its replicas that one sees its own", async () => {
+    const [replica] = await lab.containers("t1");
+    if (!replica) throw new Error("a replica was expected");
+    const own = await eventually("its own is there", () => read(OTHER));
+    const { stdout } = await lab.tryInside(replica, `curl -s -m 2 http://${SHOWN}/state.json`);
+    for (const state of [own, JSON.parse(stdout) as TenantState]) {
+      expect(state.metadata.name).toBe("t1");
+      for (const { incarnation } of await lab.containers("t2"))
+        expect(JSON.stringify(state)).not.toContain(incarnation);
+    }
+  });
+
+  test("is nobody's outside, not even with a route to where it is", async () => {
+    const codeOf = async (from: Host, host: string): Promise<number> =>
+      (await lab.try(from, ["curl", "-s", "-m", "2", `http://${host}/state.json`])).code;
+    for (const from of ["client", "neighbour"] as const)
+      expect([from, await codeOf(from, `${ADDRESS}:9480`)]).not.toEqual([from, 0]);
+    await lab.sh("neighbour", `ip route add 192.168.252.254/32 via ${ADDRESS}`);
+    expect(await codeOf("neighbour", SHOWN)).not.toBe(0);
+    await lab.sh("neighbour", "ip route del 192.168.252.254/32");
+  });
+
+  test("cannot be written by who is logged in", async () => {
+    expect((await ssh("echo x >/srv/evenkeel/state.json")).stderr).toContain("Read-only file system");
+    expect((await ssh("mount -o remount,rw /srv/evenkeel")).code).not.toBe(0);
+  });
 });
 
 test("another key of the tenant's makes another, which the old one does not open; replicas stay", async () => {

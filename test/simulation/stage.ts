@@ -212,6 +212,8 @@ export function unreachable({ hypervisor }: Pick<Step, "hypervisor">): never {
 // oxlint-disable-next-line typescript/no-unnecessary-type-parameters -- who asks knows what it gets no answer of
 export function lost<Answer>({ what, hypervisor }: Step): Answer {
   switch (what) {
+    case "publish":
+      return unreachable({ hypervisor });
     case "change":
       return { blocks: new Map(), rest: UNKNOWN, ended: false } as Answer;
     case "probe":

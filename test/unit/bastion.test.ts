@@ -58,10 +58,10 @@ describe("a bastion", () => {
     if (!request) throw new Error("no bastion was asked for");
     expect(request.env).toEqual([{ name: "AUTHORIZED_KEYS", value: BASTION.authorizedKeys.join("\n") }]);
     expect(request.command?.join(" ")).not.toContain("AAAA");
-    expect(request.keeps).toEqual({
-      directory: "/var/lib/evenkeel/campus/bastions/t2",
-      inside: "/etc/evenkeel",
-    });
+    expect(request.mounts).toEqual([
+      { directory: "/var/lib/evenkeel/campus/bastions/t2", inside: "/etc/evenkeel", readOnly: false },
+      { directory: "/var/lib/evenkeel/campus/published/t2", inside: "/srv/evenkeel", readOnly: true },
+    ]);
   });
 
   test("is reached at its address and port alone, and nothing else reaches the management network", () => {

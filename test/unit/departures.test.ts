@@ -1,7 +1,8 @@
 import { describe, expect, test } from "@jest/globals";
+import { addressAt, type Cidr } from "../../src/api/addresses.ts";
 import { type HypervisorName, type TenantName, trusted } from "../../src/api/names.ts";
 import { abandoned, withoutAbandoned } from "../../src/controllers/abandoned.ts";
-import { departures, rememberDepartures, withStanding } from "../../src/controllers/departures.ts";
+import { departures, markedOn, rememberDepartures, withStanding } from "../../src/controllers/departures.ts";
 import type { Revision } from "../../src/manifests/revision.ts";
 import {
   EMPTY_TENANT,
@@ -9,6 +10,8 @@ import {
   type FleetMemory,
   type ReplicaMemory,
 } from "../../src/replicas/memory.ts";
+import { containerName, labelsOf, type ReplicaMark, uuidOf, wordsOf } from "../../src/resources/marks.ts";
+import { NOTHING } from "./facts-values.ts";
 import { FLEET } from "./scenario.ts";
 
 const name = (text: string) => trusted<TenantName>(text);
@@ -111,6 +114,48 @@ describe("what is removed because its files are gone", () => {
     expect(gone.tenants[name("t1")]?.going).toBe("everything");
     const back = rememberDepartures(gone, departures(tree({ t1: ["web"], t2: ["web"] }), gone, new Map()));
     expect(back.tenants[name("t1")]?.going).toBeUndefined();
+  });
+});
+
+describe("what carries the fleet's mark", () => {
+  const mark = (ordinal: number): ReplicaMark => ({
+    tenant: name("t1"),
+    subnet: trusted("web"),
+    ordinal,
+    incarnation: trusted(`aaaaaaa${ordinal}`),
+    address: addressAt("10.13.13.0/24" as Cidr, ordinal + 1),
+    managementAddress: addressAt("192.168.252.0/24" as Cidr, ordinal + 1),
+    specHash: "1:0",
+  });
+  const container = (one: ReplicaMark): object => ({
+    id: one.incarnation,
+    name: containerName(FLEET, one),
+    state: "running",
+    labels: labelsOf(FLEET, one),
+  });
+  const machine = (one: ReplicaMark): object => ({
+    name: containerName(FLEET, one),
+    uuid: uuidOf(containerName(FLEET, one)),
+    state: "running",
+    metadata: wordsOf(FLEET, one),
+    taps: [],
+  });
+  const standing = (change: object): Parameters<typeof markedOn>[0] => {
+    const facts = { hypervisor: "hv1", bootId: "", own: NOTHING, namespaces: new Map(), fence: undefined };
+    const nothing = { containers: [], domains: [], resolvers: new Map(), sandboxes: new Map() };
+    return new Map([[trusted<HypervisorName>("hv1"), { ...facts, ...nothing, ...change } as never]]);
+  };
+  const five = [1, 2, 3, 4, 5].map(mark);
+
+  test.each([
+    ["containers", { containers: five.map(container) }],
+    ["virtual machines", { domains: five.map(machine) }],
+    ["both", { containers: five.slice(0, 2).map(container), domains: five.slice(2).map(machine) }],
+  ])("of a lost ledger counts as too much to go at once: %s", async (_, change) => {
+    const marked = await markedOn(standing(change), FLEET, () => Promise.resolve());
+    expect(marked).toEqual(new Map([["t1", ["web", "web", "web", "web", "web"]]]));
+    const { going, refusal } = departures(tree({ t2: ["web"] }), emptyMemory(FLEET), marked);
+    expect([[...going.keys()], refusal?.id]).toEqual([[], expect.any(String)]);
   });
 });
 

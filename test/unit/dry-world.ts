@@ -48,6 +48,7 @@ function lookedAtOnly(host: Host, pass: () => void): Host {
       sandbox: refuse(`ask ${name} for a sandbox`),
       describe: refuse(`ask ${name} for a container`),
     },
+    publish: refuse(`write on ${name}`),
     images: refuse(`ask ${name} for its images`),
     close: async () => {},
   };

@@ -272,6 +272,15 @@ describe("a container", () => {
     expect(JSON.parse(bodies[0] ?? "")).toMatchObject({ Cmd: ["sleep", "9"] });
   });
 
+  test("has directories of the hypervisor's, of which it may write some and only read others", async () => {
+    const mounts = [
+      { directory: "/a", inside: "/b", readOnly: false },
+      { directory: "/c", inside: "/d", readOnly: true },
+    ];
+    await engine.start({ ...REQUEST, mounts }, signal);
+    expect(JSON.parse(bodies[0] ?? "")).toMatchObject({ HostConfig: { Binds: ["/a:/b", "/c:/d:ro"] } });
+  });
+
   test("that runs already is started", async () => {
     answers[`POST /containers/${INSPECTED.Id}/start`] = [
       (_request, response) => response.writeHead(304).end(),
