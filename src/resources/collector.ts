@@ -53,6 +53,8 @@ export const collector = kind<CollectorState>({
       operations: [
         // What it runs in holds VXLAN ids, and the other ends of replicas' links.
         ...(observed?.isAstray ? [end("namespace")] : []),
+        // A new namespace's is down, and it is asked there.
+        { phase: "configure", tool: "ip-inside", namespace, lines: ["link set lo up"] },
         { phase: "resolve", tool: "collector-start", namespace, lines: desired.configuration },
       ],
     };
