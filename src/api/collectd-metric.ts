@@ -5,14 +5,15 @@ export interface CollectdFigure {
   readonly instance: string;
 }
 
+// guard: no manifest text in a shell
+const NAME = /^collectd\.([a-zA-Z0-9_]{1,63})(?:-([a-zA-Z0-9_.-]{1,63}))?$/;
+
 /**
  * Reads the name that a threshold has, `collectd.percent-steal` or `collectd.users`; undefined for what is none. Only what
  * collectd's names hold by custom: a name is written into its configuration, between quotes, as part of a pattern.
  */
 export function parseCollectdMetric(metric: string): CollectdFigure | undefined {
-  // guard: no manifest text in a shell
-  const [, type, instance = ""] =
-    /^collectd\.([a-zA-Z0-9_]{1,63})(?:-([a-zA-Z0-9_.-]{1,63}))?$/.exec(metric) ?? [];
+  const [, type, instance = ""] = NAME.exec(metric) ?? [];
   return type === undefined ? undefined : { type, instance };
 }
 

@@ -20,12 +20,12 @@ RUN
 # collector_start NAMESPACE: its input is the configuration.
 collector_start() ( set +e; umask 022; n=$1; d=/run/evenkeel-collectors/\${n%%.*}/\${n#*.}
   gateway_end "$d"
-  mkdir -p "$d" && rm -f "$d/pid" "$d/failure" && cat > "$d/configuration.new" && mv "$d/configuration.new" "$d/configuration" || exit 0
+  mkdir -p "$d" && rm -f "$d/pid" "$d/failure" "$d/said" && cat > "$d/configuration.new" && mv "$d/configuration.new" "$d/configuration" || exit 0
   for tool in collectd curl; do command -v "$tool" >/dev/null ||
     { echo "$tool is not there: apt-get install ${COLLECTOR_PACKAGES}" > "$d/failure"; exit 0; }; done
   # Not with the lock in its hands, which it would keep for as long as it runs.
   setsid sh -c "$(collector_run)" sh "$d" "$n" > "$d/said" 2>&1 </dev/null 9>&- & q=$!; i=0
-  while [ -e "/proc/$q/ns/net" ] && [ $((i += 1)) -lt 250 ] && ! grep -q 'entering read-loop' "$d/said"; do sleep 0.02; done
+  while [ -e "/proc/$q/ns/net" ] && [ $((i += 1)) -lt 250 ] && ! grep -qs "entering read-loop" "$d/said"; do sleep 0.02; done
   grep -q 'entering read-loop' "$d/said" && ! grep -qi 'failed' "$d/said" && exit 0
   gateway_end "$d"
   { grep -v 'successfully loaded' "$d/said" || echo "collectd ended at once"; } | head -n 3 > "$d/failure"
