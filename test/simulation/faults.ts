@@ -325,7 +325,10 @@ export const FAULTS: readonly Fault[] = [
     },
     { costs: 1 },
   ),
-  meanwhile("a resolver killed and its files edited by hand", isTrip, ({ simulation }) => {
+  meanwhile("a gateway's processes killed and their files edited by hand", isTrip, ({ simulation }) => {
+    for (const { collectors } of simulation.machines)
+      for (const collector of collectors.values())
+        Object.assign(collector, { space: undefined, configuration: ["LoadPlugin csv"] });
     for (const { resolvers } of simulation.machines)
       for (const resolver of resolvers.values()) {
         if (!resolver.process) continue;
