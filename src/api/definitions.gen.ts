@@ -1205,7 +1205,7 @@ export const DEFINITIONS: Readonly<Record<KindName, Definition>> = {
                   "default": "auto"
                 },
                 "thresholds": {
-                  "description": "Load below and above which the subnet is scaled, by metric. In percent for cpu, memory and steal, in the metric's own unit otherwise.",
+                  "description": "Load below and above which the subnet is scaled, by metric. In percent for cpu, memory and steal, in the metric's own unit otherwise: collectd.TYPE-INSTANCE, such as collectd.percent-steal, is what collectd in the replicas sends to the gateway.",
                   "type": "object",
                   "minProperties": 1,
                   "maxProperties": 8,

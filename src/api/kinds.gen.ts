@@ -447,7 +447,8 @@ export interface Autoscale {
   readonly mode: "auto" | "outOnly" | "inOnly" | "recommend" | "off";
   /**
    * Load below and above which the subnet is scaled, by metric. In percent for cpu, memory and steal, in the
-   * metric's own unit otherwise.
+   * metric's own unit otherwise: collectd.TYPE-INSTANCE, such as collectd.percent-steal, is what collectd in
+   * the replicas sends to the gateway.
    */
   readonly thresholds: Readonly<Record<string, Threshold>>;
   /**

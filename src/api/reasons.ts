@@ -22,6 +22,8 @@ export const REASONS = {
   ImageMissing: "the image that a replica is made of is not to be had on a hypervisor",
   ResolverFailing:
     "what answers DHCP and DNS in a tenant's gateway cannot be started; everything else of the tenant stands",
+  CollectorFailing:
+    "what hears the tenant's collectd cannot be started; counts that follow it stay, and all else stands",
   ChangeFailed: "a hypervisor refused a change",
   NameTaken: "a name or VXLAN id is taken by something that is not ours",
   NeedsApproval: "the change waits for an operator to let it through",

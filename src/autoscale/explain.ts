@@ -1,7 +1,7 @@
 import { replicaName } from "../api/names.ts";
 import type { Counterfactual, Stage, StageName, Trace } from "./decision.ts";
 import type { Placement } from "./place.ts";
-import { percent, showLoad } from "./policy.ts";
+import { showLoad } from "./policy.ts";
 import type { DecisionRecord } from "./record.ts";
 import { conditionsText, sentence, type ShowTime, stageText } from "./sentence.ts";
 
@@ -77,13 +77,14 @@ function loadText({ trace: { metrics }, replicas }: DecisionRecord): string {
   return `${loads.join(", ")} = mean of ${sampled}/${replicas.length} ready replicas`;
 }
 
-/** `hv1: 13.1 12.9`, in percent; and why one has no number. */
-function byHypervisor({ replicas, subnet }: DecisionRecord): string[] {
+/** `hv1: 13.1 12.9`, in the unit of the first metric; and why one has no number. */
+function byHypervisor({ replicas, subnet, trace: { metrics } }: DecisionRecord): string[] {
+  const metric = metrics[0]?.metric ?? "";
   const names = [...new Set(replicas.map(({ hypervisor }) => hypervisor))];
   const texts = names.map((name) => {
     const here = replicas.filter(({ hypervisor }) => hypervisor === name);
     const ratios = here.map(({ sample }) =>
-      "ratio" in sample ? percent(sample.ratio).replace(" %", "") : "?",
+      "ratio" in sample ? showLoad(metric, sample.ratio).replace(" %", "") : "?",
     );
     return `${name}: ${ratios.join(" ")}`;
   });

@@ -31,6 +31,9 @@ export interface Policy {
 /** Metrics that manifests give in percent; others have units of their own. */
 const IN_PERCENT: ReadonlySet<string> = new Set(["cpu", "memory", "steal"]);
 
+/** Whether manifests give a metric in percent. */
+export const isInPercent = (metric: string): boolean => IN_PERCENT.has(metric);
+
 /** Manifests say percent, everything else says ratio: this is where one becomes the other. */
 export const ratioOf = (percent: number): number => percent / 100;
 

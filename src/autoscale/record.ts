@@ -1,7 +1,10 @@
 import type { HypervisorName, Incarnation, SubnetName, TenantName } from "../api/names.ts";
 import type { Trace } from "./decision.ts";
 
-/** A load as a ratio of what may be used (above 1 is possible for a moment), or why there is none. None is never zero. */
+/**
+ * A load as a ratio of what may be used (above 1 is possible for a moment), or in its own unit where it is no share of
+ * anything; or why there is none. None is never zero.
+ */
 export type Sample = { readonly ratio: number } | { readonly missing: string };
 
 /** One ready replica's sample, with where it stands. */

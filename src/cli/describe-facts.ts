@@ -1,4 +1,5 @@
 import type { Autoscale } from "../api/kinds.gen.ts";
+import { isInPercent } from "../autoscale/policy.ts";
 import type { FleetObject } from "../status/objects.ts";
 import { plural } from "./words.ts";
 
@@ -70,7 +71,9 @@ export function factsOf(object: FleetObject): Facts {
 
 const thresholds = (autoscale: Autoscale): string =>
   [
-    ...Object.entries(autoscale.thresholds).map(([metric, { min, max }]) => `${metric} ${min} % to ${max} %`),
+    ...Object.entries(autoscale.thresholds).map(([metric, { min, max }]) =>
+      isInPercent(metric) ? `${metric} ${min} % to ${max} %` : `${metric} ${min} to ${max}`,
+    ),
     `mode ${autoscale.mode}`,
   ].join(", ");
 

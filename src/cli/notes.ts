@@ -9,6 +9,7 @@ const ADVICE: Partial<Readonly<Record<Reason, string>>> = {
   NowhereToPlace: "raise a hypervisor's capacity, add a standby, or lower replicas.min",
   AddressesExhausted: "wait, or give the subnet a larger network",
   ResolverFailing: "mend that there; it is tried again with every pass",
+  CollectorFailing: "mend that there; it is tried again with every pass",
   NameTaken: "rename or remove what holds it; evenkeel does not touch it",
   ManifestInvalid: "reconcile validate",
 };

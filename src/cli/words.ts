@@ -22,6 +22,7 @@ const WORDS: Readonly<Record<string, readonly [name: string, one: string, severa
   neighbours: ["neighbours", "neighbour table", "neighbour tables"],
   forwarding: ["forwarding", "forwarding table", "forwarding tables"],
   resolver: ["resolver", "resolver", "resolvers"],
+  collector: ["collector", "collector", "collectors"],
   container: ["container", "container", "containers"],
   bastion: ["bastion", "bastion", "bastions"],
   domain: ["VM", "VM", "VMs"],

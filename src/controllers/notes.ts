@@ -6,6 +6,7 @@ import type { Waiting } from "../hosts/execute.ts";
 import type { Failure } from "../hosts/failure.ts";
 import type { PlanEntry } from "../plan/plan.ts";
 import type { TenantMemory } from "../replicas/memory.ts";
+import { isCollector } from "../resources/collector.ts";
 import { isResolver } from "../resources/resolver.ts";
 import type { Resource } from "../resources/resource.ts";
 import type { Sight } from "./sight.ts";
@@ -19,13 +20,36 @@ export const leftNotes = (tenant: TenantName, left: readonly PlanEntry[]): Note[
     severity: "waiting",
   }));
 
-/** Resolvers that could not be started: somebody has to see to it, and nothing else waits for that. */
-export const resolverNotes = (tenant: TenantName, observed: readonly Resource[]): Note[] =>
-  observed.filter(isResolver).flatMap(({ hypervisor, state: { failure } }): Note[] => {
+/** Resolvers and collectors that could not be started: somebody has to see to it, and nothing else waits for that. */
+export const gatewayNotes = (tenant: TenantName, observed: readonly Resource[]): Note[] => {
+  const object = `tenant/${tenant}`;
+  return observed.flatMap((resource): Note[] => {
+    const failure = startFailure(resource);
     if (failure === undefined) return [];
-    const message = `DHCP and DNS are not answered: on ${hypervisor} ${failure}`;
-    return [{ reason: "ResolverFailing", object: `tenant/${tenant}`, message, severity: "stuck" }];
+    const where = `on ${resource.hypervisor} ${failure}`;
+    return isResolver(resource)
+      ? [
+          {
+            reason: "ResolverFailing",
+            object,
+            message: `DHCP and DNS are not answered: ${where}`,
+            severity: "stuck",
+          },
+        ]
+      : [
+          {
+            reason: "CollectorFailing",
+            object,
+            message: `collectd is not heard: ${where}`,
+            severity: "stuck",
+          },
+        ];
   });
+};
+
+/** Why a process of the gateway could not be started; undefined where it could, and of everything else. */
+export const startFailure = (resource: Resource): string | undefined =>
+  isResolver(resource) || isCollector(resource) ? resource.state.failure : undefined;
 
 /** What waits for an operator. */
 export const refusalNote = (refusal: Refusal): Note => ({

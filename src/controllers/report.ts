@@ -7,12 +7,17 @@ import type { TenantMemory } from "../replicas/memory.ts";
 import type { DrainReceipt } from "../replicas/receipt.ts";
 import type { StepResult } from "../replicas/step.ts";
 import type { TenantResult } from "./controller.ts";
-import { comingNotes, heldNotes, leftNotes, resolverNotes, unseenNotes, waitingNotes } from "./notes.ts";
-import { isResolver } from "../resources/resolver.ts";
+import {
+  comingNotes,
+  gatewayNotes,
+  heldNotes,
+  leftNotes,
+  startFailure,
+  unseenNotes,
+  waitingNotes,
+} from "./notes.ts";
 import { keyOf, type Resource } from "../resources/resource.ts";
 import type { Sight } from "./sight.ts";
-
-const saysWhy = (resource: Resource): boolean => isResolver(resource) && resource.state.failure !== undefined;
 
 /** What happened to one tenant in one pass, as it is told to people. */
 export class Report {
@@ -61,7 +66,7 @@ export class Report {
   /** What still differs after everything was done: it did not take effect, or somebody undid it. What says why has a note. */
   verified(left: readonly PlanEntry[]): void {
     this.#isVerified = true;
-    this.#left = this.notFailed(left).filter(({ before }) => !before || !saysWhy(before));
+    this.#left = this.notFailed(left).filter(({ before }) => !before || startFailure(before) === undefined);
   }
 
   /** Where something was changed, or was to be. */
@@ -82,7 +87,7 @@ export class Report {
       ...this.#news,
       ...this.#notes,
       ...unseenNotes(sight, memory),
-      ...resolverNotes(this.#tenant, this.#isVerified ? sight.observed : this.#asSeen(sight)),
+      ...gatewayNotes(this.#tenant, this.#isVerified ? sight.observed : this.#asSeen(sight)),
       ...leftNotes(this.#tenant, this.#left),
       ...this.#coming,
       ...waitingNotes(memory).filter(({ object }) => !this.#coming.some((one) => one.object === object)),

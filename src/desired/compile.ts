@@ -9,6 +9,7 @@ import { isResolver, withoutNames } from "../resources/resolver.ts";
 import type { Resource } from "../resources/resource.ts";
 import { isWorkload } from "../resources/workload.ts";
 import { bastion } from "./bastion.ts";
+import { collector } from "./collector.ts";
 import { gateway } from "./gateway.ts";
 import { type CompileInput, scope, type TimelessInput, withoutTime } from "./input.ts";
 import { resolver } from "./resolver.ts";
@@ -42,6 +43,7 @@ function compileAnew(input: TimelessInput): Resource[] {
       ...whole.segments.flatMap((of) => segment(whole, part, of)),
       portRules(whole, part),
       ...resolver(whole, part),
+      ...collector(whole, part),
       ...bastion(whole, part),
     ]),
     ...whole.standing.flatMap((of) => replica(whole, of)),

@@ -8,6 +8,7 @@ import type { Resource } from "../resources/resource.ts";
 import type { Table } from "../resources/tables.ts";
 import type { UplinkState } from "../resources/uplink.ts";
 import { bastionRules } from "./bastion.ts";
+import { heard } from "./collector.ts";
 import type { Part, Scope, Segment } from "./input.ts";
 import { lowestAddress, refusals, services, uplinkAddresses } from "./service.ts";
 
@@ -113,6 +114,7 @@ function openFilter(scope: Scope, part: Part): Table {
           `-A INPUT -d ${address}/32 -i ${linkNames.bridge(subnet)} -p icmp -m icmp --icmp-type 8 -j ACCEPT`,
       ),
       ...subnets.flatMap((segment) => questions(scope, segment)),
+      ...heard(scope),
       ...refusals(scope),
       "-A FORWARD -m conntrack --ctstate RELATED,ESTABLISHED -j ACCEPT",
       `-A FORWARD -i ${linkNames.uplink} -o ${own} ${redirected}`,

@@ -1,6 +1,7 @@
 import type { InterfaceAddress, Ipv4, Mac } from "../api/addresses.ts";
 import type { HypervisorName, TenantName } from "../api/names.ts";
 import type { DomainFact } from "./domains.ts";
+import type { CollectorFacts } from "./collectors.ts";
 import type { ResolverFacts } from "./resolvers.ts";
 
 /** A network interface, as `ip -j -d link` shows it; only what evenkeel compares. */
@@ -141,6 +142,8 @@ export interface HostFacts {
   readonly sandboxes: ReadonlyMap<string, SandboxFacts>;
   /** Of the fleet's tenants that have files of one there, be it running or not. */
   readonly resolvers: ReadonlyMap<TenantName, ResolverFacts>;
+  /** The same of collectors. */
+  readonly collectors: ReadonlyMap<TenantName, CollectorFacts>;
   readonly fence: FenceFact | undefined;
 }
 

@@ -1,5 +1,6 @@
 import { EvenkeelError } from "../api/errors.ts";
 import type { FleetName, HypervisorName } from "../api/names.ts";
+import { parseCollectors } from "./collectors.ts";
 import { believed, believedMachines } from "./consistent.ts";
 import { parseDomains } from "./domains.ts";
 import type { ContainerSummary, FenceFact, HostFacts, NamespaceFacts } from "./facts.ts";
@@ -80,6 +81,7 @@ function readLook(hypervisor: HypervisorName, output: string, options: ParseOpti
     ),
     sandboxes,
     resolvers: parseResolvers(options.fleet, textOf(sections, "resolvers")),
+    collectors: parseCollectors(options.fleet, textOf(sections, "collectors")),
     fence: parseFence(textOf(own, "fence")),
   };
 }

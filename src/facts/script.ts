@@ -1,5 +1,6 @@
 import type { Mac } from "../api/addresses.ts";
 import type { FleetName, TenantName } from "../api/names.ts";
+import { collectorsScript } from "./collectors.ts";
 import { resolversScript } from "./resolvers.ts";
 
 /** What one look is asked to read, and whether it may touch the fence. */
@@ -180,5 +181,7 @@ done < "$d/pids"
   END { for (pid in read) print pid; for (entry in count) print entry, count[entry] }'
 h resolvers
 ${resolversScript(fleet)}
+h collectors
+${collectorsScript(fleet)}
 h end
 `;

@@ -1,3 +1,4 @@
+import { COLLECTOR_PACKAGES } from "./collector-programs.ts";
 import { TOOLS } from "./contact-script.ts";
 import type { Finding } from "./finding.ts";
 
@@ -52,6 +53,14 @@ export const READERS: ReadonlyMap<string, Reader> = new Map<string, Reader>([
         "dnsmasq is missing, so that DHCP and DNS of the tenants at home there are not answered";
       const fix = "apt-get install dnsmasq-base";
       return should("resolver", there === "yes", "dnsmasq is there", missing, fix);
+    },
+  ],
+  [
+    "collector",
+    ([there]) => {
+      const missing = "collectd is missing, so that no count of the tenants at home there can follow it";
+      const fix = `apt-get install ${COLLECTOR_PACKAGES}`;
+      return should("collector", there === "yes", "collectd is there", missing, fix);
     },
   ],
   [

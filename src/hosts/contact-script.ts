@@ -109,6 +109,7 @@ for tool; do
   if command -v "$tool" >/dev/null 2>&1; then say tool "$tool" yes; else say tool "$tool" no; fi
 done
 if command -v dnsmasq >/dev/null 2>&1; then say resolver yes; else say resolver no; fi
+if command -v collectd >/dev/null 2>&1; then say collector yes; else say collector no; fi
 say iproute2 "$(ip -V 2>&1)"
 if ip -j link show lo >/dev/null 2>&1; then say json yes; else say json no; fi
 say iptables "$(iptables -V 2>&1)"

@@ -4,7 +4,7 @@ import type { FleetName } from "../api/names.ts";
 import type { HostFacts } from "../facts/facts.ts";
 import { contradiction } from "../facts/consistent.ts";
 import { parseLook } from "../facts/parse.ts";
-import { isAstray } from "../facts/resolvers.ts";
+import { isAstray } from "../facts/gateway-processes.ts";
 import { lookScript } from "../facts/script.ts";
 import { readDomainMark, readMark, type ReplicaMark, tenantOf } from "../resources/marks.ts";
 import type { Shell } from "./shell.ts";
@@ -68,10 +68,11 @@ const ours =
  * @throws EvenkeelError EK-LOOK-INCOMPLETE
  */
 export function consistent(facts: HostFacts, fleet: FleetName): HostFacts {
-  // Of a namespace that a resolver keeps it is known why it is not seen.
+  // Of a namespace that a process of its gateway keeps it is known why it is not seen.
   const isMeant = (mark: ReplicaMark | undefined): boolean => {
-    const resolver = mark && facts.resolvers.get(mark.tenant);
-    return mark !== undefined && !(resolver && isAstray(resolver));
+    if (!mark) return false;
+    const [resolver, collector] = [facts.resolvers.get(mark.tenant), facts.collectors.get(mark.tenant)];
+    return !(resolver && isAstray(resolver)) && !collector?.isAstray;
   };
   const why = contradiction(facts, {
     namespace: ours(fleet),

@@ -7,6 +7,8 @@ import {
   type ScriptOperation,
 } from "../resources/operation.ts";
 import { domainPrograms, domainStart } from "./domain-script.ts";
+import { COLLECTOR_PROGRAMS } from "./collector-programs.ts";
+import { GATEWAY_PROGRAMS } from "./gateway-programs.ts";
 import { RESOLVER_PROGRAMS } from "./resolver-programs.ts";
 
 /** One tenant's part of a script: it may fail without stopping the others'. */
@@ -125,7 +127,7 @@ netns_remove() { while read -r n; do [ -e "/run/netns/$n" ] || continue
     while [ -n "$(ip netns pids "$n")" ] && [ $i -lt 20 ]; do sleep 0.1; i=$((i + 1)); done
     p=$(ip netns pids "$n"); [ -z "$p" ] || kill -9 $p || :; }
   ip netns del "$n" || return 1; done; }
-${RESOLVER_PROGRAMS}`;
+${GATEWAY_PROGRAMS}${RESOLVER_PROGRAMS}${COLLECTOR_PROGRAMS}`;
 
 /** Whether there is anything to do with virtual machines: their functions are long. */
 const startsOrEndsDomains = (blocks: readonly Block[]): boolean =>
@@ -197,6 +199,7 @@ const MERGES: ReadonlySet<string> = new Set<ScriptOperation["tool"]>([
   "signal",
   "remove-container",
   "resolver-stop",
+  "collector-stop",
   "domain",
   "netns-add",
   "netns-remove",
@@ -253,6 +256,10 @@ function command(tool: Section["tool"], namespace: string | undefined, sandbox: 
       return `resolver_tell ${namespace}`;
     case "resolver-stop":
       return "resolver_stop";
+    case "collector-start":
+      return `collector_start ${namespace}`;
+    case "collector-stop":
+      return "collector_stop";
     case "domain":
       return "domain";
     case "netns-add":

@@ -2,6 +2,7 @@ import { EvenkeelError } from "../api/errors.ts";
 import type { FleetName, HypervisorName } from "../api/names.ts";
 import { dockerPresence } from "../facts/script.ts";
 import { cpuScript, parseCpu } from "../load/cpu.ts";
+import { collectdScript, parseCollectd } from "../load/collectd.ts";
 import { parseSteal, stealScript } from "../load/steal.ts";
 import { type Reading, type Readings, readingOf } from "../load/samples.ts";
 import { GivenUp, within } from "./deadline.ts";
@@ -31,7 +32,7 @@ export async function sample(
   try {
     return await within({ seconds, signal }, async (stop) => {
       const [{ state, code, stdout, stderr }, containers] = await Promise.all([
-        shell.run(`${dockerPresence}${stealScript(fleet)}${cpuScript(mark)}`, {
+        shell.run(`${dockerPresence}${stealScript(fleet)}${collectdScript(fleet)}${cpuScript(mark)}`, {
           deadlineSeconds: seconds,
           signal: stop,
         }),
@@ -45,7 +46,12 @@ export async function sample(
       const reading = parseCpu(shell.name, stdout, mark);
       if (containers instanceof EvenkeelError && !/^none$/m.test(stdout)) throw containers;
       const listed = containers instanceof EvenkeelError ? [] : containers;
-      return readingOf(reading, { containers: listed, machines: parseSteal(stdout), fleet });
+      return readingOf(reading, {
+        containers: listed,
+        machines: parseSteal(stdout),
+        figures: parseCollectd(stdout),
+        fleet,
+      });
     });
   } catch (error) {
     if (!(error instanceof GivenUp)) throw error;

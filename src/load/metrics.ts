@@ -1,5 +1,6 @@
 import type { Sample } from "../autoscale/record.ts";
 import type { ReplicaMemory } from "../replicas/memory.ts";
+import { type CollectdMetric, isCollectdMetric } from "./collectd.ts";
 import type { CpuCounter } from "./cpu.ts";
 
 /** What a replica's counters said at both ends of a time, and how long that was; or why they say nothing. */
@@ -48,4 +49,5 @@ export const METRICS = {
 export type MetricName = keyof typeof METRICS;
 
 /** Metrics that a subnet can be scaled by. */
-export const isMetric = (name: string): name is "cpu" | "steal" => name === "cpu" || name === "steal";
+export const isMetric = (name: string): name is "cpu" | "steal" | CollectdMetric =>
+  name === "cpu" || name === "steal" || isCollectdMetric(name);

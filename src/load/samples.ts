@@ -1,9 +1,10 @@
-import { type FleetName, type HypervisorName, type Incarnation, trusted } from "../api/names.ts";
+import { type FleetName, type HypervisorName, type Incarnation, replicaName, trusted } from "../api/names.ts";
 import type { Beside, Loads, LoadSample } from "../autoscale/decision.ts";
 import type { ReplicaSample, Sample } from "../autoscale/record.ts";
 import type { ContainerSummary } from "../facts/facts.ts";
 import type { ReplicaMemory } from "../replicas/memory.ts";
 import { readMark } from "../resources/marks.ts";
+import { type CollectdMetric, type Figures, figureOf, isCollectdMetric } from "./collectd.ts";
 import type { CpuCounter, CpuReading } from "./cpu.ts";
 import { type MetricName, METRICS, type Span } from "./metrics.ts";
 
@@ -11,6 +12,8 @@ import { type MetricName, METRICS, type Span } from "./metrics.ts";
 export interface Reading extends Omit<CpuReading, "containers"> {
   /** Of every running replica; undefined where the counter could not be read. */
   readonly replicas: ReadonlyMap<Incarnation, CpuCounter | undefined>;
+  /** What the collectors in the gateways there heard of replicas, wherever these are. */
+  readonly figures: Figures;
 }
 
 /** By hypervisor; without those that did not answer. */
@@ -21,13 +24,14 @@ export interface Owners {
   readonly containers: readonly ContainerSummary[];
   /** Counters of virtual machines by name, `campus.t2.web-3.k7f2q9ab`. */
   readonly machines: ReadonlyMap<string, CpuCounter>;
+  readonly figures: Figures;
   readonly fleet: FleetName;
 }
 
 /** The counters by replica, as the containers' marks and the machines' names tell whose they are. */
 export function readingOf(
   { containers: counters, ...own }: CpuReading,
-  { containers, machines, fleet }: Owners,
+  { containers, machines, figures, fleet }: Owners,
 ): Reading {
   const replicas = new Map<Incarnation, CpuCounter | undefined>();
   for (const container of containers) {
@@ -36,7 +40,7 @@ export function readingOf(
   }
   for (const [name, counter] of machines)
     if (name.startsWith(`${fleet}.`)) replicas.set(trusted(name.slice(name.lastIndexOf(".") + 1)), counter);
-  return { ...own, replicas };
+  return { ...own, replicas, figures };
 }
 
 /** Seconds between two readings; the clock ticks in hundredths, which would blur the load between closer ones. */
@@ -137,16 +141,19 @@ export interface Readable {
 /** The load of a subnet's ready replicas between two readings, by each of the metrics. */
 export function subnetLoad(
   serving: readonly ReplicaMemory[],
-  metrics: readonly MetricName[],
+  metrics: readonly (MetricName | CollectdMetric)[],
   { earlier, later, longest }: Readable,
 ): SubnetLoad {
   const spans = serving
     .toSorted((a, b) => a.ordinal - b.ordinal)
     .map((replica) => ({ replica, span: spanOf(replica, earlier, later, longest) }));
-  const samplesOf = (metric: MetricName): readonly ReplicaSample[] =>
+  const samplesOf = (metric: MetricName | CollectdMetric): readonly ReplicaSample[] =>
     spans.map(({ replica, span }): ReplicaSample => {
       const { incarnation, ordinal, hypervisor } = replica;
-      return { incarnation, ordinal, hypervisor, sample: METRICS[metric].of(replica, span) };
+      const sample = isCollectdMetric(metric)
+        ? sent(metric, replica, later, longest)
+        : METRICS[metric].of(replica, span);
+      return { incarnation, ordinal, hypervisor, sample };
     });
   const all = metrics.map((metric) => [metric, samplesOf(metric)] as const);
   return {
@@ -155,10 +162,28 @@ export function subnetLoad(
   };
 }
 
+/** What a replica's collectd sent, and the collector of its tenant showed, on whichever hypervisor that is. */
+function sent(
+  metric: CollectdMetric,
+  { tenant, subnet, ordinal }: ReplicaMemory,
+  readings: Readings,
+  longest: number,
+): Sample {
+  const host = replicaName(subnet, ordinal);
+  const figures = [...readings.values()].flatMap((of) => figureOf(of.figures, tenant, host, metric) ?? []);
+  const [figure] = figures.toSorted((a, b) => a.seconds - b.seconds);
+  // guard: missing sample
+  if (!figure) return { missing: "its collectd sent nothing" };
+  // guard: missing sample
+  if (Math.abs(figure.seconds) > longest)
+    return { missing: `what its collectd sent is ${Math.round(figure.seconds)} s old` };
+  return { ratio: figure.value };
+}
+
 function loadOf(
-  metric: MetricName,
+  metric: MetricName | CollectdMetric,
   samples: readonly ReplicaSample[],
-  samplesOf: (metric: MetricName) => readonly ReplicaSample[],
+  samplesOf: (metric: MetricName | CollectdMetric) => readonly ReplicaSample[],
 ): LoadSample {
   const load = {
     ratio: meanOf(samples.map(({ sample }) => sample)),

@@ -32,7 +32,15 @@ const hasLinks = ({ running, paused, unplugged }: RunnerState): boolean =>
   (running || paused === true) && !unplugged;
 
 /** What does not go by itself when its namespace goes. */
-const OUTLIVES_NAMESPACE = new Set(["container", "domain", "bastion", "guard", "netns", "resolver"]);
+const OUTLIVES_NAMESPACE = new Set([
+  "container",
+  "domain",
+  "bastion",
+  "guard",
+  "netns",
+  "resolver",
+  "collector",
+]);
 
 /** Desired minus observed: one entry for each resource that differs. */
 export function diff(

@@ -33,7 +33,7 @@ function seen(after: Resource, before: Resource | undefined): Resource {
 
 /** What a link takes along when it goes. */
 const FOLLOWS: Readonly<Record<string, string>> = { bridge: "neighbours", vxlan: "forwarding" };
-const OUTLIVES_NAMESPACE = ["container", "domain", "bastion", "guard", "resolver"];
+const OUTLIVES_NAMESPACE = ["container", "domain", "bastion", "guard", "resolver", "collector"];
 
 /** What vanishes by itself with what an entry removes. */
 function takeAlong(entry: PlanEntry, draft: Record<string, Resource>): void {

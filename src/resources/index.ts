@@ -2,6 +2,7 @@ import type { FleetName, TenantName } from "../api/names.ts";
 import type { HostFacts } from "../facts/facts.ts";
 import { bastion } from "./bastion.ts";
 import { bridge } from "./bridge.ts";
+import { collector } from "./collector.ts";
 import { container } from "./container.ts";
 import { domain } from "./domain.ts";
 import { filter } from "./filter.ts";
@@ -32,6 +33,7 @@ const KINDS: readonly Kind<unknown>[] = [
   neighbours,
   forwarding,
   resolver,
+  collector,
   container,
   bastion,
   domain,

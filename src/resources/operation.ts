@@ -53,6 +53,8 @@ export type Tool =
   | "resolver-start" // lines `command WORD`, `hosts LINE`, `leases LINE`: writes its files and starts it, in place of another
   | "resolver-tell" // the same without `command`: writes its files and has them read
   | "resolver-stop" // lines `NAMESPACE GROUP`: ends it and removes its files
+  | "collector-start" // lines of its configuration: writes them and starts it, in place of another
+  | "collector-stop" // lines `NAMESPACE GROUP`: ends it and removes its files
   | "netns-remove"; // ends what runs in the namespace, then deletes it
 
 /** Stands in a line for the path of the sandbox of {@link ScriptOperation.sandboxOf}, known only when it runs. */

@@ -1,5 +1,6 @@
 import type { Ipv4 } from "../api/addresses.ts";
-import { isAstray as isAstrayed } from "../facts/resolvers.ts";
+import { isAstray as isAstrayed } from "../facts/gateway-processes.ts";
+import { difference, same } from "./lines.ts";
 import { groupOf, namespaceOf } from "./marks.ts";
 import type { ScriptOperation } from "./operation.ts";
 import { kind, type Resource } from "./resource.ts";
@@ -74,9 +75,6 @@ export const resolver = kind<ResolverState>({
   },
 });
 
-const same = (a: readonly string[], b: readonly string[]): boolean =>
-  a === b || (a.length === b.length && a.every((line, index) => line === b[index]));
-
 /** Whether it runs where it should, with what it should. */
 const isRunning = (desired: ResolverState, observed: ResolverState | undefined): boolean =>
   observed !== undefined && observed.isAstray === desired.isAstray && same(desired.command, observed.command);
@@ -96,16 +94,6 @@ function differenceOf(desired: ResolverState, observed: ResolverState | undefine
   ].filter(Boolean);
   if (files.length > 0) return files.join("; ");
   return desired.isTold && !observed.isTold ? "it was not told of its files" : undefined;
-}
-
-/** How two lists of lines differ, in few words. */
-function difference(desired: readonly string[], observed: readonly string[]): string {
-  const missing = desired.filter((line) => !observed.includes(line)).length;
-  const surplus = observed.filter((line) => !desired.includes(line)).length;
-  if (missing + surplus === 0) return "in another order";
-  return [missing > 0 ? `${missing} missing` : "", surplus > 0 ? `${surplus} too many` : ""]
-    .filter(Boolean)
-    .join(", ");
 }
 
 /** One of which nothing is known but its files, without the names of some addresses. */

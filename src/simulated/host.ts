@@ -150,6 +150,7 @@ export class SimulatedHost implements Host {
       return readingOf(reading, {
         containers: containers.map(summaryOf),
         machines: new Map(machines),
+        figures: new Map(), // nobody sends any
         fleet,
       });
     });

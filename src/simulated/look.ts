@@ -9,6 +9,7 @@ import type {
 } from "../facts/facts.ts";
 import type { LookOptions } from "../hosts/look.ts";
 import type { Clients } from "./clients.ts";
+import { collectorFacts } from "./collectors.ts";
 import { resolverFacts } from "./resolvers.ts";
 import type { Container, Domain, Link, Machine, Space } from "./machine.ts";
 
@@ -45,6 +46,7 @@ export function lookAt(
       }),
     ),
     resolvers: resolverFacts(machine, fleet),
+    collectors: collectorFacts(machine, fleet),
     fence: machine.fence && {
       ...machine.fence,
       ageSeconds: Math.floor((machine.now - machine.fence.at) / 1000),

@@ -1,6 +1,7 @@
 import type { InterfaceAddress, Ipv4, Mac } from "../api/addresses.ts";
 import { type HypervisorName, trusted } from "../api/names.ts";
 import type { FenceFact, ForwardingFact, NeighbourFact, RouteFact, TableFact } from "../facts/facts.ts";
+import type { Collector } from "./collectors.ts";
 import type { Resolver } from "./resolvers.ts";
 import type { ContainerRequest, DomainRequest } from "../resources/operation.ts";
 import { CpuCounter } from "./cpu.ts";
@@ -107,6 +108,7 @@ export class Machine {
   readonly images = new Map<string, string>();
   /** By the name of their namespace. */
   readonly resolvers = new Map<string, Resolver>();
+  readonly collectors = new Map<string, Collector>();
   fence: Fence | undefined;
   /** What everybody's work uses, its containers' too. */
   cpu: CpuCounter;
@@ -138,6 +140,7 @@ export class Machine {
     this.own = emptySpace();
     this.spaces.clear();
     this.resolvers.clear();
+    this.collectors.clear();
     loopback(this, this.own);
     this.own.links.push(nic(this, underlay.device, underlay.mtu, `${underlay.address}/24`));
     if (uplink) this.own.links.push(nic(this, uplink.device, 1500, uplink.address));

@@ -1,6 +1,7 @@
 import { type BatchOperation, SANDBOX, type Tool } from "../resources/operation.ts";
 import type { Block } from "../hosts/render.ts";
 import type { BlockResult } from "../hosts/change.ts";
+import { killCollector, startCollector } from "./collectors.ts";
 import { endContainer, removeContainer } from "./docker.ts";
 import { bridgeLine, ipLine } from "./ip-lines.ts";
 import { domainLine, startDomain } from "./libvirt.ts";
@@ -101,6 +102,7 @@ const RESOLVES: {
 } = {
   "resolver-start": startResolver,
   "resolver-tell": tellResolver,
+  "collector-start": startCollector,
 };
 
 /** Tools that do one line after the other. */
@@ -124,6 +126,7 @@ const LINES: { readonly [tool in Tool]?: (machine: Machine, space: Space, line: 
   domain: (machine, _, line) => domainLine(machine, line),
   "remove-container": (machine, _, id) => removeContainer(machine, id),
   "resolver-stop": (machine, _, line) => void machine.resolvers.delete(line.split(" ")[0] ?? ""),
+  "collector-stop": (machine, _, line) => void machine.collectors.delete(line.split(" ")[0] ?? ""),
   "netns-add"(machine, _, name) {
     if (machine.spaces.has(name)) return;
     const space = emptySpace();
@@ -134,6 +137,7 @@ const LINES: { readonly [tool in Tool]?: (machine: Machine, space: Space, line: 
     const space = machine.spaces.get(name);
     if (!space) return;
     killResolver(machine, name);
+    killCollector(machine, name);
     removeSpace(machine, space);
     machine.spaces.delete(name);
   },

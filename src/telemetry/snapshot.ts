@@ -3,7 +3,8 @@ import type { HypervisorName, SubnetName, TenantName } from "../api/names.ts";
 
 /**
  * All that a daemon knows at one moment and that is measured: plain data, made by whoever knows it. Times are milliseconds
- * since the epoch, durations seconds, loads ratios (1 is full). What is not known is undefined, never zero.
+ * since the epoch, durations seconds, loads ratios (1 is full), or in its own unit what collectd measures. What is not known
+ * is undefined, never zero.
  */
 export interface Snapshot {
   readonly now: number;

@@ -14,7 +14,10 @@ export const macsIn = (operations: readonly ScriptOperation[]): Set<string> =>
 export type Standing = Readonly<Record<string, unknown>>;
 
 /** All of a look that has to be the same: not numbers, and not what the hypervisor has of its own. */
-export function standing({ own, namespaces, resolvers }: HostFacts, given: ReadonlySet<string>): Standing {
+export function standing(
+  { own, namespaces, resolvers, collectors }: HostFacts,
+  given: ReadonlySet<string>,
+): Standing {
   const ours = new Set(
     own.links.filter(({ group }) => group === String(groupOf(FLEET))).map(({ name }) => name),
   );
@@ -29,6 +32,9 @@ export function standing({ own, namespaces, resolvers }: HostFacts, given: Reado
       forwarding: sorted(own.forwarding.filter(isOurs)),
       ipv4: tables(own.ipv4),
     },
+    collectors: Object.fromEntries(
+      [...collectors].map(([tenant, one]) => [tenant, { ...one, failure: one.failure !== undefined }]),
+    ),
     // Whether one could not be started is the same on both; what was said is not.
     resolvers: Object.fromEntries(
       [...resolvers].map(([tenant, one]) => [tenant, { ...one, failure: one.failure !== undefined }]),

@@ -54,7 +54,7 @@ const readingsOf = (readings: Readonly<Record<Hv, CpuReading>>, all: readonly Co
       const counters = all
         .filter((one) => one.hv === hv)
         .map(({ incarnation, id }) => [trusted<Incarnation>(incarnation), containers.get(id)] as const);
-      return [trusted(hv), { ...own, replicas: new Map(counters) }];
+      return [trusted(hv), { ...own, replicas: new Map(counters), figures: new Map() }];
     }),
   );
 

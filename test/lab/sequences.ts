@@ -92,7 +92,7 @@ function meet(story: Story, at: number, fate: Fate | undefined, words: Universe)
 }
 
 /** Tools that are given all or nothing. */
-const UNCUT: ReadonlySet<Tool> = new Set<Tool>(["host-chain", "resolver-start"]);
+const UNCUT: ReadonlySet<Tool> = new Set<Tool>(["host-chain", "resolver-start", "collector-start"]);
 
 /** Tools whose lines belong together. */
 const WHOLE: ReadonlySet<Tool> = new Set<Tool>([
@@ -106,6 +106,8 @@ const WHOLE: ReadonlySet<Tool> = new Set<Tool>([
   "resolver-start",
   "resolver-tell",
   "resolver-stop",
+  "collector-start",
+  "collector-stop",
 ]);
 
 const OTHER: Readonly<Record<string, string>> = { t1: "t2", t2: "t1" };

@@ -150,7 +150,7 @@ export const HARNESS = `
 before() { ip link add "$1" type veth peer name "$1" netns "$2" 2>/dev/null || :; }
 gone() { i=0; while [ -e "/sys/class/net/$1" ] && [ $((i += 1)) -lt 2500 ]; do sleep 0.002; done; }
 after() { [ ! -e "/run/netns/$1" ] || ip link del "z$1" 2>/dev/null; gone "z$1"; }
-clean() { for f in /run/evenkeel/*/*/; do f=\${f%/}; [ ! -d "$f" ] || { resolver_end "$f"; rm -r "$f"; }; done; set --; for f in /run/netns/*; do [ -e "$f" ] || continue; n=\${f##*/}; set -- "$@" "$n"; done
+clean() { for f in /run/evenkeel/*/*/ /run/evenkeel-collectors/*/*/; do f=\${f%/}; [ ! -d "$f" ] || { gateway_end "$f"; rm -r "$f"; }; done; set --; for f in /run/netns/*; do [ -e "$f" ] || continue; n=\${f##*/}; set -- "$@" "$n"; done
   i=0; for n; do echo "link add z$((i += 1)) type veth peer name z netns $n"; done | ip -batch -
   for n; do echo "netns del $n"; done | ip -batch -
   gone "z$#"

@@ -2,7 +2,16 @@ import type { HypervisorName } from "../../src/api/names.ts";
 import type { Revision } from "../../src/manifests/revision.ts";
 import { plantForeign } from "./foreign.ts";
 import type { Stage } from "./stage.ts";
-import { type Files, hypervisor, halfWritten, revisionOf, subnet, tenant, withBastion } from "./trees.ts";
+import {
+  type Files,
+  hypervisor,
+  halfWritten,
+  revisionOf,
+  subnet,
+  tenant,
+  withBastion,
+  withCollector,
+} from "./trees.ts";
 
 /** One thing that happens: manifests that come into force, or something that befalls a hypervisor before that. */
 export interface Act {
@@ -68,6 +77,16 @@ export const SCENARIOS: readonly Scenario[] = [
   {
     name: "a bastion goes",
     before: { ...site(), ...withBastion(T1, "AAAA"), ...web(1), ...T2 },
+    acts: [{ files: { ...site(), ...T1, ...web(1), ...T2 } }],
+  },
+  {
+    name: "a collector comes",
+    before: { ...site(), ...T1, ...web(1), ...T2 },
+    acts: [{ files: { ...site(), ...T1, ...withCollector(web(1)), ...T2 } }],
+  },
+  {
+    name: "a collector goes",
+    before: { ...site(), ...T1, ...withCollector(web(1)), ...T2 },
     acts: [{ files: { ...site(), ...T1, ...web(1), ...T2 } }],
   },
   {

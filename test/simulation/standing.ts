@@ -3,6 +3,7 @@ import { macOf } from "../../src/api/addresses.ts";
 import { type Ipv4 } from "../../src/api/addresses.ts";
 import { trusted } from "../../src/api/names.ts";
 import type { Machine, Space } from "../../src/simulated/machine.ts";
+import type { Collector } from "../../src/simulated/collectors.ts";
 import type { Resolver } from "../../src/simulated/resolvers.ts";
 import type { Simulation } from "../../src/simulated/simulation.ts";
 import { isForeign } from "./foreign.ts";
@@ -74,6 +75,7 @@ function linesOf(machine: Machine, fleet: string): string[] {
     ...[...machine.resolvers].flatMap(([name, of]) =>
       resolverLines(of, machine.spaces.get(name)).map((line) => `${name} ${line}`),
     ),
+    ...[...machine.collectors].map(([name, of]) => `${name} ${collectorLine(of, machine.spaces.get(name))}`),
     ...spaces.flatMap(([name, space]) => spaceLines(space).map((line) => `${name} ${line}`)),
   ];
 }
@@ -83,6 +85,9 @@ const resolverLines = ({ hosts, leases, process, failure }: Resolver, space: Spa
   ...hosts.map((line) => `resolver hosts ${line}`),
   ...leases.map((line) => `resolver leases ${line}`),
 ];
+
+const collectorLine = ({ configuration, space: own, failure }: Collector, space: Space | undefined): string =>
+  `collector ${own && own === space ? configuration.join(" ") : "is not as it should be"} ${failure}`;
 
 const spaceLines = (space: Space): string[] => [
   ...space.links.map((link) =>

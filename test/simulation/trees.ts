@@ -72,6 +72,15 @@ spec:
 `,
 });
 
+/** The same subnet with a threshold on what collectd measures, which nobody acts on. */
+export const withCollector = (subnetFiles: Files): Files =>
+  Object.fromEntries(
+    Object.entries(subnetFiles).map(([path, text]) => [
+      path,
+      `${text}  autoscale: {mode: "off", thresholds: {collectd.percent-steal: {min: 5, max: 20}}}\n`,
+    ]),
+  );
+
 /** The same tree while its last file is being written, as a daemon reads it that has read the whole one before. */
 export async function halfWritten(files: Files, { documents }: Revision): Promise<Revision> {
   const last = Object.keys(files).toSorted().at(-1) ?? "";

@@ -65,6 +65,7 @@ export function observation(on: Scenario): Observation {
             labels: labelsOf(FLEET, (state as ContainerState).mark),
           })),
     resolvers: new Map(),
+    collectors: new Map(),
     domains: [],
     sandboxes: new Map(),
     fence: undefined,

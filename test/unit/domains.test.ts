@@ -119,6 +119,7 @@ describe("what virsh printed", () => {
     containers: [],
     domains: [],
     resolvers: new Map(),
+    collectors: new Map(),
     sandboxes: new Map(),
     fence: undefined,
     ...change,

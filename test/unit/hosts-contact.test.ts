@@ -16,6 +16,7 @@ const GOOD = [
   "uid 0",
   ...[...TOOLS.keys()].map((tool) => `tool ${tool} yes`),
   "resolver yes",
+  "collector yes",
   "iproute2 ip utility, iproute2-6.1.0, libbpf 1.1.2",
   "json yes",
   "iptables iptables v1.8.9 (nf_tables)",
@@ -113,6 +114,7 @@ describe("the first contact's findings", () => {
     ["tool virsh yes", "tool virsh no", "failed", "missing", "apt-get install libvirt-clients"],
     ["live-restore true", "live-restore false", "warning", "whenever dockerd does", "live-restore"],
     ["resolver yes", "resolver no", "warning", "DHCP and DNS", "apt-get install dnsmasq-base"],
+    ["collector yes", "collector no", "warning", "collectd is missing", "apt-get install collectd-core"],
     ["device yes underlay eth0", "device no underlay eth9", "failed", "eth9 is missing", "underlay.device"],
     [
       "address yes underlay eth0 198.18.0.11",

@@ -51,6 +51,7 @@ const reading = (change: Partial<Reading> = {}): Reading => ({
   cpus: 2,
   source: "cgroup-v1",
   replicas: counters({ 1: 0 }),
+  figures: new Map(),
   ...change,
 });
 const at = (one: Reading | undefined, hypervisor = HV1): Readings => new Map(one && [[hypervisor, one]]);
@@ -197,6 +198,7 @@ test("counters are told apart by the marks of containers and the names of machin
     {
       containers: list,
       machines: parseSteal(`domain campus.t2.web-3.cccccccc 7 8 2\ndomain other.t2.web-1.dddddddd 1 2 1\n`),
+      figures: new Map(),
       fleet: FLEET,
     },
   );

@@ -41,6 +41,7 @@ const facts = (change: Partial<HostFacts>): HostFacts => ({
   namespaces: new Map(),
   containers: [],
   resolvers: new Map(),
+  collectors: new Map(),
   domains: [],
   sandboxes: new Map(),
   fence: undefined,

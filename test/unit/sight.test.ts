@@ -47,6 +47,7 @@ function facts(
     namespaces: new Map([["campus.t2", namespace]]),
     containers,
     resolvers: new Map(),
+    collectors: new Map(),
     domains: [],
     sandboxes: new Map(
       containers.map(({ id }) => [id, { pid: 1, interfaces: {}, gateway: undefined, sockets }]),

@@ -38,6 +38,7 @@ const reading = (uptime: number, used: number, by: Readonly<Record<string, numbe
         used: used * 1e9,
         cpus: 4,
         source: "cgroup-v2",
+        figures: new Map(),
         replicas: new Map(
           replicas.flatMap(({ incarnation, subnet: name, ordinal }) => {
             const seconds = by[`${name}-${ordinal}`];

@@ -15,7 +15,7 @@ export const AUTOSCALE_RULES: readonly Rule[] = [
         code: "EK-NOT-YET",
         path: [...THRESHOLDS, metric],
         at: "key",
-        message: `not measured by this release, which knows cpu and steal`,
+        message: `not measured by this release, which knows cpu, steal and collectd.TYPE-INSTANCE`,
         suggestion: "leave it out",
       })),
   ),

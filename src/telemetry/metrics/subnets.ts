@@ -31,7 +31,7 @@ export class SubnetMetrics implements Family {
       [
         gauge(
           "subnet_load_ratio",
-          "Mean load of the subnet's ready replicas, of what they may use.",
+          "Mean load of the subnet's ready replicas, of what they may use; by collectd, in the metric's own unit.",
           "metric",
         ),
         ({ loads }) => Object.entries(loads).map(([metric, value]) => ({ labels: { metric }, value })),
