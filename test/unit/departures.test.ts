@@ -142,7 +142,13 @@ describe("what carries the fleet's mark", () => {
   });
   const standing = (change: object): Parameters<typeof markedOn>[0] => {
     const facts = { hypervisor: "hv1", bootId: "", own: NOTHING, namespaces: new Map(), fence: undefined };
-    const nothing = { containers: [], domains: [], resolvers: new Map(), sandboxes: new Map() };
+    const nothing = {
+      containers: [],
+      domains: [],
+      resolvers: new Map(),
+      collectors: new Map(),
+      sandboxes: new Map(),
+    };
     return new Map([[trusted<HypervisorName>("hv1"), { ...facts, ...nothing, ...change } as never]]);
   };
   const five = [1, 2, 3, 4, 5].map(mark);
