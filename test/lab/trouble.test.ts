@@ -173,7 +173,7 @@ test("a pull that does not come to an end holds up nobody else", async () => {
   fleet.edit("tenants/t2/web.yaml", "min: 3", "min: 4");
   const run = lab.begin("ctl", lab.command(fleet, "--once"));
   await registry.says(/called/);
-  await run.says(/being pulled/);
+  await run.says(/being fetched/);
   await eventually("the other tenant is served", async () => {
     const answers = await lab.requests("client", url("t2"), 8);
     return Object.keys(tally(answers)).length === 4;
