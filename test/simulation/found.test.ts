@@ -11,6 +11,8 @@ const FOUND = [
   "delete a tenant/torn ledger/0",
   "home rebooted/empty list of containers/0",
   "come home/a bridge deleted by hand/19",
+  "roll machines/no namespaces/15",
+  "roll machines/a replica's link deleted by hand/7",
 ];
 
 /** `PLAN="scale in/crash after/12"`: that one alone. */
