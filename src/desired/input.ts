@@ -134,3 +134,7 @@ export const within = (cidr: Cidr, address: Ipv4): InterfaceAddress =>
 /** Replicas of a segment: for the management network, all. */
 export const replicasOn = ({ standing }: Scope, { subnet }: Segment): readonly ReplicaMemory[] =>
   subnet === undefined ? standing : standing.filter((replica) => replica.subnet === subnet);
+
+/** The same with those that are being removed. */
+export const allOn = ({ replicas }: Scope, { subnet }: Segment): readonly ReplicaMemory[] =>
+  subnet === undefined ? replicas : replicas.filter((replica) => replica.subnet === subnet);

@@ -6,7 +6,7 @@ import type { NeighboursState } from "../resources/neighbours.ts";
 import type { Resource } from "../resources/resource.ts";
 import type { VxlanState } from "../resources/vxlan.ts";
 import { bastionOf } from "./bastion.ts";
-import { type Part, replicasOn, type Scope, type Segment, within } from "./input.ts";
+import { allOn, type Part, replicasOn, type Scope, type Segment, within } from "./input.ts";
 
 /** A segment's part on one hypervisor: its bridge, what joins it to the others, who is where. */
 export function segment(scope: Scope, part: Part, of: Segment): Resource[] {
@@ -71,9 +71,13 @@ function vxlanState({ fleet, name, mtu }: Scope, { isPrimary, spec }: Part, of: 
   };
 }
 
-/** On a standby's management segment only gateway and bastion are known: replicas have nothing to ask each other there. */
+/**
+ * On a standby's management segment only gateway and bastion are known: replicas have nothing to ask each other there. One
+ * that is being removed is known until it is gone everywhere: with it goes what the gateway remembers of its connections, by
+ * which its clients hear of its end.
+ */
 function neighbourState(scope: Scope, { isPrimary }: Part, of: Segment): NeighboursState {
-  const replicas = !isPrimary && of.subnet === undefined ? [] : replicasOn(scope, of).map(of.addressOf);
+  const replicas = !isPrimary && of.subnet === undefined ? [] : allOn(scope, of).map(of.addressOf);
   const way = of.subnet === undefined ? bastionOf(scope)?.address : undefined;
   const addresses = [...(isPrimary ? [] : [of.gateway]), ...(way ? [way] : []), ...replicas];
   return {
