@@ -78,7 +78,7 @@ spec:
     kernel:
       image: web-vmlinux
       initrd: web-initrd
-      arguments: $(guest_arguments) evenkeel.version=$2
+      arguments: $(jq -r .arguments <<<"$state") evenkeel.version=$2
     ports: [{name: http, containerPort: 8080}]
     resources: {cpu: 1, memory: 96Mi}
   service:
@@ -89,7 +89,6 @@ spec:
 YAML
 }
 
-guest_arguments() { sed -n "/^GUEST_ARGUMENTS=/,/'\$/p" hack/lab.d/guests.sh | tr -d "'" | sed 's/^GUEST_ARGUMENTS=//' | tr -s ' \n' ' ' | sed 's/ $//'; }
 machine_on() { hack/lab enter "$1" virsh -q list --name | sed -n '/^campus\.t2\.web/p' | head -1; }
 runs_on() { hack/lab enter "$1" virsh -q list --state-running --name | grep -qx "$2"; }
 count_on() { hack/lab enter "$1" virsh -q list --all --name | grep -c '^campus\.t2\.web' || true; }

@@ -13,8 +13,8 @@ GUEST_MODULES=(failover net_failover virtio_ring virtio virtio_pci_modern_dev vi
   evdev button)
 
 # What makes QEMU's emulation boot fast; the rest of the command line says who the guest is.
-GUEST_ARGUMENTS='console=ttyS0 quiet panic=-1 nokaslr mitigations=off tsc=reliable no_timer_check lpj=4000000
-  8250.nr_uarts=1 cryptomgr.notests random.trust_cpu=on'
+GUEST_ARGUMENTS="console=ttyS0 quiet panic=-1 nokaslr mitigations=off tsc=reliable no_timer_check lpj=4000000 \
+8250.nr_uarts=1 cryptomgr.notests random.trust_cpu=on"
 
 # Not by the kernel's version: what is built stays good when Debian has a newer one.
 guests_dir() {
@@ -71,7 +71,7 @@ build_disk() {
   mformat -i "$raw" -T 65536 -h 64 -s 32 -v EVENKEEL ::
   syslinux --install "$raw"
   printf 'DEFAULT web\nLABEL web\nLINUX vmlinuz\nINITRD initrd\nAPPEND %s evenkeel.version=%s\n' \
-    "$(tr -s ' \n' ' ' <<<"$GUEST_ARGUMENTS")" "$version" >"$work/syslinux.cfg"
+    "$GUEST_ARGUMENTS" "$version" >"$work/syslinux.cfg"
   mcopy -i "$raw" "$work/vmlinuz" "$work/initrd" "$work/syslinux.cfg" ::
   qemu-img convert -q -O qcow2 "$raw" "$file"
 }

@@ -2,19 +2,13 @@ import { type Cidr, type Ipv4, type Mac, macOf } from "../api/addresses.ts";
 import type { Bastion } from "../api/kinds.gen.ts";
 import { fleetDirectory, publishedDirectory } from "../facts/script.ts";
 import type { BastionState } from "../resources/bastion.ts";
-import {
-  aliasOf,
-  bastionLabels,
-  type BastionMark,
-  bastionName,
-  groupOf,
-  linkNames,
-} from "../resources/marks.ts";
+import { aliasOf, bastionLabels, type BastionMark, bastionName, linkNames } from "../resources/marks.ts";
 import type { ContainerRequest } from "../resources/operation.ts";
 import type { PortState } from "../resources/port.ts";
 import type { Resource } from "../resources/resource.ts";
 import { bastionAddress } from "../replicas/allocate.ts";
 import { type Part, type Scope, type Segment, within } from "./input.ts";
+import { lockedPort } from "./locked-port.ts";
 
 /** A tenant's bastion, out of its document, its memory and the management network. */
 export interface DesiredBastion {
@@ -136,34 +130,17 @@ function requestOf({ fleet, name: tenant }: Scope, of: DesiredBastion): Containe
 }
 
 /** Locked as a replica's, and not isolated: that is how it reaches them all, while they do not reach each other. */
-function portOf(
+const portOf = (
   scope: Scope,
   segment: Segment,
   { name, mark: { incarnation }, address, mac }: Pick<DesiredBastion, "name" | "mark" | "address" | "mac">,
-): PortState {
-  return {
+): PortState =>
+  lockedPort(scope, segment, {
     link: linkNames.port("m", incarnation),
-    mac: undefined,
-    mtu: scope.mtu,
-    master: linkNames.bridge(undefined),
-    group: String(groupOf(scope.fleet)),
     alias: aliasOf(scope.fleet, scope.name, undefined, "bastion port"),
-    up: true,
-    flags: {
-      // guard: tenant boundary
-      locked: true,
-      learning: false,
-      flood: false,
-      mcast_flood: false,
-      bcast_flood: false,
-      neigh_suppress: false,
-      proxy_arp: true,
-      isolated: false,
-    },
-    addresses: [],
     workload: name,
-    behind: mac,
-    entry: true,
+    mac,
+    isIsolated: false,
     inside: {
       device: "eth0",
       mac,
@@ -171,8 +148,7 @@ function portOf(
       address: within(segment.cidr, address),
       gateway: segment.gateway,
     },
-  };
-}
+  });
 
 /** Where SSH from outside is sent; and that it may pass, to the bastion alone. */
 export const bastionRules = (

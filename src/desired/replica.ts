@@ -4,7 +4,7 @@ import type { Subnet } from "../api/kinds.gen.ts";
 import { replicaName } from "../api/names.ts";
 import type { ReplicaMemory } from "../replicas/memory.ts";
 import { needOf, specHashOf } from "../replicas/spec.ts";
-import { aliasOf, containerName, groupOf, labelsOf, linkNames, uuidOf, wordsOf } from "../resources/marks.ts";
+import { aliasOf, containerName, labelsOf, linkNames, uuidOf, wordsOf } from "../resources/marks.ts";
 import type { ContainerRequest, DomainInterface, DomainRequest } from "../resources/operation.ts";
 import { portRulesState } from "../resources/port-rules.ts";
 import type { PortState } from "../resources/port.ts";
@@ -13,6 +13,7 @@ import type { Table } from "../resources/tables.ts";
 import type { WorkloadState } from "../resources/workload.ts";
 import { bastionOf } from "./bastion.ts";
 import { type Part, type Scope, type Segment, within } from "./input.ts";
+import { lockedPort } from "./locked-port.ts";
 
 /** One replica: its container or virtual machine, and its two ports. */
 export function replica(scope: Scope, of: ReplicaMemory): Resource[] {
@@ -100,31 +101,13 @@ function portState(scope: Scope, of: ReplicaMemory, segment: Segment): PortState
   const management = segment.subnet === undefined;
   const address = segment.addressOf(of);
   const mac = macOf(address);
-  return {
+  return lockedPort(scope, segment, {
     link: linkNames.port(management ? "m" : "w", of.incarnation),
-    mac: undefined,
-    mtu: scope.mtu,
-    master: linkNames.bridge(segment.subnet),
-    group: String(groupOf(scope.fleet)),
     alias: aliasOf(scope.fleet, scope.name, of.subnet, `${replicaName(of.subnet, of.ordinal)} port`),
-    up: true,
-    // A locked port passes only the address it was told; nothing is learned from it and nothing flooded to it.
-    flags: {
-      // guard: tenant boundary
-      locked: true,
-      learning: false,
-      flood: false,
-      mcast_flood: false,
-      bcast_flood: false,
-      neigh_suppress: false,
-      proxy_arp: true,
-      // guard: tenant boundary
-      isolated: management,
-    },
-    addresses: [],
     workload: containerName(scope.fleet, of),
-    behind: mac,
-    entry: true,
+    mac,
+    // guard: tenant boundary
+    isIsolated: management,
     inside:
       of.runtime === "libvirt"
         ? "guest"
@@ -135,7 +118,7 @@ function portState(scope: Scope, of: ReplicaMemory, segment: Segment): PortState
             address: within(segment.cidr, address),
             gateway: management ? undefined : segment.gateway,
           },
-  };
+  });
 }
 
 /** What the ports of one hypervisor may send. It is decided before the bridge's own lock, so that strangers are counted. */

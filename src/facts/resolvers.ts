@@ -1,12 +1,12 @@
 import type { FleetName, TenantName } from "../api/names.ts";
-import { parseProcesses, type ProcessFiles, processesScript } from "./gateway-processes.ts";
+import { isAstray, parseProcesses, type ProcessFiles, processesScript } from "./gateway-processes.ts";
 
 /** What one tenant's resolver (dnsmasq) shows of itself: its process, and the files that it reads. */
 export interface ResolverFacts {
   /** Words of its command line, without the program and without where its files are; none while it does not run. */
   readonly command: readonly string[];
-  /** Whether it runs in the namespace that has the tenant's name; one that lost its name lives on with the process. */
-  readonly isInside: boolean;
+  /** Whether it runs in a namespace that has lost its name, and lives on with it. */
+  readonly isAstray: boolean;
   /** Lines of its file of names. */
   readonly hosts: readonly string[];
   /** Lines of its file of addresses that it gives out. */
@@ -33,15 +33,15 @@ export function parseResolvers(fleet: FleetName, text: string): Map<TenantName, 
   const files = filesOf(fleet);
   const all = parseProcesses(text, files, (tenant) => `--pid-file=${files.directory}/${tenant}/pid`);
   return new Map(
-    [...all].map(([tenant, { command, pid, isInside, file, failure }]) => [
+    [...all].map(([tenant, process]) => [
       tenant,
       {
-        command: command.filter((word) => !OF_FILES.test(word)),
-        isInside,
-        hosts: file("hosts"),
-        leases: file("leases"),
-        isTold: pid !== undefined && file("told")[0] === pid,
-        failure,
+        command: process.command.filter((word) => !OF_FILES.test(word)),
+        isAstray: isAstray(process),
+        hosts: process.file("hosts"),
+        leases: process.file("leases"),
+        isTold: process.pid !== undefined && process.file("told")[0] === process.pid,
+        failure: process.failure,
       },
     ]),
   );

@@ -2,7 +2,7 @@ import type { ContainerCreateOptions, ContainerInfo, ContainerInspectInfo } from
 import type { ContainerSummary } from "../facts/facts.ts";
 import type { ContainerRequest, Mount } from "../resources/operation.ts";
 import { property } from "./failure.ts";
-import type { ContainerMake } from "./host.ts";
+import type { ContainerMade } from "../facts/container-made.ts";
 
 /** Processes and threads of one replica: a fork bomb must not take the hypervisor's process table from the others. */
 const PIDS_LIMIT = 4096;
@@ -53,7 +53,7 @@ function bind({ directory, inside, readOnly }: Mount): string {
 }
 
 /** What Docker keeps of a request, and what the image says; the image as it answered, or undefined where it is gone. */
-export function makeOf({ Config, HostConfig }: ContainerInspectInfo, image: unknown): ContainerMake {
+export function makeOf({ Config, HostConfig }: ContainerInspectInfo, image: unknown): ContainerMade {
   const own = property(image, "Config");
   return {
     image: Config.Image,

@@ -6,7 +6,8 @@ import { carries, createOptions, makeOf, pullError, reference, summary } from ".
 import { property } from "./failure.ts";
 import type { ContainerSummary } from "../facts/facts.ts";
 import type { ContainerRequest } from "../resources/operation.ts";
-import type { ContainerMake, StartedContainer } from "./host.ts";
+import type { ContainerMade } from "../facts/container-made.ts";
+import type { StartedContainer } from "./host.ts";
 import type { ListingEngine } from "./shell.ts";
 import type { SocketAgent } from "./socket-agent.ts";
 
@@ -97,7 +98,7 @@ export class DockerEngine implements ListingEngine {
     return running ? sandbox : undefined;
   }
 
-  async describe(id: string, signal: AbortSignal): Promise<ContainerMake | undefined> {
+  async describe(id: string, signal: AbortSignal): Promise<ContainerMade | undefined> {
     return await this.#calls.read({
       what: `inspect container ${id}`,
       signal,

@@ -1,4 +1,5 @@
 import type { FleetName, HypervisorName, Incarnation } from "../api/names.ts";
+import type { ContainerMade } from "../facts/container-made.ts";
 import type { HostFacts } from "../facts/facts.ts";
 import type { Reading } from "../load/samples.ts";
 import type { ContainerRequest } from "../resources/operation.ts";
@@ -19,20 +20,6 @@ export interface StartedContainer {
   readonly sandbox: string;
 }
 
-/** What a container was made from, as Docker keeps it: what was asked for, and what its image says by itself. */
-export interface ContainerMake {
-  readonly image: string;
-  readonly command: readonly string[];
-  /** `NAME=value`, with the image's own behind what was asked for. */
-  readonly env: readonly string[];
-  /** Billionths of a CPU; 0 is no limit. */
-  readonly nanoCpus: number;
-  /** Bytes; 0 is no limit. */
-  readonly memory: number;
-  /** Undefined when the image is not there any more. */
-  readonly ofImage: { readonly command: readonly string[]; readonly env: readonly string[] } | undefined;
-}
-
 /**
  * The Docker Engine of one hypervisor. Every call has a deadline of its own and rejects with an EvenkeelError: EK-DOCKER
  * when the engine does not answer, EK-CHANGE-FAILED when it refuses a pull or a start, EK-HOST-UNREACHABLE or EK-HOST-KEY
@@ -50,7 +37,7 @@ export interface ContainerEngine {
   /** The sandbox of a running container; undefined when it does not run. */
   sandbox(id: string, signal: AbortSignal): Promise<string | undefined>;
   /** What a container was made from; undefined when there is none of that id. */
-  describe(id: string, signal: AbortSignal): Promise<ContainerMake | undefined>;
+  describe(id: string, signal: AbortSignal): Promise<ContainerMade | undefined>;
 }
 
 /**

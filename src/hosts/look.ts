@@ -4,7 +4,6 @@ import type { FleetName } from "../api/names.ts";
 import type { HostFacts } from "../facts/facts.ts";
 import { contradiction } from "../facts/consistent.ts";
 import { parseLook } from "../facts/parse.ts";
-import { isAstray } from "../facts/gateway-processes.ts";
 import { lookScript } from "../facts/script.ts";
 import { readDomainMark, readMark, type ReplicaMark, tenantOf } from "../resources/marks.ts";
 import type { Shell } from "./shell.ts";
@@ -71,8 +70,7 @@ export function consistent(facts: HostFacts, fleet: FleetName): HostFacts {
   // Of a namespace that a process of its gateway keeps it is known why it is not seen.
   const isMeant = (mark: ReplicaMark | undefined): boolean => {
     if (!mark) return false;
-    const [resolver, collector] = [facts.resolvers.get(mark.tenant), facts.collectors.get(mark.tenant)];
-    return !(resolver && isAstray(resolver)) && !collector?.isAstray;
+    return !facts.resolvers.get(mark.tenant)?.isAstray && !facts.collectors.get(mark.tenant)?.isAstray;
   };
   const why = contradiction(facts, {
     namespace: ours(fleet),

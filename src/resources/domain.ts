@@ -18,7 +18,7 @@ export const domain = kind<DomainState>({
 
   *observe(facts, fleet) {
     const { hypervisor } = facts;
-    for (const { fact, mark, alive, unplugged } of markedDomains(facts, fleet)) {
+    for (const { fact, mark, isAlive, unplugged } of markedDomains(facts, fleet)) {
       const { tenant, subnet } = mark;
       const { name, uuid: id, state } = fact;
       const paused = state === "paused";
@@ -31,7 +31,7 @@ export const domain = kind<DomainState>({
         state: {
           name,
           mark,
-          running: alive && !paused,
+          running: isAlive && !paused,
           ...(paused && { paused }),
           ...(unplugged && { unplugged }),
           id,

@@ -1,15 +1,14 @@
 import type { Ipv4 } from "../api/addresses.ts";
-import { isAstray as isAstrayed } from "../facts/gateway-processes.ts";
+import { endAstray, notRunning, type ProcessState, removed } from "./gateway-process.ts";
 import { difference, same } from "./lines.ts";
-import { groupOf, namespaceOf } from "./marks.ts";
-import type { ScriptOperation } from "./operation.ts";
+import { namespaceOf } from "./marks.ts";
 import { kind, type Resource } from "./resource.ts";
 
 /**
  * What answers DHCP and DNS in a tenant's gateway: one dnsmasq. What it was started with holds until it is started again;
  * names and addresses are in files, which it reads anew when it is told (SIGHUP).
  */
-export interface ResolverState {
+export interface ResolverState extends ProcessState {
   /** Words of its command line; none while it does not run. */
   readonly command: readonly string[];
   /** Lines `ADDRESS NAME`. */
@@ -18,10 +17,6 @@ export interface ResolverState {
   readonly leases: readonly string[];
   /** Whether it has been told of its files as they are. */
   readonly isTold: boolean;
-  /** Whether it runs in a namespace that has lost its name, and lives on with it. */
-  readonly isAstray: boolean;
-  /** What was said when it could not be started; only of an observed state. */
-  readonly failure?: string | undefined;
 }
 
 export const isResolver = (resource: Resource): resource is Resource<ResolverState> =>
@@ -31,31 +26,16 @@ export const resolver = kind<ResolverState>({
   name: "resolver",
 
   *observe({ hypervisor, resolvers }) {
-    for (const [tenant, facts] of resolvers) {
-      const { isInside: _, ...state } = facts;
-      const isAstray = isAstrayed(facts);
-      yield { kind: "resolver", hypervisor, tenant, name: tenant, state: { ...state, isAstray } };
-    }
+    for (const [tenant, state] of resolvers)
+      yield { kind: "resolver", hypervisor, tenant, name: tenant, state };
   },
 
-  change({ place, desired, observed, fleet }) {
-    const namespace = namespaceOf(fleet, place.tenant);
-    const end = (phase: "namespace" | "withdraw"): ScriptOperation => ({
-      phase,
-      tool: "resolver-stop",
-      lines: [`${namespace} ${groupOf(fleet)}`],
-    });
-    if (!desired)
-      return (
-        observed && {
-          verb: "remove",
-          reason: "nobody asks it here any more",
-          disruption: "none",
-          operations: [end("withdraw")],
-        }
-      );
+  change(context) {
+    const { desired, observed } = context;
+    if (!desired) return removed("resolver", context, "nobody asks it here any more");
     const reason = differenceOf(desired, observed);
     if (reason === undefined) return undefined;
+    const namespace = namespaceOf(context.fleet, context.place.tenant);
     const files = [
       ...desired.hosts.map((line) => `hosts ${line}`),
       ...desired.leases.map((line) => `leases ${line}`),
@@ -67,8 +47,7 @@ export const resolver = kind<ResolverState>({
       reason,
       disruption: "none",
       operations: [
-        // What it runs in holds VXLAN ids, and the other ends of replicas' links.
-        ...(observed?.isAstray ? [end("namespace")] : []),
+        ...endAstray("resolver", context),
         { phase: "resolve", tool: isStarted ? "resolver-start" : "resolver-tell", namespace, lines },
       ],
     };
@@ -86,7 +65,7 @@ function differenceOf(desired: ResolverState, observed: ResolverState | undefine
     if (observed.isAstray) return "it runs in a namespace that has lost its name";
     if (observed.command.length > 0)
       return `it runs with other settings: ${difference(desired.command, observed.command)}`;
-    return observed.failure === undefined ? "it does not run" : `it does not run: ${observed.failure}`;
+    return notRunning(observed);
   }
   const files = [
     same(desired.hosts, observed.hosts) ? "" : `names: ${difference(desired.hosts, observed.hosts)}`,

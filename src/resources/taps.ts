@@ -8,7 +8,7 @@ export interface MarkedDomain {
   readonly fact: DomainFact;
   readonly mark: ReplicaMark;
   /** Whether it has a process, and with it its taps. */
-  readonly alive: boolean;
+  readonly isAlive: boolean;
   /**
    * It lives, and a tap of it is neither where libvirt makes it nor where it belongs: nothing but a new start brings it
    * back.
@@ -25,8 +25,8 @@ export function markedDomains(
     const mark = readDomainMark(fleet, fact);
     if (!mark) return [];
     const links = [...own.links, ...(namespaces.get(namespaceOf(fleet, mark.tenant))?.links ?? [])];
-    const alive = fact.state !== "shut off" && fact.state !== "crashed";
-    const unplugged = alive && !fact.taps.every((tap) => links.some(({ name }) => name === tap));
-    return [{ fact, mark, alive, unplugged }];
+    const isAlive = fact.state !== "shut off" && fact.state !== "crashed";
+    const unplugged = isAlive && !fact.taps.every((tap) => links.some(({ name }) => name === tap));
+    return [{ fact, mark, isAlive, unplugged }];
   });
 }

@@ -1,7 +1,8 @@
 import type { HypervisorName } from "../api/names.ts";
 import { EvenkeelError } from "../api/errors.ts";
 import { carries } from "../hosts/docker-request.ts";
-import type { ContainerMake, StartedContainer } from "../hosts/host.ts";
+import type { ContainerMade } from "../facts/container-made.ts";
+import type { StartedContainer } from "../hosts/host.ts";
 import type { ContainerRequest } from "../resources/operation.ts";
 import { CpuCounter } from "./cpu.ts";
 import { removeSpace } from "./links.ts";
@@ -28,7 +29,7 @@ export function startContainer(machine: Machine, request: ContainerRequest): Sta
 }
 
 /** What a container was made from; images here say nothing by themselves. */
-export function describeContainer(machine: Machine, id: string): ContainerMake | undefined {
+export function describeContainer(machine: Machine, id: string): ContainerMade | undefined {
   const request = machine.containers.get(id)?.request;
   return (
     request && {

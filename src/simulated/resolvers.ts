@@ -56,8 +56,8 @@ export const resolverFacts = (machine: Machine, fleet: FleetName): Map<TenantNam
   new Map(
     [...machine.resolvers].flatMap(([namespace, { hosts, leases, process, failure }]) => {
       const tenant = tenantOf(fleet, namespace);
-      const isInside = process !== undefined && machine.spaces.get(namespace) === process.space;
+      const isAstray = process !== undefined && machine.spaces.get(namespace) !== process.space;
       const [command, isTold] = [process?.command ?? [], process?.isTold ?? false];
-      return tenant ? [[tenant, { command, isInside, hosts, leases, isTold, failure }] as const] : [];
+      return tenant ? [[tenant, { command, isAstray, hosts, leases, isTold, failure }] as const] : [];
     }),
   );

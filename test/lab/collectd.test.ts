@@ -1,8 +1,5 @@
 import { afterAll, beforeAll, expect, jest, test } from "@jest/globals";
-import { existsSync, readFileSync } from "node:fs";
-import { join } from "node:path";
-import type { DecisionRecord } from "../../src/autoscale/record.ts";
-import { parseLine } from "../../src/history/record.ts";
+import { decided, decisions } from "./decisions.ts";
 import { type Background, type Container, eventually, type Fleet, type Hv, Lab, namespace } from "./lab.ts";
 
 jest.setTimeout(180_000);
@@ -132,23 +129,6 @@ const replica = async (name: string, tenant = "t1"): Promise<Container> => {
   return found;
 };
 
-function decisions(): DecisionRecord[] {
-  const file = join(fleet.state, "history.jsonl");
-  if (!existsSync(file)) return [];
-  const records = readFileSync(file, "utf8").split("\n").map(parseLine);
-  return records.flatMap((kept) => (kept?.kind === "decision" ? [kept.data as DecisionRecord] : []));
-}
-
-const decided = (what: RegExp): Promise<DecisionRecord> =>
-  eventually(
-    `a decision says ${String(what)}`,
-    () => {
-      const last = decisions().at(-1);
-      return last?.trace.stages.some(({ name, reason }) => what.test(`${name}: ${reason}`)) && last;
-    },
-    60,
-  );
-
 test("a collector stands where a subnet goes by its figures, at home, and nowhere else", async () => {
   await only();
   expect(await collectors("t2")).toEqual([]);
@@ -225,13 +205,13 @@ test("one that cannot be started says so, and holds up nothing else", async () =
 
 test("the count follows what was sent; when nothing is sent any more there is no sample, and nothing is done", async () => {
   const daemon = lab.daemon(fleet);
-  await decided(/^window: collectd\.percent-steal has no sample/);
+  await decided(fleet, /^window: collectd\.percent-steal has no sample/);
   const here = await lab.containers("t1");
   expect(here.map((one) => one.replica)).toEqual(["web-1", "web-2"]);
   const both = await Promise.all(here.map((one) => Sender.at(one)));
   both[0]?.says(10);
   both[1]?.says(12);
-  const { replicas, trace } = await decided(/^window: collectd\.percent-steal 11, between/);
+  const { replicas, trace } = await decided(fleet, /^window: collectd\.percent-steal 11, between/);
   expect(replicas.map(({ sample }) => sample)).toEqual([{ ratio: 10 }, { ratio: 12 }]);
   expect([trace.current, trace.desired]).toEqual([2, 2]);
   both[0]?.says(42.5);
@@ -243,14 +223,14 @@ test("the count follows what was sent; when nothing is sent any more there is no
     },
     60,
   );
-  const grown = decisions().find((one) => one.trace.desired === 3);
+  const grown = decisions(fleet).find((one) => one.trace.desired === 3);
   expect(grown?.trace.stages[0]?.reason).toMatch(/^collectd\.percent-steal 27\.3 > 20/);
   // Low figures of some, and none of the one that came, take nobody away; nor do none at all.
   for (const one of both) one.says(1);
-  await decided(/^window: .*some ready replicas have no sample/);
+  await decided(fleet, /^window: .*some ready replicas have no sample/);
   await Promise.all(both.map((one) => one.stop()));
   await shows();
-  await decided(/^window: collectd\.percent-steal has no sample/);
+  await decided(fleet, /^window: collectd\.percent-steal has no sample/);
   expect((await lab.containers("t1")).map((one) => one.replica)).toEqual(["web-1", "web-2", "web-3"]);
   expect((await daemon.stop()).code).toBe(0);
 });

@@ -198,6 +198,7 @@ interface Status {
   state: string;
   hosts: Readonly<Record<"ctl" | "client" | "neighbour" | "router", string>>;
   images: Readonly<Record<string, string>>;
+  arguments: string;
   hypervisors: { name: Hv; pid: number; hostKey: string; sshdLog: string; address: string; edge: string }[];
 }
 
@@ -213,6 +214,7 @@ export class Lab {
     state: "",
     hosts: { ctl: "", client: "", neighbour: "", router: "" },
     images: {},
+    arguments: "",
     hypervisors: [],
   };
 
@@ -407,6 +409,11 @@ export class Lab {
     const checksum = this.#status.images[name];
     if (checksum === undefined) throw new Error(`the lab has no image ${name}`);
     return checksum;
+  }
+
+  /** The kernel's arguments that make emulation boot fast: see hack/lab.d/guests.sh. */
+  get guestArguments(): string {
+    return this.#status.arguments;
   }
 
   /** Puts images for virtual machines where a fleet keeps them on a hypervisor. */

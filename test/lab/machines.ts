@@ -57,14 +57,9 @@ export async function machines(lab: Lab): Promise<Machine[]> {
   return all.flat().toSorted((a, b) => (`${a.replica} ${a.hv}` < `${b.replica} ${b.hv}` ? -1 : 1));
 }
 
-/** What makes QEMU's emulation boot fast: see hack/lab.d/guests.sh. */
-const ARGUMENTS =
-  "console=ttyS0 quiet panic=-1 nokaslr mitigations=off tsc=reliable no_timer_check lpj=4000000" +
-  " 8250.nr_uarts=1 cryptomgr.notests random.trust_cpu=on";
-
 /** A workload that boots the lab's kernel directly; the version is what its server tells. */
-export const kernelWorkload = (version: number): string =>
-  `{runtime: libvirt, kernel: {image: web-vmlinux, initrd: web-initrd, arguments: "${ARGUMENTS} evenkeel.version=${version}"},` +
+export const kernelWorkload = (lab: Lab, version: number): string =>
+  `{runtime: libvirt, kernel: {image: web-vmlinux, initrd: web-initrd, arguments: "${lab.guestArguments} evenkeel.version=${version}"},` +
   ` ports: [{name: http, containerPort: 8080}], resources: {cpu: 1, memory: 96Mi}}`;
 
 /** The example manifests, with a libvirt that emulates on both hypervisors. */

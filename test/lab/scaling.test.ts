@@ -1,11 +1,10 @@
 import { afterAll, beforeAll, describe, expect, jest, test } from "@jest/globals";
-import { existsSync, readFileSync } from "node:fs";
+import { readFileSync } from "node:fs";
 import { join } from "node:path";
-import type { DecisionRecord } from "../../src/autoscale/record.ts";
-import { parseLine } from "../../src/history/record.ts";
 import type { LegacyState } from "../../src/status/legacy-state.ts";
 import type { TenantState } from "../../src/status/state.ts";
 import { complaints } from "../unit/state-schema.ts";
+import { decided, decisions, metric, rounds } from "./decisions.ts";
 import { type Background, type Container, eventually, type Fleet, Lab, tally } from "./lab.ts";
 
 jest.setTimeout(180_000);
@@ -60,42 +59,6 @@ const answering = async (): Promise<string[]> => {
   return Object.keys(tally(asked)).toSorted();
 };
 
-/** A number that the daemon shows, summed over the series with this name and these labels. */
-async function metric(name: string, labels = ""): Promise<number> {
-  const text = await lab.sh("ctl", "curl -sf -m 5 http://127.0.0.1:9478/metrics || :");
-  const series = text.split("\n").filter((line) => line.startsWith(`${name}{`) && line.includes(labels));
-  return series.reduce((sum, line) => sum + Number(line.split(" ").at(-1)), 0);
-}
-
-/** Waits for so many decisions more. */
-async function rounds(count: number): Promise<void> {
-  const before = await metric("evenkeel_decisions_total");
-  await eventually(
-    `${count} decisions`,
-    async () => (await metric("evenkeel_decisions_total")) >= before + count,
-    60,
-  );
-}
-
-/** Decisions that are written down, oldest first. What repeats itself is written seldom, and its last with a count. */
-function decisions(): DecisionRecord[] {
-  const file = join(fleet.state, "history.jsonl");
-  if (!existsSync(file)) return [];
-  const records = readFileSync(file, "utf8").split("\n").map(parseLine);
-  return records.flatMap((kept) => (kept?.kind === "decision" ? [kept.data as DecisionRecord] : []));
-}
-
-/** Waits until what was decided last says this at a stage of it. */
-const decided = (what: RegExp): Promise<DecisionRecord> =>
-  eventually(
-    `a decision says ${String(what)}`,
-    () => {
-      const last = decisions().at(-1);
-      return last?.trace.stages.some(({ name, reason }) => what.test(`${name}: ${reason}`)) && last;
-    },
-    60,
-  );
-
 /** The tenant's snapshot in a format, as it is asked for on the command line. */
 const snapshot = async (format: string): Promise<unknown> =>
   JSON.parse(
@@ -131,14 +94,14 @@ for (let n = 0; n < 32; n++) ask();`;
 
 test("T3 idle: little load, and round after round nothing is done", async () => {
   await stands("web-1 on hv1", "web-2 on hv1");
-  await rounds(2);
+  await rounds(lab, 2);
   const some = lab.begin("client", ["node", join(process.cwd(), "test/lab/client.mjs"), url(), "200"]);
-  await untouched(() => rounds(6));
+  await untouched(() => rounds(lab, 6));
   const { stdout } = await some.stop();
   const answers = stdout.split("\n").filter(Boolean);
   expect(answers.length).toBeGreaterThan(20);
   expect(answers.filter((line) => !line.includes('"status":200'))).toEqual([]);
-  const counts = decisions().map(({ trace }) => [trace.current, trace.desired]);
+  const counts = decisions(fleet).map(({ trace }) => [trace.current, trace.desired]);
   expect(counts.length).toBeGreaterThan(2);
   for (const count of counts) expect(count).toEqual([2, 2]);
 });
@@ -188,7 +151,9 @@ test("T5 container scale-up: load on the containers, and new ones serve on the f
   const legacy = (await snapshot("legacy")) as LegacyState;
   expect(legacy.Details[0]).toMatchObject({ status: "scaledup", num_cons: "2", num_scaled_cons: "2" });
   expect(Number(legacy.Details[0]?.scaleduptime)).toBe(
-    Math.floor((decisions().findLast(({ trace }) => trace.desired > trace.current)?.trace.at ?? 0) / 1000),
+    Math.floor(
+      (decisions(fleet).findLast(({ trace }) => trace.desired > trace.current)?.trace.at ?? 0) / 1000,
+    ),
   );
   const places = (["hv1", "hv2"] as const).map((hv) => ({
     Hypervisor: lab.hypervisor(hv).address,
@@ -206,7 +171,7 @@ test("T5 container scale-up: load on the containers, and new ones serve on the f
   }));
   expect(legacy.Details[0]).toHaveProperty("ConList", places);
 
-  const out = decisions().filter(({ trace }) => trace.desired > trace.current);
+  const out = decisions(fleet).filter(({ trace }) => trace.desired > trace.current);
   expect(out.map(({ trace }) => [trace.current, trace.desired])).toEqual([
     [2, 3],
     [3, 4],
@@ -221,12 +186,12 @@ test("nowhere to place: it says so, and does nothing about it again and again", 
   fleet.edit(HV2, "fleet: campus", "fleet: campus\n  unschedulable: true");
   fleet.edit(WEB, "max: 4", "max: 6");
   await untouched(async () => {
-    await decided(/^placement: nowhere to place it: hv1: no place free; hv2: unschedulable$/);
-    await rounds(4);
+    await decided(fleet, /^placement: nowhere to place it: hv1: no place free; hv2: unschedulable$/);
+    await rounds(lab, 4);
   });
   const events = await command(`events subnet/web -n t1 -f ${fleet.tree} --state-dir ${fleet.state}`);
   expect(events.match(/NowhereToPlace/g)).toHaveLength(1);
-  expect(await metric("evenkeel_condition", 'type="ScalingLimited",status="True"')).toBe(1);
+  expect(await metric(lab, "evenkeel_condition", 'type="ScalingLimited",status="True"')).toBe(1);
   fleet.edit(WEB, "max: 6", "max: 4");
   fleet.edit(HV2, "\n  unschedulable: true", "");
 });
@@ -237,7 +202,7 @@ test("thresholds and cooldown are set from the command line while it runs, and t
   const goesBy = (max: number): Promise<unknown> =>
     eventually(
       `a decision goes by ${max} %`,
-      () => decisions().at(-1)?.trace.metrics[0]?.max === max / 100,
+      () => decisions(fleet).at(-1)?.trace.metrics[0]?.max === max / 100,
       60,
     );
   await untouched(async () => {
@@ -250,47 +215,47 @@ test("thresholds and cooldown are set from the command line while it runs, and t
 });
 
 test("hv2 is cut off: its replicas are kept and counted, and load still adds one at home", async () => {
-  await decided(/^bounds: replicas.max is 4$/);
+  await decided(fleet, /^bounds: replicas.max is 4$/);
   await lab.hack("cut", "hv2");
   fleet.edit(HV1, "replicas: 2", "replicas: 9");
-  await untouched(() => rounds(4));
+  await untouched(() => rounds(lab, 4));
   const before = await lab.containers();
   fleet.edit(WEB, "max: 4", "max: 5");
   const after = await stands(...names(before), "web-5 on hv1");
   expect(after.slice(0, 4)).toEqual(before);
   await untouched(async () => {
-    await rounds(4);
+    await rounds(lab, 4);
     await lab.hack("heal", "hv2");
     await eventually(
       "hv2 is seen",
-      async () => (await metric("evenkeel_hypervisor_up", 'hypervisor="hv2"')) === 1,
+      async () => (await metric(lab, "evenkeel_hypervisor_up", 'hypervisor="hv2"')) === 1,
     );
-    await rounds(4);
+    await rounds(lab, 4);
   });
 });
 
 test("killed, and started again: count and cooldown are as they were", async () => {
   fleet.edit(WEB, "cooldownSeconds: 6", "cooldownSeconds: 3600");
-  await rounds(1);
+  await rounds(lab, 1);
   await load.stop("SIGKILL");
   await daemon.stop("SIGKILL");
   await untouched(async () => {
     daemon = lab.daemon(fleet);
-    await decided(/^cooldown: the cooldown of 3600 s after 4 → 5 is not over$/);
-    await rounds(3);
+    await decided(fleet, /^cooldown: the cooldown of 3600 s after 4 → 5 is not over$/);
+    await rounds(lab, 3);
   });
 });
 
 test("paused, and the ledger lost: the count is what stands, and nothing is scaled in", async () => {
   await command(`pause subnet/web -n t1 --reason tests ${fleet.tree}`);
-  await decided(/^pause: paused: tests$/);
+  await decided(fleet, /^pause: paused: tests$/);
   await untouched(async () => {
     expect((await daemon.stop()).code).toBe(0);
     fleet.forget();
     daemon = lab.daemon(fleet);
-    const { trace } = await decided(/^pause: paused: tests$/);
+    const { trace } = await decided(fleet, /^pause: paused: tests$/);
     expect([trace.current, trace.desired]).toEqual([5, 5]);
-    await rounds(3);
+    await rounds(lab, 3);
   });
 });
 
@@ -300,12 +265,12 @@ test("the counter of one replica cannot be read: no scale-in, and the decision s
   const counter = `/sys/fs/cgroup/cpuacct/docker/${one.id}/cpuacct.usage`;
   await lab.sh(one.hv, `mount --bind /dev/null ${counter}`);
   fleet.edit(WEB, "cooldownSeconds: 3600", "cooldownSeconds: 6");
-  await rounds(1);
+  await rounds(lab, 1);
   await untouched(async () => {
     await command(`resume subnet/web -n t1 ${fleet.tree}`);
-    const { replicas } = await decided(/^window: .*but some ready replicas have no sample$/);
+    const { replicas } = await decided(fleet, /^window: .*but some ready replicas have no sample$/);
     expect(replicas[1]?.sample).toEqual({ missing: "its counter was not there" });
-    await rounds(5);
+    await rounds(lab, 5);
   });
   await lab.sh(one.hv, `umount ${counter}`);
 });
@@ -325,8 +290,8 @@ test("T6 container scale-down: the last added goes, one with each decision, and 
   const left = (count: number): string[] => names(before.slice(0, count));
   expect(seen).toEqual([left(5), left(4), left(3), left(2)]);
   expect(await lab.containers()).toEqual(before.slice(0, 2));
-  await rounds(2);
-  const changes = decisions().filter(({ trace }) => trace.desired !== trace.current);
+  await rounds(lab, 2);
+  const changes = decisions(fleet).filter(({ trace }) => trace.desired !== trace.current);
   expect(changes.map(({ trace }) => [trace.current, trace.desired])).toEqual([
     [5, 4],
     [4, 3],
@@ -361,19 +326,19 @@ describe("home first:", () => {
     const others = lab.begin("hv1", ["timeout", "--foreground", "100", "sh", "-c", work]);
     await eventually(
       "home is loaded",
-      async () => (await metric("evenkeel_hypervisor_load_ratio", 'hypervisor="hv1"')) > 0.45,
+      async () => (await metric(lab, "evenkeel_hypervisor_load_ratio", 'hypervisor="hv1"')) > 0.45,
       60,
     );
     const before = await lab.containers();
     await command(`pause subnet/web -n t1 --reason tests ${fleet.tree}`);
     fleet.edit(WEB, "max: 3", "max: 4");
     await untouched(async () => {
-      await decided(/^pause: paused: tests$/);
-      await rounds(3);
+      await decided(fleet, /^pause: paused: tests$/);
+      await rounds(lab, 3);
     });
     await command(`resume subnet/web -n t1 ${fleet.tree}`);
     expect((await stands(...names(before), "web-4 on hv2")).slice(0, 3)).toEqual(before);
-    const out = decisions().findLast(({ trace }) => trace.desired > trace.current);
+    const out = decisions(fleet).findLast(({ trace }) => trace.desired > trace.current);
     expect(out?.trace.placements[0]).toMatchObject({
       hypervisor: "hv2",
       reasons: [expect.stringMatching(/^hv1: load \d+(\.\d+)? % ≥ its max 45 %$/)],

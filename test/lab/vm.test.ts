@@ -12,7 +12,7 @@ const IMAGES = ["web-vmlinux", "web-initrd", "web.qcow2", "broken.qcow2"];
 const URL = "http://198.18.100.10/";
 const WEB = "tenants/t2/web.yaml";
 const web = (version: number, min = 2): string =>
-  subnetOfMachines("web", kernelWorkload(version), { cidr: "10.13.13.0/24", min });
+  subnetOfMachines("web", kernelWorkload(lab, version), { cidr: "10.13.13.0/24", min });
 const answers = async (count = 6, url = URL) => tally(await lab.requests("client", url, count, 10));
 const states = async (): Promise<string[]> =>
   (await machines(lab)).map(({ replica, hv, state }) => `${replica}@${hv} ${state}`);
@@ -92,7 +92,6 @@ describe("trouble", () => {
     const [, second] = await machines(lab);
     await lab.sh("hv2", `virsh suspend ${second?.uuid}`);
     await lab.converge(fleet);
-    expect(await machines(lab)).toEqual(await machines(lab));
     expect(await states()).toEqual(["web-1@hv1 running", "web-2@hv2 running"]);
   });
 

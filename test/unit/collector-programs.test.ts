@@ -1,68 +1,35 @@
-import { spawn, spawnSync } from "node:child_process";
-import {
-  existsSync,
-  mkdirSync,
-  mkdtempSync,
-  readdirSync,
-  readFileSync,
-  rmSync,
-  writeFileSync,
-} from "node:fs";
-import { tmpdir } from "node:os";
+import { spawn } from "node:child_process";
+import { mkdirSync, readdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, test } from "@jest/globals";
 import { type CollectorFacts, collectorsScript, parseCollectors } from "../../src/facts/collectors.ts";
-import { PROGRAMS } from "../../src/hosts/render.ts";
+import { GatewayRun, isAlive } from "./gateway-process.ts";
 import { FLEET, T2 } from "./scenario.ts";
 
-/** A hypervisor's /run, with programs in front of its own. */
-let run: string;
-/** What was started here. */
-let pids: number[];
+let on: GatewayRun;
 beforeEach(() => {
-  run = mkdtempSync(join(tmpdir(), "evenkeel-collector-"));
-  mkdirSync(join(run, "bin"));
-  pids = [];
+  // With programs in front of the hypervisor's own.
+  on = new GatewayRun("evenkeel-collectors/campus/t2", (run) => ({
+    PATH: `${run}/bin:${process.env["PATH"]}`,
+  }));
+  mkdirSync(join(on.run, "bin"));
   tool("nsenter", 'shift; exec "$@"');
   tool("setpriv", 'while [ "$1" != collectd ]; do shift; done; exec "$@"');
   collectd("Initialization complete, entering read-loop.");
 });
-afterEach(() => {
-  for (const pid of pids) if (isAlive(pid)) process.kill(pid, "SIGKILL");
-  rmSync(run, { recursive: true });
-});
+afterEach(() => on.end());
 
 function tool(name: string, script: string): void {
-  writeFileSync(join(run, "bin", name), `#!/bin/sh\n${script}\n`, { mode: 0o755 });
+  writeFileSync(join(on.run, "bin", name), `#!/bin/sh\n${script}\n`, { mode: 0o755 });
 }
 
 /** In collectd's place: a process that says something and goes on under the same words, or ends. */
 const collectd = (says: string, then = "exec perl -e 'sleep 1 while 1' -- \"$@\""): void =>
   tool("collectd", `echo 'plugin_load: plugin "network" successfully loaded.'; echo '${says}'; ${then}`);
 
-const files = (): string => join(run, "evenkeel-collectors/campus/t2");
-
-const isAlive = (pid: number): boolean => spawnSync("test", ["-e", `/proc/${pid}/ns/net`]).status === 0;
-
-const sh = (script: string, input = ""): ReturnType<typeof spawnSync> =>
-  spawnSync("sh", ["-c", script.replaceAll("/run/", `${run}/`)], {
-    input,
-    encoding: "utf8",
-    env: { ...process.env, PATH: `${run}/bin:${process.env["PATH"]}` },
-  });
-
-/** Runs one of the programs; returns its exit status and the process that is written down then. */
-function program(words: string, input: string, before = ""): { status: number | null; pid: number } {
-  const { status } = sh(`${PROGRAMS}\n${before}\n${words}`, input);
-  const file = join(files(), "pid");
-  const pid = existsSync(file) ? Number(readFileSync(file, "utf8")) : 0;
-  if (pid > 0 && !pids.includes(pid)) pids.push(pid);
-  return { status, pid };
-}
-
-const start = (input = "Interval 1\n", before = "") => program("collector_start campus.t2", input, before);
+const start = (input = "Interval 1\n", before = "") => on.program("collector_start campus.t2", input, before);
 const look = (): CollectorFacts | undefined =>
-  parseCollectors(FLEET, String(sh(collectorsScript(FLEET)).stdout).replaceAll(`${run}/`, "/run/")).get(T2);
+  parseCollectors(FLEET, on.look(collectorsScript(FLEET))).get(T2);
 
 test("one is started with its file, and shown as it runs", () => {
   const { status, pid } = start('<Plugin "a b">\n  Port "1"\n</Plugin>\n');
@@ -78,7 +45,7 @@ test("one is started with its file, and shown as it runs", () => {
 test("one that is started again takes the place of the other, which never ran with its file", () => {
   const first = start().pid;
   // Cut off before the file is written.
-  program("collector_start campus.t2", "Interval 2\n", "mkdir() { exit 9; }");
+  on.program("collector_start campus.t2", "Interval 2\n", "mkdir() { exit 9; }");
   expect(look()).toMatchObject({ isRunning: false, configuration: ["Interval 1"] });
   const second = start("Interval 2\n").pid;
   expect([isAlive(first), isAlive(second)]).toEqual([false, true]);
@@ -112,18 +79,17 @@ test("one that ends at once, or is not there, says so and fails nothing", () => 
 
 test("one ends with its files", () => {
   const { pid } = start();
-  expect(program("collector_stop", "campus.t2 7\n")).toEqual({ status: 0, pid: 0 });
+  expect(on.program("collector_stop", "campus.t2 7\n")).toEqual({ status: 0, pid: 0 });
   expect(isAlive(pid)).toBe(false);
-  expect(readdirSync(join(run, "evenkeel-collectors/campus"))).toEqual([]);
+  expect(readdirSync(join(on.run, "evenkeel-collectors/campus"))).toEqual([]);
   expect(look()).toBeUndefined();
 });
 
 test("a process that got the number of one is not taken for it", () => {
   const other = spawn("sleep", ["60"], { stdio: "ignore" });
-  pids.push(other.pid ?? 0);
-  mkdirSync(files(), { recursive: true });
-  writeFileSync(join(files(), "pid"), `${other.pid}\n`);
+  const pid = on.own(other.pid);
+  on.write("pid", `${pid}\n`);
   expect(look()).toMatchObject({ isRunning: false });
-  program("collector_stop", "campus.t2 7\n");
-  expect(isAlive(other.pid ?? 0)).toBe(true);
+  on.program("collector_stop", "campus.t2 7\n");
+  expect(isAlive(pid)).toBe(true);
 });

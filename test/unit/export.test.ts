@@ -7,7 +7,8 @@ import { trusted } from "../../src/api/names.ts";
 import type { DomainMade } from "../../src/facts/domain-made.ts";
 import { shownTenant } from "../../src/manifests/export/shown.ts";
 import { manifestsOf } from "../../src/manifests/export/text.ts";
-import { type ContainerShown, workloadOf } from "../../src/manifests/export/workload.ts";
+import type { ContainerMade } from "../../src/facts/container-made.ts";
+import { workloadOf } from "../../src/manifests/export/workload.ts";
 import { load } from "../../src/manifests/load.ts";
 import { emptyMemory } from "../../src/replicas/memory.ts";
 import { specHashOf } from "../../src/replicas/spec.ts";
@@ -23,14 +24,14 @@ afterEach(() => {
 });
 
 /** What Docker would tell of the containers that stand: the image sets PATH by itself. */
-function containersOf(on: Scenario): Map<Incarnation, ContainerShown> {
+function containersOf(on: Scenario): Map<Incarnation, ContainerMade> {
   return new Map(
     on.observed.filter(isContainer).flatMap(({ state: { mark } }) => {
       const workload = on.subnets.find(({ metadata }) => metadata.name === mark.subnet)?.spec.workload;
       if (workload?.image === undefined) return [];
       const written = workload.env.map(({ name, value }) => `${name}=${value}`);
       const own = { command: ["/bin/web"], env: ["PATH=/bin"] };
-      const made: ContainerShown = {
+      const made: ContainerMade = {
         image: workload.image,
         command: workload.command ?? own.command,
         env: [...written, ...own.env.filter((line) => !written.includes(line))],
@@ -44,7 +45,7 @@ function containersOf(on: Scenario): Map<Incarnation, ContainerShown> {
 }
 
 /** And of the tenant's bastion. */
-function bastionOf(on: Scenario): Map<Incarnation, ContainerShown> {
+function bastionOf(on: Scenario): Map<Incarnation, ContainerMade> {
   return new Map(
     on.observed.filter(isBastion).flatMap(({ state: { mark, request } }) => {
       if (!request) return [];
@@ -245,7 +246,7 @@ test("of virtual machines with user data it is said that it is not all", () => {
 test("what a container was made from is proved by its mark, or is to be checked", () => {
   const { workload } = subnet("web", 1).spec;
   const hash = specHashOf({ workload: { ...workload, command: ["/bin/web"] } });
-  const shown: ContainerShown = {
+  const shown: ContainerMade = {
     image: "evenkeel/web:1",
     command: ["/bin/web"],
     env: ["PATH=/bin"],

@@ -57,7 +57,7 @@ describe("a look", () => {
   test("that saw replicas with their links is whole where their resolver keeps the namespace that lost its name", async () => {
     const at = (...resolver: [tenant: string, place: "inside" | "outside"]) =>
       lookAt({ script: { stdout: withResolver(withoutNamespaces(), ...resolver) } });
-    expect((await at("t1", "outside")).resolvers.get(trusted("t1"))?.isInside).toBe(false);
+    expect((await at("t1", "outside")).resolvers.get(trusted("t1"))?.isAstray).toBe(true);
     await expect(at("t1", "inside")).rejects.toMatchObject({ code: "EK-LOOK-INCOMPLETE" });
     await expect(at("t2", "outside")).rejects.toMatchObject({ code: "EK-LOOK-INCOMPLETE" });
   });

@@ -1,33 +1,19 @@
-import { spawn, spawnSync } from "node:child_process";
-import {
-  existsSync,
-  mkdirSync,
-  mkdtempSync,
-  readdirSync,
-  readFileSync,
-  rmSync,
-  writeFileSync,
-} from "node:fs";
-import { tmpdir } from "node:os";
+import { spawn } from "node:child_process";
+import { existsSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, test } from "@jest/globals";
-import { parseResolvers, resolversScript } from "../../src/facts/resolvers.ts";
-import { PROGRAMS } from "../../src/hosts/render.ts";
-import type { ResolverFacts } from "../../src/facts/resolvers.ts";
+import { parseResolvers, type ResolverFacts, resolversScript } from "../../src/facts/resolvers.ts";
+import { GatewayRun, isAlive } from "./gateway-process.ts";
 import { FLEET, T2 } from "./scenario.ts";
 
-/** A hypervisor's /run. */
-let run: string;
-/** What was started here. */
-let pids: number[];
+let on: GatewayRun;
 beforeEach(() => {
-  run = mkdtempSync(join(tmpdir(), "evenkeel-resolver-"));
-  pids = [];
+  on = new GatewayRun("evenkeel/campus/t2", (run) => ({
+    TOLD: join(run, "told"),
+    READY: join(run, "ready"),
+  }));
 });
-afterEach(() => {
-  for (const pid of pids) if (isAlive(pid)) process.kill(pid, "SIGKILL");
-  rmSync(run, { recursive: true });
-});
+afterEach(() => on.end());
 
 /** In dnsmasq's place: a process that goes on under the same words, and counts how often it is told. */
 const DNSMASQ = `nsenter() { shift; "$@"; }
@@ -35,33 +21,12 @@ dnsmasq() { for w; do case $w in --pid-file=*) f=\${w#*=};; esac; done
   perl -e '$SIG{HUP} = sub { open my $f, ">>", "$ENV{TOLD}"; print $f "told\\n" }; open my $f, ">", $ENV{READY}; close $f; sleep 1 while 1' -- "$@" </dev/null >/dev/null 2>&1 &
   echo $! > "$f"; while [ ! -e "$READY" ]; do :; done; }`;
 
-const files = (): string => join(run, "evenkeel/campus/t2");
-const read = (name: string): string => readFileSync(join(files(), name), "utf8").trim();
 const told = (): number =>
-  existsSync(join(run, "told")) ? readFileSync(join(run, "told"), "utf8").length / 5 : 0;
+  existsSync(join(on.run, "told")) ? readFileSync(join(on.run, "told"), "utf8").length / 5 : 0;
 
-function isAlive(pid: number): boolean {
-  const { status } = spawnSync("test", ["-e", `/proc/${pid}/ns/net`]);
-  return status === 0;
-}
+const program = (words: string, input: string, tools = DNSMASQ) => on.program(words, input, tools);
 
-const sh = (script: string, input = ""): ReturnType<typeof spawnSync> =>
-  spawnSync("sh", ["-c", script.replaceAll("/run/", `${run}/`)], {
-    input,
-    encoding: "utf8",
-    env: { ...process.env, TOLD: join(run, "told"), READY: join(run, "ready") },
-  });
-
-/** Runs one of the programs; returns its exit status and the process that is written down then. */
-function program(words: string, input: string, tools = DNSMASQ): { status: number | null; pid: number } {
-  const { status } = sh(`${PROGRAMS}\n${tools}\n${words}`, input);
-  const pid = existsSync(join(files(), "pid")) ? Number(read("pid")) : 0;
-  if (pid > 0 && !pids.includes(pid)) pids.push(pid);
-  return { status, pid };
-}
-
-const look = (): ResolverFacts | undefined =>
-  parseResolvers(FLEET, String(sh(resolversScript(FLEET)).stdout).replaceAll(`${run}/`, "/run/")).get(T2);
+const look = (): ResolverFacts | undefined => parseResolvers(FLEET, on.look(resolversScript(FLEET))).get(T2);
 
 const INPUT =
   "command --one\ncommand --two=a b\nhosts 10.13.13.2 web-1.web.t2.internal\nleases m,web-1,10.13.13.2\n";
@@ -73,7 +38,7 @@ test("one is started with its files, and shown as it runs", () => {
   expect(isAlive(pid)).toBe(true);
   expect(look()).toEqual({
     command: ["-e", expect.any(String), "--", "--one", "--two=a b"],
-    isInside: false,
+    isAstray: true, // there is no namespace of that name here
     hosts: ["10.13.13.2 web-1.web.t2.internal"],
     leases: ["m,web-1,10.13.13.2"],
     isTold: true,
@@ -98,7 +63,7 @@ test("files that are written anew are not taken for read before somebody was tol
 
 test("one that is started again takes the place of the other", () => {
   const first = start().pid;
-  rmSync(join(run, "ready"));
+  rmSync(join(on.run, "ready"));
   const second = start("command --three\n").pid;
   expect([isAlive(first), isAlive(second)]).toEqual([false, true]);
   expect(look()).toMatchObject({ command: expect.arrayContaining(["--three"]), hosts: [] });
@@ -119,26 +84,24 @@ test("one ends with its files", () => {
   const { pid } = start();
   expect(program("resolver_stop", "campus.t2 7\n")).toEqual({ status: 0, pid: 0 });
   expect(isAlive(pid)).toBe(false);
-  expect(readdirSync(join(run, "evenkeel/campus"))).toEqual([]);
+  expect(readdirSync(join(on.run, "evenkeel/campus"))).toEqual([]);
   expect(look()).toBeUndefined();
 });
 
 test("a process that got the number of one is not taken for it", () => {
   const other = spawn("sleep", ["60"], { stdio: "ignore" });
-  pids.push(other.pid ?? 0);
-  mkdirSync(files(), { recursive: true });
-  writeFileSync(join(files(), "pid"), `${other.pid}\n`);
-  writeFileSync(join(files(), "told"), `${other.pid}\n`);
+  const pid = on.own(other.pid);
+  on.write("pid", `${pid}\n`);
+  on.write("told", `${pid}\n`);
   expect(look()).toMatchObject({ command: [], isTold: false });
   program("resolver_tell campus.t2", "hosts 10.13.13.3 b\n");
   program("resolver_stop", "campus.t2 7\n");
-  expect(isAlive(other.pid ?? 0)).toBe(true);
+  expect(isAlive(pid)).toBe(true);
 });
 
 test("a number that is none is no process", () => {
-  mkdirSync(files(), { recursive: true });
   for (const pid of ["../1", "-1", "1 2", ""]) {
-    writeFileSync(join(files(), "pid"), `${pid}\n`);
+    on.write("pid", `${pid}\n`);
     expect([pid, look()?.command]).toEqual([pid, []]);
   }
 });

@@ -1,6 +1,6 @@
 import { type Ipv4, parseIpv4 } from "../../api/addresses.ts";
 import type { TableFact } from "../../facts/facts.ts";
-import type { ContainerShown } from "./workload.ts";
+import type { ContainerMade } from "../../facts/container-made.ts";
 
 /** A tenant's bastion, by its container and by the rule that leads to it. */
 export interface ShownBastion {
@@ -11,7 +11,7 @@ export interface ShownBastion {
 }
 
 /** What a manifest would say of a bastion; undefined where no rule leads to it from outside. */
-export function shownBastion(container: ContainerShown, { rules }: TableFact): ShownBastion | undefined {
+export function shownBastion(container: ContainerMade, { rules }: TableFact): ShownBastion | undefined {
   const rule = rules.find(
     (one) => one.startsWith("-A PREROUTING ") && / -j DNAT --to-destination /.test(one),
   );

@@ -7,6 +7,7 @@ import {
   networkOf,
 } from "../../api/addresses.ts";
 import type { HypervisorName, Incarnation, SubnetName, TenantName } from "../../api/names.ts";
+import type { ContainerMade } from "../../facts/container-made.ts";
 import type { DomainMade } from "../../facts/domain-made.ts";
 import { isBastion } from "../../resources/bastion.ts";
 import { type BridgeState, isBridge } from "../../resources/bridge.ts";
@@ -18,7 +19,7 @@ import { isVxlan } from "../../resources/vxlan.ts";
 import { isWorkload } from "../../resources/workload.ts";
 import { type ShownBastion, shownBastion } from "./bastion.ts";
 import { type ShownService, servicesOf } from "./services.ts";
-import { type ContainerShown, machineOf, type ShownWorkload, workloadOf } from "./workload.ts";
+import { machineOf, type ShownWorkload, workloadOf } from "./workload.ts";
 
 /** A tenant as hypervisors show it: what its marks, links and rules tell. What is undefined cannot be seen there. */
 export interface ShownTenant {
@@ -47,7 +48,7 @@ export interface ShownSubnet {
 
 /** What is to be known of replicas beyond their marks, by incarnation. */
 export interface ReplicasShown {
-  readonly containers: ReadonlyMap<Incarnation, ContainerShown>;
+  readonly containers: ReadonlyMap<Incarnation, ContainerMade>;
   readonly machines: ReadonlyMap<Incarnation, DomainMade>;
 }
 

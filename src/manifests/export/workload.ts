@@ -1,17 +1,7 @@
+import type { ContainerMade } from "../../facts/container-made.ts";
 import type { DomainMade } from "../../facts/domain-made.ts";
 import type { Kernel, Workload } from "../../api/kinds.gen.ts";
 import { specHashOf } from "../../replicas/spec.ts";
-
-/** What Docker keeps of what a container was made from. */
-export interface ContainerShown {
-  readonly image: string;
-  readonly command: readonly string[];
-  /** `NAME=value`. */
-  readonly env: readonly string[];
-  readonly nanoCpus: number;
-  readonly memory: number;
-  readonly ofImage: { readonly command: readonly string[]; readonly env: readonly string[] } | undefined;
-}
 
 /** What a manifest would say of a subnet's replicas. */
 export type ShownWorkload =
@@ -36,7 +26,7 @@ export type ShownWorkload =
  * What a container's manifest said. Docker adds the image's own command and environment to what was asked for, so there is
  * more than one answer; the digest in the mark tells which is right.
  */
-export function workloadOf(shown: ContainerShown, specHash: string): ShownWorkload {
+export function workloadOf(shown: ContainerMade, specHash: string): ShownWorkload {
   const { image, nanoCpus, memory, ofImage } = shown;
   const resources = { cpu: cpuText(nanoCpus), memory: memoryText(memory) };
   const isOfImage = (line: string): boolean => ofImage?.env.includes(line) ?? false;
