@@ -102,9 +102,7 @@ const containersOf = (
 const machinesOf = ({ seen }: Observation, fleet: FleetName): ReplicasShown["machines"] =>
   new Map(
     [...seen.values()].flatMap((facts) =>
-      markedDomains(facts, fleet).flatMap(({ fact, mark }) =>
-        fact.made ? [[mark.incarnation, fact.made] as const] : [],
-      ),
+      markedDomains(facts, fleet).map(({ fact, mark }) => [mark.incarnation, fact.made] as const),
     ),
   );
 

@@ -13,7 +13,7 @@ export interface DomainFact {
   /** The hypervisor's ends of its interfaces, by the names they were made with. */
   readonly taps: readonly string[];
   /** What it was defined with; nothing is compared with it, for its mark has a digest of that. */
-  readonly made?: DomainMade;
+  readonly made: DomainMade;
 }
 
 /** Namespace of our element in a domain's metadata. */

@@ -99,6 +99,13 @@ const domainFact = ({ id, request, state }: Domain): DomainFact => ({
   state: state === "exited" ? "shut off" : state,
   metadata: request.metadata,
   taps: request.interfaces.map(({ tap }) => tap),
+  made: {
+    nanoCpus: request.nanoCpus,
+    memory: request.memory,
+    image: state === "exited" ? undefined : request.image,
+    kernel: request.kernel,
+    hasSeed: request.userData !== undefined,
+  },
 });
 
 /** A container's own files show an address only while its link is up, because only then is there a route to its network. */

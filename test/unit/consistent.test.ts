@@ -43,7 +43,8 @@ describe("replicas that have their links are not without a namespace", () => {
   });
 
   test("virtual machines", () => {
-    const machine = { name: "a", uuid: "", state: "running", metadata: {}, taps: ["wabcd1234"] };
+    const made = { nanoCpus: 0, memory: 0, image: undefined, kernel: undefined, hasSeed: false };
+    const machine = { name: "a", uuid: "", state: "running", metadata: {}, taps: ["wabcd1234"], made };
     const look = { ...nobody, domains: [machine] };
     expect(contradiction(look, ours)).toMatch(/^a has its links/);
     expect(contradiction(look, theirs)).toBeUndefined();
