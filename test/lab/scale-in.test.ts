@@ -161,8 +161,12 @@ test("a client that comes again from a port that it once had is answered, though
       --reply-src ${address} --reply-dst ${client} --reply-port-src 8080 --reply-port-dst ${port} \
       --state ESTABLISHED --status SEEN_REPLY,ASSURED --timeout 600`,
   );
+  const isKnown = async () =>
+    (await lab.inTenant("hv1", "t1", `conntrack -L -p tcp --reply-src ${address}`)).includes(`sport=${port}`);
+  expect(await isKnown()).toBe(true);
   count(LEAST + 1, LEAST);
   await stands(LEAST);
+  await eventually("the gateway has forgotten who was there", async () => !(await isKnown()));
   const { code } = await lab.try("client", [
     "curl",
     "-sf",
