@@ -5,12 +5,13 @@ NEEDED=(sshd:openssh-server ssh:openssh-client dockerd:docker.io docker:docker.i
   conntrack:conntrack ip:iproute2 busybox:busybox-static tini:tini jq:jq curl:curl tcpdump:tcpdump
   ethtool:ethtool promtool:prometheus ping:iputils-ping perl:perl-base dnsmasq:dnsmasq-base
   qemu-system-x86_64:qemu-system-x86 libvirtd:libvirt-daemon virsh:libvirt-clients qemu-img:qemu-utils
-  genisoimage:genisoimage cpio:cpio lz4:lz4 syslinux:syslinux mformat:mtools mmdebstrap:mmdebstrap)
+  genisoimage:genisoimage cpio:cpio lz4:lz4 syslinux:syslinux mformat:mtools mmdebstrap:mmdebstrap
+  'collectd:collectd-core libmicrohttpd12 libprotobuf-c1') # the two that its plugins are linked with
 
 missing_packages() {
   local need
   for need in "${NEEDED[@]}"; do
-    command -v "${need%%:*}" >/dev/null || echo "${need#*:}"
+    command -v "${need%%:*}" >/dev/null || tr ' ' '\n' <<<"${need#*:}"
   done | sort -u
 }
 
@@ -42,5 +43,6 @@ install_packages() {
   case " ${packages[*]} " in *" openssh-server "*) services+=(ssh.service) ;; esac
   case " ${packages[*]} " in *" docker.io "*) services+=(docker.service docker.socket containerd.service) ;; esac
   case " ${packages[*]} " in *" prometheus "*) services+=(prometheus.service) ;; esac
+  case " ${packages[*]} " in *" collectd-core "*) services+=(collectd.service) ;; esac
   if ((${#services[@]})) && command -v systemctl >/dev/null; then systemctl disable --quiet "${services[@]}" || true; fi
 }
