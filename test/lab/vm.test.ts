@@ -161,23 +161,35 @@ test("a changed kernel argument rolls them, and nobody who asks is left without 
 });
 
 test("a mixed tenant: a subnet on disks with seeds beside one of containers", async () => {
-  const disk =
+  const workload =
     '{runtime: libvirt, image: web.qcow2, userData: "#cloud-config\\n", ports: [{name: http, containerPort: 8080}],' +
     " resources: {cpu: 1, memory: 128Mi}}";
-  fleet.write(WEB, subnetOfMachines("web", disk, { cidr: "10.13.13.0/24" }));
+  const disks = (min: number) => subnetOfMachines("web", workload, { cidr: "10.13.13.0/24", min });
+  fleet.write(WEB, disks(2));
   const box = "{image: evenkeel/web:1, ports: [{name: http, containerPort: 8080}]}";
   fleet.write("tenants/t2/box.yaml", subnetOfMachines("box", box, { cidr: "10.13.14.0/24", port: 81 }));
   await lab.converge(fleet);
-  expect(await answers()).toEqual({ "web-1": 6 });
+  expect(await answers()).toEqual({ "web-1": 3, "web-2": 3 });
   expect(await answers(3, "http://198.18.100.10:81/")).toEqual({ "box-1": 3 });
-  const [first] = await machines(lab);
-  const folder = `/var/lib/evenkeel/campus/domains/${first?.name}`;
-  const info = JSON.parse(
-    await lab.sh(first?.hv ?? "hv1", `qemu-img info -U --output=json ${folder}/disk.qcow2`),
-  ) as {
-    "backing-filename": string;
-  };
-  expect(info["backing-filename"]).toBe("/var/lib/evenkeel/campus/images/web.qcow2");
+  const found = await machines(lab);
+  expect(found).toHaveLength(2);
+  expect(found.map(({ hv }) => hv)).toContain("hv2");
+  for (const { hv, name } of found) {
+    const disk = `/var/lib/evenkeel/campus/domains/${name}/disk.qcow2`;
+    const info = JSON.parse(await lab.sh(hv, `qemu-img info -U --output=json ${disk}`)) as {
+      "backing-filename": string;
+    };
+    expect(info["backing-filename"]).toBe("/var/lib/evenkeel/campus/images/web.qcow2");
+    // hv1's libvirt has QEMU run as root, hv2's as Debian has it: as a user of its own, who owns what it writes.
+    const owners = await lab.sh(hv, `stat -c %U ${disk} /proc/$(cat /run/libvirt/qemu/${name}.pid)`);
+    expect(owners.split("\n").slice(0, 2)).toEqual(
+      hv === "hv1" ? ["root", "root"] : ["libvirt-qemu", "libvirt-qemu"],
+    );
+  }
+
+  fleet.write(WEB, disks(1));
+  await lab.converge(fleet);
+  expect(await answers()).toEqual({ "web-1": 6 });
 });
 
 describe("what a machine is made of", () => {
