@@ -22,7 +22,7 @@ export interface ConvergeOptions {
   readonly loads?: ReadonlyMap<HypervisorName, number> | undefined;
   readonly show: (tenant: TenantName, entries: readonly PlanEntry[]) => void;
   /** Told of each pass when it is over. */
-  readonly passed: (results: readonly TenantResult[]) => void;
+  readonly passed: (result: PassResult) => void;
 }
 
 /** One tenant over all passes. */
@@ -82,7 +82,7 @@ export async function converge(world: World, revision: Revision, options: Conver
           const receipts = [...(before?.receipts ?? []), ...result.receipts];
           tenants.set(result.tenant, { last: result, entries, receipts, milliseconds });
         }
-        passed(last.tenants);
+        passed(last);
         return last.tenants.map(settledOf);
       },
     });

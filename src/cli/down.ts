@@ -147,7 +147,7 @@ async function takeDown(
     timeoutSeconds: timeout,
     interrupt,
     show: progress.begin,
-    passed: progress.passed,
+    passed: ({ tenants }) => progress.passed(tenants),
   });
   const outcome = outcomeOf(revision, run, {
     trips: world.count,

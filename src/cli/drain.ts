@@ -102,8 +102,12 @@ async function carryOut(
 ): Promise<boolean> {
   const at = sinceNow(systemClock.now);
   const progress = new Progress({ write: tell, colours: coloursFor(process.stderr), verbose, at });
-  const { begin: show, passed } = progress;
-  await converge(world, revision, { timeoutSeconds: timeout, interrupt, show, passed });
+  await converge(world, revision, {
+    timeoutSeconds: timeout,
+    interrupt,
+    show: progress.begin,
+    passed: ({ tenants }) => progress.passed(tenants),
+  });
   return left(world.ledger.state) === 0;
 }
 

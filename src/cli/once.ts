@@ -1,5 +1,6 @@
 import { EvenkeelError } from "../api/errors.ts";
 import { systemClock } from "../clock/clock.ts";
+import { Live } from "../daemon/live.ts";
 import { begin } from "./begin.ts";
 import { converge } from "./converge.ts";
 import { isAbort, onInterrupt } from "./interrupt.ts";
@@ -11,6 +12,7 @@ import { coloursFor, describeError } from "./problems.ts";
 import { Progress, sinceNow } from "./progress.ts";
 import type { SessionOptions } from "./session.ts";
 import { answer, json, sameDirectory, tell } from "./streams.ts";
+import { writeStates } from "./write-states.ts";
 
 export interface OnceOptions extends SessionOptions {
   readonly output: "text" | "json";
@@ -44,14 +46,20 @@ export async function once(directory: string, options: OnceOptions): Promise<num
     const decided = options.autoscale
       ? await evaluate(session, { timeoutSeconds: options.timeout, signal: interrupt.stop, tell })
       : undefined;
+    const live = new Live(session.world.ledger);
+    if (decided) live.decided(decided);
     const spent = (systemClock.now() - began) / 1000;
     const run = await converge(session.world, session.revision, {
       timeoutSeconds: Math.max(options.timeout - spent, 1),
       loads: decided?.loads,
       interrupt,
       show: progress.begin,
-      passed: progress.passed,
+      passed(result) {
+        live.passed(result, session.revision, systemClock.now());
+        progress.passed(result.tenants);
+      },
     });
+    await writeStates(session, live, interrupt.abort);
     const outcome = outcomeOf(session.revision, run, {
       trips: session.world.count,
       detailed: options.detailedExitcode ?? false,

@@ -1,7 +1,7 @@
 import { EvenkeelError } from "../api/errors.ts";
 import { systemClock } from "../clock/clock.ts";
 import type { World } from "../controllers/controller.ts";
-import { sampleAll } from "../hosts/sample.ts";
+import { sampleAll } from "../hosts/sample-all.ts";
 import { begin } from "./begin.ts";
 import { LOOK_SECONDS } from "./converge.ts";
 import { interruptible } from "./interrupt.ts";

@@ -2,7 +2,7 @@ import { decide } from "../autoscale/decide.ts";
 import type { Loads } from "../autoscale/decision.ts";
 import type { DecisionRecord } from "../autoscale/record.ts";
 import { visibilityOf } from "../facts/visibility.ts";
-import { sampleAll } from "../hosts/sample.ts";
+import { sampleAll } from "../hosts/sample-all.ts";
 import { isMetric } from "../load/metrics.ts";
 import { hypervisorLoads, type Readings, subnetLoad } from "../load/samples.ts";
 import type { Standing } from "../replicas/room.ts";

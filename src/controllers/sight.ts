@@ -143,13 +143,15 @@ export function isOver(
 
 /** What each subnet's image must be, and how and from where it may be fetched, as the documents say. */
 export const imageRules =
-  ({ wanted }: Sight) =>
+  ({ wanted, observed, seen }: Sight) =>
   (subnet: SubnetName | undefined): ImageRules => {
     const workload = subnet && wanted?.subnets.get(subnet)?.spec.workload;
+    const own = wanted?.tenant ? hypervisorsOf(wanted.tenant) : [];
+    const all = new Set([...own, ...observed.map(({ hypervisor }) => hypervisor)]);
     return {
       policy: workload?.imagePullPolicy ?? "IfNotPresent",
       checksum: workload?.checksum,
-      order: wanted?.tenant ? hypervisorsOf(wanted.tenant) : [],
+      order: [...all].filter((name) => seen.has(name)),
     };
   };
 

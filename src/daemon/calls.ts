@@ -6,7 +6,7 @@ import { healthController } from "../controllers/health.ts";
 import { passOver } from "../controllers/pass.ts";
 import type { Settled, WorkQueue } from "../engine/queue.ts";
 import type { Observation } from "../facts/facts.ts";
-import type { DaemonOptions } from "./daemon.ts";
+import type { DaemonOptions } from "./options.ts";
 import type { Live } from "./live.ts";
 import type { Manifests } from "./manifests.ts";
 import { measureDecisions, measurePass } from "./measure.ts";

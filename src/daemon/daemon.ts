@@ -1,31 +1,24 @@
 import { asError } from "../api/errors.ts";
 import type { TenantName } from "../api/names.ts";
 import type { Clock } from "../clock/clock.ts";
-import type { AutoscaleResult, World } from "../controllers/controller.ts";
 import { letGo } from "../controllers/hypervisor.ts";
-import type { PassResult } from "../controllers/pass.ts";
 import { WorkQueue } from "../engine/queue.ts";
 import { run } from "../engine/run.ts";
-import type { History } from "../history/write.ts";
-import type { Connections } from "../hosts/connections.ts";
 import { StateFiles } from "../ledger/state-files.ts";
-import type { Revision } from "../manifests/revision.ts";
 import { watchTree } from "../manifests/watch.ts";
-import type { PlanEntry } from "../plan/plan.ts";
 import { type Instruction, withInstruction } from "../replicas/instruction.ts";
 import { serveControl } from "../server/control.ts";
 import { health, readiness } from "../server/health.ts";
-import type { Listen } from "../server/listen.ts";
 import { exposition } from "../server/metrics.ts";
 import { serve } from "../server/server.ts";
 import { tenantLegacyState, tenantState } from "../server/state.ts";
-import type { Metrics } from "../telemetry/metrics.ts";
 import { BastionFiles } from "./bastion-files.ts";
 import { beat } from "./beat.ts";
 import { callsOf } from "./calls.ts";
 import { listenToAll } from "./listening.ts";
 import { Live } from "./live.ts";
 import { Manifests } from "./manifests.ts";
+import type { DaemonOptions } from "./options.ts";
 import { publish } from "./publish.ts";
 import { Recorder } from "./record.ts";
 import { trySilentOnes } from "./silent.ts";
@@ -33,40 +26,6 @@ import { snapshotOf } from "./snapshot.ts";
 
 /** The daemon's controllers, by the names they are measured under. */
 export const CONTROLLERS = ["hypervisor", "autoscale", "health", "tenant"] as const;
-
-export interface DaemonOptions {
-  readonly world: World;
-  /** Follows the hypervisors that manifests name. */
-  readonly connections: Pick<Connections, "follow">;
-  readonly directory: string;
-  readonly first: Revision;
-  readonly clock: Clock;
-  /** Ends after what was begun; at once. */
-  readonly stop: AbortSignal;
-  readonly abort: AbortSignal;
-  /** How often everything is read and looked at, whether or not something is known to have changed. */
-  readonly resyncSeconds: number;
-  readonly lookSeconds: number;
-  readonly changeSeconds: number;
-  readonly history: Pick<History, "append">;
-  /** Held by this process; operators speak to it there, or nowhere when there is none. */
-  readonly stateDirectory: string | undefined;
-  readonly metrics: Metrics;
-  /** Where metrics and health are served. */
-  readonly listen: Listen;
-  readonly told: DaemonWatch;
-}
-
-/** Told what the daemon does, for the terminal, the history and the metrics. */
-export interface DaemonWatch {
-  readonly revision: (revision: Revision) => void;
-  readonly plan: (tenant: TenantName, entries: readonly PlanEntry[]) => void;
-  readonly pass: (result: PassResult) => void;
-  readonly decisions: (result: AutoscaleResult) => void;
-  readonly listening: (at: Listen) => void;
-  /** Something went wrong that no hypervisor and no manifest is to blame for. */
-  readonly trouble: (error: Error) => void;
-}
 
 /** Keeps a tree in force until it is told to stop. Throws only when it may not go on: another controller has taken over. */
 export async function runDaemon(options: DaemonOptions): Promise<void> {

@@ -1,5 +1,6 @@
 import type { Clock } from "../clock/clock.ts";
-import { type DaemonWatch, runDaemon } from "../daemon/daemon.ts";
+import { runDaemon } from "../daemon/daemon.ts";
+import type { DaemonWatch } from "../daemon/options.ts";
 import type { Revision } from "../manifests/revision.ts";
 import type { Listen } from "../server/listen.ts";
 import type { ShowTime } from "../autoscale/sentence.ts";

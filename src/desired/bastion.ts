@@ -1,6 +1,6 @@
 import { type Cidr, type Ipv4, type Mac, macOf } from "../api/addresses.ts";
 import type { Bastion } from "../api/kinds.gen.ts";
-import { fleetDirectory, publishedDirectory } from "../facts/script.ts";
+import { bastionDirectory, publishedDirectory } from "../facts/script.ts";
 import type { BastionState } from "../resources/bastion.ts";
 import { aliasOf, bastionLabels, type BastionMark, bastionName, linkNames } from "../resources/marks.ts";
 import type { ContainerRequest } from "../resources/operation.ts";
@@ -122,8 +122,9 @@ function requestOf({ fleet, name: tenant }: Scope, of: DesiredBastion): Containe
     labels: bastionLabels(fleet, mark),
     nanoCpus: NANO_CPUS,
     memory: MEMORY,
+    hostKeyIn: bastionDirectory(fleet, tenant),
     mounts: [
-      { directory: `${fleetDirectory(fleet)}/bastions/${tenant}`, inside: KEPT, readOnly: false },
+      { directory: bastionDirectory(fleet, tenant), inside: KEPT, readOnly: false },
       { directory: publishedDirectory(fleet, tenant), inside: SHOWN, readOnly: true },
     ],
   };

@@ -64,6 +64,10 @@ domains() {
 /** Directory of a fleet's files on a hypervisor. */
 export const fleetDirectory = (fleet: FleetName): string => `/var/lib/evenkeel/${fleet}`;
 
+/** Directory of what a tenant's bastion keeps on its hypervisor: its host key. */
+export const bastionDirectory = (fleet: FleetName, tenant: TenantName): string =>
+  `${fleetDirectory(fleet)}/bastions/${tenant}`;
+
 /** Directory of what a tenant's bastion shows, which it cannot write. */
 export const publishedDirectory = (fleet: FleetName, tenant: TenantName): string =>
   `${fleetDirectory(fleet)}/published/${tenant}`;

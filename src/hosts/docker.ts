@@ -7,7 +7,7 @@ import { property } from "./failure.ts";
 import type { ContainerSummary } from "../facts/facts.ts";
 import type { ContainerRequest } from "../resources/operation.ts";
 import type { ContainerMade } from "../facts/container-made.ts";
-import type { StartedContainer } from "./host.ts";
+import type { StartedContainer } from "./engine.ts";
 import type { ListingEngine } from "./shell.ts";
 import type { SocketAgent } from "./socket-agent.ts";
 

@@ -5,7 +5,8 @@ import type { BatchOperation, EngineOperation, Operation, ScriptOperation } from
 import type { Resource } from "../resources/resource.ts";
 import { isRunner } from "../resources/workload.ts";
 import { type Failure, failureOf } from "./failure.ts";
-import { type ImageOptions, withoutImage } from "./image-check.ts";
+import { bringBastionKey } from "./bastion-key.ts";
+import { type ImageOptions, othersOf, withoutImage } from "./image-check.ts";
 import type { Block } from "./render.ts";
 import type { RoundTrips } from "./round-trips.ts";
 
@@ -213,18 +214,20 @@ const domainsIn = (block: Block | undefined): string[] =>
 async function startContainers(
   hypervisor: HypervisorName,
   entries: readonly PlanEntry[],
-  { hosts, signal }: ExecuteOptions,
+  options: ExecuteOptions,
   failures: Failure[],
 ): Promise<Map<string, string>> {
+  const { hosts, signal } = options;
   const started = new Map<string, string>();
-  const engine = hosts.get(hypervisor)?.containers;
-  if (!engine) return started;
+  const host = hosts.get(hypervisor);
+  if (!host) return started;
   await Promise.all(
     entries
       .flatMap(({ operations }) => operations.filter(isEngine))
       .map(async ({ request }) => {
         try {
-          started.set(request.name, (await engine.start(request, signal)).sandbox);
+          await bringBastionKey(request, { host, others: othersOf(host, undefined, options) }, signal);
+          started.set(request.name, (await host.containers.start(request, signal)).sandbox);
         } catch (error) {
           failures.push(failureOf(hypervisor, request.name, error));
         }

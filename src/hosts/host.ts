@@ -1,10 +1,9 @@
 import type { FleetName, HypervisorName, Incarnation } from "../api/names.ts";
-import type { ContainerMade } from "../facts/container-made.ts";
 import type { HostFacts } from "../facts/facts.ts";
 import type { Reading } from "../load/samples.ts";
-import type { ContainerRequest } from "../resources/operation.ts";
 import type { Batch, BatchResult } from "./change.ts";
 import type { ContactOptions } from "./contact-script.ts";
+import type { ContainerEngine } from "./engine.ts";
 import type { Finding } from "./finding.ts";
 import type { ImageStore } from "./image-store.ts";
 import type { ListenOptions } from "./listen.ts";
@@ -12,33 +11,6 @@ import type { LookOptions } from "./look.ts";
 import type { ProbeTarget } from "./probe.ts";
 import type { Publication } from "./publish.ts";
 import type { SampleOptions } from "./sample.ts";
-
-/** What creating and starting a container tells that the list does not. */
-export interface StartedContainer {
-  readonly id: string;
-  /** Docker's file for the container's network namespace: `ip link add … netns FILE` takes it, without a race on pids. */
-  readonly sandbox: string;
-}
-
-/**
- * The Docker Engine of one hypervisor. Every call has a deadline of its own and rejects with an EvenkeelError: EK-DOCKER
- * when the engine does not answer, EK-CHANGE-FAILED when it refuses a pull or a start, EK-HOST-UNREACHABLE or EK-HOST-KEY
- * when there is no way to it.
- */
-export interface ContainerEngine {
-  /** The image's id (`sha256:…`), or undefined when the engine does not have it. */
-  imageId(image: string, signal: AbortSignal): Promise<string | undefined>;
-  pull(image: string, signal: AbortSignal): Promise<void>;
-  /**
-   * Creates and starts. A container of that name that carries the labels asked for is started, not made again; one
-   * without them is somebody else's and stays as it is.
-   */
-  start(request: ContainerRequest, signal: AbortSignal): Promise<StartedContainer>;
-  /** The sandbox of a running container; undefined when it does not run. */
-  sandbox(id: string, signal: AbortSignal): Promise<string | undefined>;
-  /** What a container was made from; undefined when there is none of that id. */
-  describe(id: string, signal: AbortSignal): Promise<ContainerMade | undefined>;
-}
 
 /**
  * A hypervisor as the rest of evenkeel reaches it: what can be asked of it, each in one round trip. What it takes to ask is
@@ -85,6 +57,16 @@ export interface Host {
    * @throws EvenkeelError EK-HOST-UNREACHABLE, EK-HOST-KEY, EK-CHANGE-FAILED
    */
   publish(publication: Publication): Promise<void>;
+  /**
+   * The host key that a bastion keeps in a directory there, or kept; undefined where there is none.
+   * @throws EvenkeelError EK-HOST-UNREACHABLE, EK-HOST-KEY, EK-CHANGE-FAILED
+   */
+  readBastionKey(directory: string, signal: AbortSignal): Promise<string | undefined>;
+  /**
+   * Puts one there, unless there is one.
+   * @throws EvenkeelError as reading it does
+   */
+  writeBastionKey(directory: string, key: string, signal: AbortSignal): Promise<void>;
   readonly containers: ContainerEngine;
   /** A fleet's image directory there. */
   images(fleet: FleetName): ImageStore;

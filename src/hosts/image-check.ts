@@ -10,7 +10,7 @@ export interface ImageRules {
   readonly policy: PullPolicy;
   /** `sha256:…`; undefined for any. */
   readonly checksum: string | undefined;
-  /** The tenant's hypervisors, its home first. */
+  /** The tenant's hypervisors that were seen: its home first, last those that it leaves. */
   readonly order: readonly HypervisorName[];
 }
 
@@ -56,14 +56,20 @@ export async function withoutImage(
   return absent;
 }
 
+/** The tenant's other hypervisors, its home first. */
+export const othersOf = (
+  { name: own }: Host,
+  subnet: SubnetName | undefined,
+  { hosts, imageRules }: Pick<ImageOptions, "hosts" | "imageRules">,
+): Host[] => imageRules(subnet).order.flatMap((name) => (name === own ? [] : (hosts.get(name) ?? [])));
+
 /** The images that an entry needs where it is. */
 function imagesOf({ hypervisor, subnet, operations }: PlanEntry, options: ImageOptions): ImageRequest[] {
   const { hosts, fleet, imageRules } = options;
   const host = hosts.get(hypervisor);
   if (!host) return [];
-  const { policy, checksum, order: own } = imageRules(subnet);
-  const others = own.flatMap((name) => (name === hypervisor ? [] : (hosts.get(name) ?? [])));
-  const places = { fleet, host, others, policy };
+  const { policy, checksum } = imageRules(subnet);
+  const places = { fleet, host, others: othersOf(host, subnet, options), policy };
   return operations.flatMap((one) => {
     if (one.tool === "engine") return [containerImage(one.request, places, checksum)];
     return one.tool === "domain-start" ? machineImages(one.request, places) : [];

@@ -1,12 +1,11 @@
 import { EvenkeelError } from "../api/errors.ts";
-import type { FleetName, HypervisorName } from "../api/names.ts";
+import type { FleetName } from "../api/names.ts";
 import { dockerPresence } from "../facts/script.ts";
 import { cpuScript, parseCpu } from "../load/cpu.ts";
 import { collectdScript, parseCollectd } from "../load/collectd.ts";
 import { parseSteal, stealScript } from "../load/steal.ts";
-import { type Reading, type Readings, readingOf } from "../load/samples.ts";
+import { type Reading, readingOf } from "../load/samples.ts";
 import { GivenUp, within } from "./deadline.ts";
-import type { Host } from "./host.ts";
 import type { Shell } from "./shell.ts";
 
 /** How one hypervisor is sampled. */
@@ -64,24 +63,4 @@ export async function sample(
 function trouble(error: unknown): EvenkeelError {
   if (error instanceof EvenkeelError) return error;
   throw error;
-}
-
-/** Samples hypervisors side by side, and tells why some gave no sample. */
-export async function sampleAll(
-  hosts: readonly Host[],
-  options: SampleOptions,
-): Promise<{ readings: Readings; failures: ReadonlyMap<HypervisorName, EvenkeelError> }> {
-  const readings = new Map<HypervisorName, Reading>();
-  const failures = new Map<HypervisorName, EvenkeelError>();
-  await Promise.all(
-    hosts.map(async (host) => {
-      try {
-        readings.set(host.name, await host.sample(options));
-      } catch (error) {
-        if (!(error instanceof EvenkeelError)) throw error;
-        failures.set(host.name, error);
-      }
-    }),
-  );
-  return { readings, failures };
 }

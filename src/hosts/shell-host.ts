@@ -6,7 +6,9 @@ import { contact } from "./contact.ts";
 import type { ContactOptions } from "./contact-script.ts";
 import type { Finding } from "./finding.ts";
 import { checkHealth } from "./health.ts";
-import type { ContainerEngine, Host } from "./host.ts";
+import type { ContainerEngine } from "./engine.ts";
+import type { Host } from "./host.ts";
+import { readBastionKey, writeBastionKey } from "./bastion-key.ts";
 import { type ImageStore, ShellImageStore } from "./image-store.ts";
 import { listen, type ListenOptions } from "./listen.ts";
 import { look, type LookOptions } from "./look.ts";
@@ -60,6 +62,14 @@ export class ShellHost implements Host {
 
   publish(publication: Publication): Promise<void> {
     return publish(this.#shell, publication);
+  }
+
+  readBastionKey(directory: string, signal: AbortSignal): Promise<string | undefined> {
+    return readBastionKey(this.#shell, directory, signal);
+  }
+
+  writeBastionKey(directory: string, key: string, signal: AbortSignal): Promise<void> {
+    return writeBastionKey(this.#shell, directory, key, signal);
   }
 
   images(fleet: FleetName): ImageStore {

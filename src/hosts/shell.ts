@@ -1,6 +1,6 @@
 import type { HypervisorName } from "../api/names.ts";
 import type { ContainerSummary } from "../facts/facts.ts";
-import type { ContainerEngine } from "./host.ts";
+import type { ContainerEngine } from "./engine.ts";
 
 /** What came of a script that ran, or may have run, on a hypervisor. */
 export interface ScriptResult {

@@ -91,6 +91,8 @@ export interface ContainerRequest {
   readonly memory: number;
   /** Directories of the hypervisor's that are in the container too. */
   readonly mounts?: readonly Mount[];
+  /** Of a bastion: the directory where its host key has to be before it starts, if any hypervisor of its tenant has one. */
+  readonly hostKeyIn?: string;
 }
 
 /** A directory of the hypervisor's, made where missing, that is in a container under another path. */

@@ -2,7 +2,8 @@ import { addressOf, type Ipv4 } from "../api/addresses.ts";
 import { trusted } from "../api/names.ts";
 import type { NamespaceFacts } from "../facts/facts.ts";
 import type { Fabric } from "./fabric.ts";
-import type { Workload, Machine, Space } from "./machine.ts";
+import type { Machine } from "./machine.ts";
+import type { Workload, Space } from "./parts.ts";
 
 /** One TCP connection of a client to a service. */
 export interface Connection {

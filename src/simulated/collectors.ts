@@ -1,15 +1,7 @@
 import type { FleetName, TenantName } from "../api/names.ts";
 import type { CollectorFacts } from "../facts/collectors.ts";
 import { tenantOf } from "../resources/marks.ts";
-import type { Machine, Space } from "./machine.ts";
-
-/** A tenant's collector: its file, and where its process is. */
-export interface Collector {
-  configuration: readonly string[];
-  /** The namespace that it runs in; undefined while it does not run. */
-  space: Space | undefined;
-  failure: string | undefined;
-}
+import type { Machine } from "./machine.ts";
 
 /** Writes its file, and starts it in place of the one that runs. */
 export function startCollector(machine: Machine, namespace: string, configuration: readonly string[]): void {

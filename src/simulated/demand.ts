@@ -1,6 +1,6 @@
 import type { Simulation } from "./simulation.ts";
 import { backendsOf } from "./clients.ts";
-import type { Workload } from "./machine.ts";
+import type { Workload } from "./parts.ts";
 
 export interface DemandOptions {
   /** Where clients come in, `198.18.100.10:80`. */

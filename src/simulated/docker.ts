@@ -1,12 +1,14 @@
 import type { HypervisorName } from "../api/names.ts";
 import { EvenkeelError } from "../api/errors.ts";
+import { BASTION_KEY } from "../hosts/bastion-key.ts";
 import { carries } from "../hosts/docker-request.ts";
 import type { ContainerMade } from "../facts/container-made.ts";
-import type { StartedContainer } from "../hosts/host.ts";
+import type { StartedContainer } from "../hosts/engine.ts";
 import type { ContainerRequest } from "../resources/operation.ts";
 import { CpuCounter } from "./cpu.ts";
 import { removeSpace } from "./links.ts";
-import { type Container, emptySpace, loopback, type Machine, type Workload } from "./machine.ts";
+import { loopback, type Machine } from "./machine.ts";
+import { type Container, emptySpace, type Workload } from "./parts.ts";
 
 /** What Docker does, without the way to it. */
 
@@ -68,6 +70,9 @@ function run(machine: Machine, container: Container): void {
   container.pid = machine.nextIndex();
   container.cpu = new CpuCounter(machine.now);
   container.endsAt = undefined;
+  const { hostKeyIn } = container.request;
+  const key = hostKeyIn && `${hostKeyIn}/${BASTION_KEY}`;
+  if (key && !machine.files.has(key)) machine.files.set(key, `made by ${container.id} on ${machine.name}`);
 }
 
 /** Milliseconds that a workload takes to end once it has been told to. */

@@ -1,6 +1,7 @@
 import { contains, type Ipv4, networkOf } from "../api/addresses.ts";
 import type { HypervisorName } from "../api/names.ts";
-import type { Link, Machine, Space, Workload } from "./machine.ts";
+import type { Machine } from "./machine.ts";
+import type { Link, Space, Workload } from "./parts.ts";
 
 /** The hypervisors of one simulated world and what joins them: where a packet that one of them sends arrives. */
 export class Fabric {

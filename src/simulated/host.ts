@@ -11,7 +11,9 @@ import {
   UNKNOWN,
 } from "../hosts/change.ts";
 import type { Finding } from "../hosts/finding.ts";
-import type { ContainerEngine, Host } from "../hosts/host.ts";
+import type { ContainerEngine } from "../hosts/engine.ts";
+import type { Host } from "../hosts/host.ts";
+import { BASTION_KEY } from "../hosts/bastion-key.ts";
 import type { ImageStore } from "../hosts/image-store.ts";
 import type { ListenOptions } from "../hosts/listen.ts";
 import type { LookOptions } from "../hosts/look.ts";
@@ -21,13 +23,14 @@ import type { FenceClaim } from "../hosts/render.ts";
 import type { SampleOptions } from "../hosts/sample.ts";
 import { type Reading, readingOf } from "../load/samples.ts";
 import type { ContainerRequest } from "../resources/operation.ts";
+import type { Clients } from "./clients.ts";
 import { describeContainer, settle, startContainer } from "./docker.ts";
+import type { Fabric } from "./fabric.ts";
 import { lookAt, summaryOf } from "./look.ts";
 import type { Machine } from "./machine.ts";
 import { type Budget, Cut, runBlock } from "./programs.ts";
 import { Refused } from "./refused.ts";
 import { simulatedStore } from "./store.ts";
-import type { Simulation } from "./simulation.ts";
 
 /** What is asked of a hypervisor in one round trip. */
 export interface Trip {
@@ -40,6 +43,7 @@ export interface Trip {
     | "sample"
     | "contact"
     | "publish"
+    | "bastion key"
     | "image"
     | "pull"
     | "start"
@@ -55,18 +59,24 @@ export interface Trip {
  */
 export type Passage = <Answer>(trip: Trip, perform: (lines?: number) => Answer) => Promise<Answer>;
 
+/** What is around a hypervisor. */
+export interface Surroundings {
+  readonly clients: Clients;
+  readonly fabric: Fabric;
+}
+
 /** A hypervisor that exists in memory alone, for whoever asks. */
 export class SimulatedHost implements Host {
   readonly name: HypervisorName;
   readonly containers: ContainerEngine;
   readonly #machine: Machine;
-  readonly #simulation: Simulation;
+  readonly #around: Surroundings;
   readonly #passage: Passage;
 
-  constructor(machine: Machine, simulation: Simulation, passage: Passage) {
+  constructor(machine: Machine, around: Surroundings, passage: Passage) {
     this.name = machine.name;
     this.#machine = machine;
-    this.#simulation = simulation;
+    this.#around = around;
     this.#passage = passage;
     this.containers = {
       imageId: (image, signal) => this.#ask("image", signal, () => machine.images.get(image)),
@@ -85,7 +95,7 @@ export class SimulatedHost implements Host {
 
   look(options: LookOptions): Promise<HostFacts> {
     return this.#ask("look", options.signal, () => {
-      const facts = lookAt(this.#machine, this.#simulation.clients, options);
+      const facts = lookAt(this.#machine, this.#around.clients, options);
       const { freeFence, keepFence, ledger } = options;
       const { fence } = this.#machine;
       if (freeFence && ledger !== "" && fence?.ledger === ledger)
@@ -164,6 +174,17 @@ export class SimulatedHost implements Host {
     });
   }
 
+  readBastionKey(directory: string, signal: AbortSignal): Promise<string | undefined> {
+    return this.#ask("bastion key", signal, () => this.#machine.files.get(`${directory}/${BASTION_KEY}`));
+  }
+
+  writeBastionKey(directory: string, key: string, signal: AbortSignal): Promise<void> {
+    return this.#ask("bastion key", signal, () => {
+      const { files } = this.#machine;
+      if (!files.has(`${directory}/${BASTION_KEY}`)) files.set(`${directory}/${BASTION_KEY}`, key);
+    });
+  }
+
   images(): ImageStore {
     return simulatedStore(this.#machine, (signal, perform) =>
       this.#ask("image", signal, () => {
@@ -199,9 +220,9 @@ export class SimulatedHost implements Host {
   ): Promise<Answer> {
     return this.#passage({ hypervisor: this.name, what, signal }, (lines) => {
       settle(this.#machine);
-      this.#simulation.clients.settle();
+      this.#around.clients.settle();
       const answer = perform(lines);
-      this.#simulation.clients.settle();
+      this.#around.clients.settle();
       return answer;
     });
   }
@@ -221,7 +242,7 @@ export class SimulatedHost implements Host {
     const answers = new Map<Incarnation, boolean>();
     for (const { id, namespace, address } of targets) {
       const space = this.#machine.spaces.get(namespace);
-      const container = space && this.#simulation.fabric.reach(this.#machine, space, address);
+      const container = space && this.#around.fabric.reach(this.#machine, space, address);
       answers.set(id, container !== undefined);
     }
     return answers;

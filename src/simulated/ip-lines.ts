@@ -19,7 +19,8 @@ import {
   setMtu,
   VXLAN_OVERHEAD,
 } from "./links.ts";
-import { type Link, type Machine, newLink, type Space } from "./machine.ts";
+import { type Machine, newLink } from "./machine.ts";
+import type { Link, Space } from "./parts.ts";
 import { INVALID, NO_SUCH_FILE, NOT_SUPPORTED, Refused, UNREACHABLE } from "./refused.ts";
 
 /** What a line needs besides itself. */

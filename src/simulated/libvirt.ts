@@ -2,7 +2,8 @@ import type { DomainRequest } from "../resources/operation.ts";
 import { CpuCounter } from "./cpu.ts";
 import { ENDING, killWorkload } from "./docker.ts";
 import { addAddress, addLinks, raise } from "./links.ts";
-import { type Domain, emptySpace, loopback, type Machine, newLink } from "./machine.ts";
+import { loopback, type Machine, newLink } from "./machine.ts";
+import { type Domain, emptySpace } from "./parts.ts";
 import { Refused } from "./refused.ts";
 
 /** What libvirt does: of a guest, nothing but its network. */

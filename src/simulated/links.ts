@@ -9,7 +9,8 @@ import {
   prefixLength,
 } from "../api/addresses.ts";
 import { trusted } from "../api/names.ts";
-import type { Link, Machine, Space } from "./machine.ts";
+import type { Machine } from "./machine.ts";
+import type { Link, Space } from "./parts.ts";
 import { EXISTS, INVALID, Refused } from "./refused.ts";
 
 /** What a link drags along in the kernel: routes, neighbours and entries that come and go with it. */

@@ -11,7 +11,8 @@ import type { LookOptions } from "../hosts/look.ts";
 import type { Clients } from "./clients.ts";
 import { collectorFacts } from "./collectors.ts";
 import { resolverFacts } from "./resolvers.ts";
-import type { Container, Domain, Link, Machine, Space } from "./machine.ts";
+import type { Machine } from "./machine.ts";
+import type { Container, Domain, Link, Space } from "./parts.ts";
 
 /** What a look at a machine shows. */
 export function lookAt(

@@ -1,24 +1,7 @@
 import type { FleetName, TenantName } from "../api/names.ts";
 import type { ResolverFacts } from "../facts/resolvers.ts";
 import { tenantOf } from "../resources/marks.ts";
-import type { Machine, Space } from "./machine.ts";
-
-/** A tenant's resolver: its files, and its process while it runs. */
-export interface Resolver {
-  hosts: readonly string[];
-  leases: readonly string[];
-  /** Undefined while it does not run. */
-  process: ResolverProcess | undefined;
-  failure: string | undefined;
-}
-
-interface ResolverProcess {
-  readonly command: readonly string[];
-  /** The namespace that it runs in. */
-  readonly space: Space;
-  /** Whether it has read its files since they were last written. */
-  isTold: boolean;
-}
+import type { Machine } from "./machine.ts";
 
 const linesOf = (lines: readonly string[], file: string): string[] =>
   lines.filter((line) => line.startsWith(`${file} `)).map((line) => line.slice(file.length + 1));

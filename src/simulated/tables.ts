@@ -1,6 +1,6 @@
 import type { TableFact } from "../facts/facts.ts";
 import { canonicalRule } from "../facts/rules.ts";
-import type { Space } from "./machine.ts";
+import type { Space } from "./parts.ts";
 import { Refused } from "./refused.ts";
 
 /**

@@ -4,7 +4,16 @@ import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, jest, test } from "@jest/globals";
 import type { TenantState } from "../../src/status/state.ts";
 import { complaints } from "../unit/state-schema.ts";
-import { type Background, eventually, type Fleet, type Host, Lab, namespace, type Ran } from "./lab.ts";
+import {
+  type Background,
+  eventually,
+  type Fleet,
+  type Host,
+  type Hv,
+  Lab,
+  namespace,
+  type Ran,
+} from "./lab.ts";
 
 jest.setTimeout(120_000);
 
@@ -88,10 +97,10 @@ const asks = async (peer: string, path = "/", to: Login = {}): Promise<Ran & { r
 const GET = `$s = IO::Socket::INET->new(PeerAddr => shift, Timeout => 2) or exit 1;
 print $s "GET $ARGV[0] HTTP/1.0\\r\\n\\r\\n"; local $/; print <$s>;`;
 
-const containers = async (): Promise<string[]> =>
+const containers = async (hv: Hv = "hv1"): Promise<string[]> =>
   (
     await lab.sh(
-      "hv1",
+      hv,
       "docker ps --no-trunc --filter label=dev.evenkeel.role=bastion --format '{{.ID}} {{.Names}}'",
     )
   )
@@ -209,12 +218,11 @@ describe("its tenant's snapshot", () => {
     return / 200 /.test(head) ? (JSON.parse(stdout) as TenantState) : undefined;
   };
 
-  test("is not there before a daemon runs, and nothing else is either", async () => {
-    const head = await eventually("it is answered", async () => {
-      const asked = await asks(SHOWN, "/state.json");
-      return asked.code === 0 && asked.head;
-    });
-    expect(head).toMatch(/ 404 /);
+  test("is as --once left it before a daemon runs, and nothing else is there", async () => {
+    const state = await eventually("it is there", read);
+    expect(state.subnets.flatMap(({ replicas }) => replicas.map((one) => one.incarnation))).toEqual(
+      (await lab.containers("t2")).map((one) => one.incarnation),
+    );
     for (const path of ["/", "/host_key", "/../../etc/evenkeel/host_key", "/%2e%2e/%2e%2e/etc/passwd"])
       expect([path, (await asks(SHOWN, path)).head]).toEqual([path, expect.not.stringMatching(/ 200 /)]);
   });
@@ -292,6 +300,20 @@ describe("its tenant's snapshot", () => {
     expect((await ssh("echo x >/srv/evenkeel/state.json")).stderr).toContain("Read-only file system");
     expect((await ssh("mount -o remount,rw /srv/evenkeel")).code).not.toBe(0);
   });
+});
+
+test("moves with its tenant's home, and has the host key that is known, there and back", async () => {
+  const move = async (from: "hv1" | "hv2", to: "hv1" | "hv2"): Promise<void> => {
+    fleet.edit(T2, `primary: ${from}`, `primary: ${to}`);
+    fleet.edit(T2, `[{name: ${to}}]`, `[{name: ${from}}]`);
+    await lab.converge(fleet);
+    expect([await containers(from), await containers(to)]).toEqual([[], [expect.anything()]]);
+    // One that is not the known one is turned away.
+    await login();
+  };
+  await move("hv1", "hv2");
+  expect(await lab.sh("hv2", "stat -c %a /var/lib/evenkeel/campus/bastions/t2/host_key")).toBe("600\n");
+  await move("hv2", "hv1");
 });
 
 test("another key of the tenant's makes another, which the old one does not open; replicas stay", async () => {

@@ -39,6 +39,9 @@ const told = (state: TenantState): unknown[] =>
 const standing = (containers: readonly Container[]): unknown[] =>
   containers.map((one) => [one.replica, one.incarnation, one.hv, one.address, one.managementAddress]);
 
+const inFile = (): TenantState =>
+  JSON.parse(readFileSync(join(fleet.state, "snapshots", "t2.json"), "utf8")) as TenantState;
+
 describe("a tenant's snapshot", () => {
   test("is what Docker shows, and what its schema says", async () => {
     const { code, stdout } = await get("state", "-n", "t2", "-o", "json");
@@ -50,6 +53,12 @@ describe("a tenant's snapshot", () => {
     expect(stdout).not.toContain("t1");
   });
 
+  test("is in its file as --once left it", async () => {
+    const state = inFile();
+    expect(complaints(state)).toEqual([]);
+    expect(told(state)).toEqual(standing(await lab.containers("t2")));
+  });
+
   test("is the same over HTTP and in its file, and follows what happens", async () => {
     const daemon = lab.daemon(fleet, "--resync", "2s");
     const path = "http://127.0.0.1:9478/apis/evenkeel.dev/v1alpha1/tenants";
@@ -59,8 +68,6 @@ describe("a tenant's snapshot", () => {
       const [, body = "", status] = /^([^]*)\n(\d+)$/.exec((await asked("t2/state")).stdout) ?? [];
       return status === "200" ? (JSON.parse(body) as TenantState) : undefined;
     };
-    const inFile = (): TenantState =>
-      JSON.parse(readFileSync(join(fleet.state, "snapshots", "t2.json"), "utf8")) as TenantState;
     const state = await eventually("it answers", overHttp);
     expect(complaints(state)).toEqual([]);
     expect(told(state)).toEqual(standing(await lab.containers("t2")));
@@ -87,15 +94,11 @@ describe("a tenant's snapshot", () => {
     await eventually("the file says so", () => isReplaced(inFile()));
     expect(told(inFile())).toEqual(standing(await lab.containers("t2")));
 
-    await unseen(daemon, overHttp, inFile);
+    await unseen(daemon, overHttp);
   });
 
   /** hv2 is cut off: what stands there is not known, and is neither gone nor well. */
-  async function unseen(
-    daemon: Background,
-    overHttp: () => Promise<TenantState | undefined>,
-    inFile: () => TenantState,
-  ): Promise<void> {
+  async function unseen(daemon: Background, overHttp: () => Promise<TenantState | undefined>): Promise<void> {
     const before = await lab.containers("t2");
     await lab.hack("cut", "hv2");
     const readiness = (state: TenantState | undefined): string =>

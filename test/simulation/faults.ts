@@ -5,7 +5,7 @@ import type { HostFacts } from "../../src/facts/facts.ts";
 import { consistent } from "../../src/hosts/look.ts";
 import { killWorkload } from "../../src/simulated/docker.ts";
 import { removeLink } from "../../src/simulated/links.ts";
-import type { Link } from "../../src/simulated/machine.ts";
+import type { Link } from "../../src/simulated/parts.ts";
 import type { Simulation } from "../../src/simulated/simulation.ts";
 import { Disk } from "./disk.ts";
 import { plantForeign, plantRules } from "./foreign.ts";

@@ -1,6 +1,7 @@
 import { type Ipv4, type Mac } from "../../src/api/addresses.ts";
 import { trusted } from "../../src/api/names.ts";
-import { emptySpace, loopback, type Machine, newLink } from "../../src/simulated/machine.ts";
+import { loopback, type Machine, newLink } from "../../src/simulated/machine.ts";
+import { emptySpace } from "../../src/simulated/parts.ts";
 
 /** Somebody else's things on a hypervisor: another fleet's, Docker's own, and what only looks like ours. */
 

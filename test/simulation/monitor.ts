@@ -1,7 +1,8 @@
 import type { Ipv4 } from "../../src/api/addresses.ts";
 import type { Revision } from "../../src/manifests/revision.ts";
 import { backendsOf } from "../../src/simulated/clients.ts";
-import type { Workload, Machine, Space } from "../../src/simulated/machine.ts";
+import type { Machine } from "../../src/simulated/machine.ts";
+import type { Workload, Space } from "../../src/simulated/parts.ts";
 import type { Simulation } from "../../src/simulated/simulation.ts";
 import type { VirtualClock } from "./clock.ts";
 import { isForeign } from "./foreign.ts";

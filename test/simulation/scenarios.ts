@@ -127,8 +127,13 @@ export const SCENARIOS: readonly Scenario[] = [
   },
   {
     name: "move home",
-    before: { ...site(), ...T1, ...web(2) },
-    acts: [{ files: { ...site(), ...tenant("t1", 112, "hv2"), ...web(2) }, interrupts: true }],
+    before: { ...site(), ...withBastion(T1, "AAAA"), ...web(2) },
+    acts: [
+      {
+        files: { ...site(), ...withBastion(tenant("t1", 112, "hv2"), "AAAA"), ...web(2) },
+        interrupts: true,
+      },
+    ],
   },
   {
     name: "standby lost and back",

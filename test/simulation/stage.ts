@@ -213,6 +213,7 @@ export function unreachable({ hypervisor }: Pick<Step, "hypervisor">): never {
 export function lost<Answer>({ what, hypervisor }: Step): Answer {
   switch (what) {
     case "publish":
+    case "bastion key":
       return unreachable({ hypervisor });
     case "change":
       return { blocks: new Map(), rest: UNKNOWN, ended: false } as Answer;

@@ -2,9 +2,8 @@ import { canonicalRule } from "../../src/facts/rules.ts";
 import { macOf } from "../../src/api/addresses.ts";
 import { type Ipv4 } from "../../src/api/addresses.ts";
 import { trusted } from "../../src/api/names.ts";
-import type { Machine, Space } from "../../src/simulated/machine.ts";
-import type { Collector } from "../../src/simulated/collectors.ts";
-import type { Resolver } from "../../src/simulated/resolvers.ts";
+import type { Machine } from "../../src/simulated/machine.ts";
+import type { Collector, Resolver, Space } from "../../src/simulated/parts.ts";
 import type { Simulation } from "../../src/simulated/simulation.ts";
 import { isForeign } from "./foreign.ts";
 

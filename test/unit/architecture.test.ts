@@ -86,6 +86,17 @@ describe("the rooms", () => {
     expect(upward.map(({ file, target }) => `${file} imports ${target}`)).toEqual([]);
   });
 
+  test("and their files have no circles, not even of types alone", () => {
+    // What imports nothing that is left, and what nothing left imports, is taken away, again and again.
+    let left = local.map(({ file, target }) => ({ file, on: normalize(join(dirname(file), target)) }));
+    for (let before = Infinity; left.length < before; ) {
+      before = left.length;
+      const [above, below] = [new Set(left.map(({ file }) => file)), new Set(left.map(({ on }) => on))];
+      left = left.filter(({ file, on }) => above.has(on) && below.has(file));
+    }
+    expect(left.map(({ file, on }) => `${file} imports ${on}`)).toEqual([]);
+  });
+
   test("leave packages to their owners", () => {
     const strangers = imports.filter(({ target, room }) => OWNERS[target] && !OWNERS[target].includes(room));
     expect(strangers.map(({ file, target }) => `${file} imports ${target}`)).toEqual([]);

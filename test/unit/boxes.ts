@@ -2,7 +2,8 @@ import type { Ipv4 } from "../../src/api/addresses.ts";
 import { trusted } from "../../src/api/names.ts";
 import type { ScriptOperation } from "../../src/resources/operation.ts";
 import { CpuCounter } from "../../src/simulated/cpu.ts";
-import { emptySpace, loopback, type Machine } from "../../src/simulated/machine.ts";
+import { loopback, type Machine } from "../../src/simulated/machine.ts";
+import { emptySpace } from "../../src/simulated/parts.ts";
 
 /** Where namespaces have their names. */
 const NAMED = "/run/netns/";

@@ -49,6 +49,8 @@ function lookedAtOnly(host: Host, pass: () => void): Host {
       describe: refuse(`ask ${name} for a container`),
     },
     publish: refuse(`write on ${name}`),
+    readBastionKey: refuse(`ask ${name} for a key`),
+    writeBastionKey: refuse(`write on ${name}`),
     images: refuse(`ask ${name} for its images`),
     close: async () => {},
   };

@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { afterAll, describe, expect, test } from "@jest/globals";
 import { EvenkeelError } from "../../src/api/errors.ts";
 import { type HypervisorName, trusted } from "../../src/api/names.ts";
-import type { ContainerEngine } from "../../src/hosts/host.ts";
+import type { ContainerEngine } from "../../src/hosts/engine.ts";
 import type { Host } from "../../src/hosts/host.ts";
 import { copyImage } from "../../src/hosts/image-copy.ts";
 import { containerImage, machineImages } from "../../src/hosts/image-request.ts";

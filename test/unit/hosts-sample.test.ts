@@ -4,7 +4,7 @@ import { type HypervisorName, trusted } from "../../src/api/names.ts";
 import type { Host } from "../../src/hosts/host.ts";
 import { ShellHost } from "../../src/hosts/shell-host.ts";
 import type { ListingEngine, ScriptResult, Shell } from "../../src/hosts/shell.ts";
-import { sampleAll } from "../../src/hosts/sample.ts";
+import { sampleAll } from "../../src/hosts/sample-all.ts";
 import { FLEET } from "./scenario.ts";
 
 const GOOD: ScriptResult = {

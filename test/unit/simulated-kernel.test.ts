@@ -3,7 +3,8 @@ import type { Ipv4 } from "../../src/api/addresses.ts";
 import { trusted } from "../../src/api/names.ts";
 import type { ScriptOperation, Tool } from "../../src/resources/operation.ts";
 import { startContainer } from "../../src/simulated/docker.ts";
-import { Machine, type Space } from "../../src/simulated/machine.ts";
+import { Machine } from "../../src/simulated/machine.ts";
+import type { Space } from "../../src/simulated/parts.ts";
 import { runBlock } from "../../src/simulated/programs.ts";
 
 /** What the lab's conformance test found, each by itself. */
