@@ -99,7 +99,7 @@ export function bastionOf(scope: Scope): DesiredBastion | undefined {
 /** The bastion, where it stands: at home. */
 export function bastion(scope: Scope, part: Part): Resource[] {
   const of = bastionOf(scope);
-  if (!of || !part.isPrimary) return [];
+  if (!of || !part.isPrimary || scope.memory.bastion?.hypervisor !== part.name) return [];
   const place = { hypervisor: part.name, tenant: scope.name };
   const state: BastionState = { name: of.name, mark: of.mark, running: true, request: requestOf(scope, of) };
   return [

@@ -87,10 +87,10 @@ function neighbourState(scope: Scope, { isPrimary }: Part, of: Segment): Neighbo
 }
 
 function forwardingState(scope: Scope, part: Part, of: Segment): ForwardingState {
+  const way = of.subnet === undefined ? bastionOf(scope) : undefined;
   const primary = scope.parts.find(({ isPrimary }) => isPrimary)?.spec.underlay.address;
   const remote: Record<Mac, Ipv4> = {};
   if (!part.isPrimary && primary) {
-    const way = of.subnet === undefined ? bastionOf(scope) : undefined;
     for (const mac of [macOf(of.gateway), ...(way ? [way.mac] : [])]) remote[mac] = primary;
   }
   if (part.isPrimary || of.subnet !== undefined)
@@ -99,5 +99,6 @@ function forwardingState(scope: Scope, part: Part, of: Segment): ForwardingState
       if (replica.hypervisor !== part.name && there) remote[macOf(of.addressOf(replica))] = there;
     }
   const broadcast = !part.isPrimary && of.subnet !== undefined ? primary : undefined;
-  return { device: linkNames.vxlan(of.subnet), remote, own: bridgeMac(part, of), broadcast };
+  const here = [bridgeMac(part, of), ...(part.isPrimary && way ? [way.mac] : [])];
+  return { device: linkNames.vxlan(of.subnet), remote, here, broadcast };
 }

@@ -1,7 +1,8 @@
 import type { Cidr } from "../api/addresses.ts";
 import { digestOf } from "../api/digest.ts";
 import type { Tenant } from "../api/kinds.gen.ts";
-import type { HypervisorName, Incarnation } from "../api/names.ts";
+import type { HypervisorName, Incarnation, TenantName } from "../api/names.ts";
+import type { Note } from "../api/reasons.ts";
 import type { Visibility } from "../facts/visibility.ts";
 import { isBastion } from "../resources/bastion.ts";
 import type { Resource } from "../resources/resource.ts";
@@ -25,18 +26,21 @@ export interface BastionInput {
   readonly cidr: Cidr | undefined;
   readonly observed: readonly Resource[];
   readonly visible: Visibility;
+  /** All of the fleet. */
+  readonly hypervisors: ReadonlyMap<HypervisorName, unknown>;
   readonly fresh: () => Incarnation;
 }
 
 /**
  * Which bastion there is to be: the one that stands, as long as it is made from what is written, or a fresh one, whose name
- * was never used.
+ * was never used. Of a tenant that moves the old one goes first: both have the same address.
+ * @param before undefined also when somebody said that the hypervisor where it stands is off
  */
 export function nextBastion(
   before: BastionMemory | undefined,
   input: BastionInput,
 ): BastionMemory | undefined {
-  const { tenant, home, cidr, observed, visible, fresh } = input;
+  const { tenant, home, cidr, observed, visible, hypervisors, fresh } = input;
   // Without its document nothing is known of what is wanted.
   if (!tenant) return before;
   const { bastion } = tenant.spec;
@@ -56,5 +60,21 @@ export function nextBastion(
     return { incarnation: stranger, made, hypervisor: home, seen: true };
   // guard: unknown is not absent
   if (kept && !(kept.seen && visible.docker.has(home))) return kept;
+  const isElsewhere = observed.some((one) => isBastion(one) && one.hypervisor !== home);
+  const former = before?.hypervisor ?? home;
+  // guard: unknown is not absent
+  const mayBeElsewhere = former !== home && hypervisors.has(former) && !visible.docker.has(former);
+  if (isElsewhere || mayBeElsewhere) return before;
   return { incarnation: fresh(), made, hypervisor: home, seen: false };
+}
+
+/** Why a bastion is not at home yet. */
+export function bastionNotes(
+  tenant: TenantName,
+  bastion: BastionMemory | undefined,
+  home: HypervisorName | undefined,
+): Note[] {
+  if (!bastion || home === undefined || bastion.hypervisor === home) return [];
+  const message = `the bastion waits until it is seen to be gone from ${bastion.hypervisor}`;
+  return [{ reason: "Progressing", object: `tenant/${tenant}`, message, severity: "waiting" }];
 }

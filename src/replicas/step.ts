@@ -21,7 +21,7 @@ import {
 import type { TenantManifests } from "../api/documents.ts";
 import { adopt } from "./adopt.ts";
 import { AddressBook, nextVxlanId } from "./allocate.ts";
-import { nextBastion } from "./bastion.ts";
+import { bastionNotes, nextBastion } from "./bastion.ts";
 import { evidenceOn, type Sighting } from "./evidence.ts";
 import { fit } from "./fit.ts";
 import { heal, healsAt, healthNotes } from "./heal.ts";
@@ -95,12 +95,13 @@ export function step(input: StepInput): StepResult {
     move,
     hypervisors: whereabouts(before, input),
     segments,
-    bastion: nextBastion(before.bastion, {
+    bastion: nextBastion(home.spent.length > 0 ? undefined : before.bastion, {
       tenant: wanted?.tenant,
       home: primary,
       cidr: segments[MANAGEMENT]?.cidr,
       observed: input.observed,
       visible: input.visible,
+      hypervisors: input.hypervisors,
       fresh: input.fresh,
     }),
     replicas: advanced.filter((replica) => replica !== undefined),
@@ -128,6 +129,7 @@ export function step(input: StepInput): StepResult {
     notes: [
       ...home.notes,
       ...notes,
+      ...bastionNotes(tenant, after.bastion, after.primary),
       ...stalled(after),
       ...subnets.flatMap((subnet) => healthNotes(after, subnet, input)),
     ],

@@ -10,8 +10,8 @@ export interface ForwardingState {
   readonly remote: Readonly<Record<string, Ipv4>>;
   /** Entries that only one of the two has: half written, or left when a bridge was deleted. None is ever wanted. */
   readonly halves?: readonly ForwardingFact[];
-  /** The bridge's own MAC, where it is known; only of a desired state. */
-  readonly own?: Mac | undefined;
+  /** Who is here and may have been elsewhere: the bridge itself, the bastion. Only of a desired state. */
+  readonly here?: readonly Mac[];
   /** Where broadcasts go; only from a standby to the primary, for DHCP. */
   readonly broadcast: Ipv4 | undefined;
 }
@@ -46,7 +46,8 @@ export const forwarding = kind<ForwardingState>({
 
   change({ place, desired, observed, fleet }) {
     if (!desired) return undefined; // it goes with its VXLAN
-    const { device, remote, broadcast, own } = desired;
+    const { device, remote, broadcast } = desired;
+    const here = new Set<string>(desired.here);
     const known = observed?.remote ?? {};
     const add = Object.entries(remote).filter(([mac, destination]) => known[mac] !== destination);
     const gone = Object.keys(known).filter((mac) => !remote[mac]);
@@ -69,9 +70,9 @@ export const forwarding = kind<ForwardingState>({
     ];
     const removal = ({ mac, table, destination }: ForwardingFact): string =>
       `fdb del ${mac} dev ${device} ${table === "master" ? "master" : `dst ${destination} self`}`;
-    const removals = leftOver.filter(({ mac }) => mac !== own).map(removal);
-    // A bridge that takes an address for its own drops the entry for it, which could then not be deleted any more.
-    const taken = leftOver.filter(({ mac }) => mac === own).map(removal);
+    const removals = leftOver.filter(({ mac }) => !here.has(mac)).map(removal);
+    // Before a bridge takes the address for its own or a port's, and drops this entry: it could not be deleted any more.
+    const taken = leftOver.filter(({ mac }) => here.has(mac)).map(removal);
     if (!broadcast && observed?.broadcast)
       removals.push(`fdb del ${ALL} dev ${device} dst ${observed.broadcast} self`);
     if (lines.length + removals.length + taken.length === 0) return undefined;

@@ -6,6 +6,7 @@ const FOUND = [
   "create/second controller/11",
   "move home/second controller/0",
   "move home/second controller/1",
+  "move home/Docker away for 20 s/0",
   "scale out/refusal/0+second controller/1",
   "roll an image/late by 20 s/13",
   "delete a tenant/torn ledger/0",

@@ -1,5 +1,6 @@
 import { describe, expect, test } from "@jest/globals";
 import type { Tenant } from "../../src/api/kinds.gen.ts";
+import { type HypervisorName, trusted } from "../../src/api/names.ts";
 import { emptyMemory } from "../../src/replicas/memory.ts";
 import { isNat } from "../../src/resources/nat.ts";
 import { isBastion } from "../../src/resources/bastion.ts";
@@ -128,6 +129,30 @@ describe("a bastion", () => {
     on.withoutDocker = [];
     expect(about(pass(on))).toHaveLength(2);
     expect(on.observed).toHaveLength(standing.length);
+  });
+
+  test("whose tenant moves stands at the new home as soon as it is gone from the old one, and not before", () => {
+    const on = converged();
+    const homes = () => on.observed.filter(isBastion).map(({ hypervisor }) => hypervisor);
+    on.tenant = tenant({
+      bastion: BASTION,
+      primary: trusted<HypervisorName>("hv2"),
+      standby: [{ name: trusted<HypervisorName>("hv1") }],
+    });
+    const standing = on.observed.filter(isBastion);
+    on.withoutDocker = ["hv1"];
+    pass(on);
+    expect(on.fleet.tenants[T2]?.primary).toBe("hv2");
+    expect(homes().filter((home) => home === "hv2")).toEqual([]);
+    // Unseen is not gone.
+    on.observed = on.observed.filter((one) => !isBastion(one));
+    pass(on);
+    expect(homes()).toEqual([]);
+    on.observed = [...on.observed, ...standing];
+    on.withoutDocker = [];
+    pass(on);
+    expect(homes()).toEqual(["hv2"]);
+    expect(pass(on)).toEqual([]);
   });
 
   test("goes with its tenant", () => {

@@ -1,5 +1,5 @@
 import type { Cidr, Ipv4 } from "../../src/api/addresses.ts";
-import type { Hypervisor, Subnet, Tenant } from "../../src/api/kinds.gen.ts";
+import type { Autoscale, Bastion, Hypervisor, Subnet, Tenant } from "../../src/api/kinds.gen.ts";
 import { type HypervisorName, type TenantName, trusted } from "../../src/api/names.ts";
 import type { HostTraits } from "../../src/facts/traits.ts";
 import { operationsOf } from "../../src/plan/order.ts";
@@ -103,11 +103,11 @@ interface Tenants {
   readonly second: Scenario;
 }
 
-/** A tenant that grows, gets another subnet and loses it, is rolled to another image, and ends. */
+/** A tenant that grows, goes by what collectd measures for a while, gets another subnet and loses it, is rolled, and ends. */
 function changed(life: Life, { first }: Tenants): void {
   life.pass(first);
   first.subnets = [
-    web({ replicas: { min: 4, max: 4 } }),
+    web({ replicas: { min: 4, max: 4 }, autoscale: BY_COLLECTD }),
     subnetOf(T1, "db", 1, { cidr: cidr("10.13.14.0/24") }),
   ];
   life.pass(first);
@@ -125,14 +125,14 @@ function mended(life: Life, { first }: Tenants): void {
   life.pass(first);
 }
 
-/** Two tenants side by side, one of which comes here from the other hypervisor, goes back, and ends. */
+/** Two tenants side by side, one of which comes here from the other hypervisor with its bastion, goes back, and ends. */
 function moved(life: Life, { first, second }: Tenants): void {
   life.pass(second);
   first.fleet = second.fleet;
   life.pass(first);
   second.fleet = first.fleet;
   for (const home of ["self", "other"] as const) {
-    second.tenant = life.document(T2, home);
+    second.tenant = life.document(T2, home, { bastion: BASTION });
     life.pass(second);
   }
   life.end(second);
@@ -141,6 +141,23 @@ function moved(life: Life, { first, second }: Tenants): void {
 const cidr = (text: string): Cidr => trusted<Cidr>(text);
 
 const SERVICE = serving();
+
+const BASTION: Bastion = {
+  address: trusted<Ipv4>("198.18.100.22"),
+  port: 22,
+  image: "evenkeel/bastion:1",
+  authorizedKeys: ["ssh-ed25519 AAAA"],
+};
+
+const BY_COLLECTD: Autoscale = {
+  mode: "off",
+  step: 1,
+  thresholds: { "collectd.percent-steal": { min: 5, max: 20 } },
+  windowSeconds: 30,
+  sampleSeconds: 5,
+  cooldownSeconds: 60,
+  scaleOnContention: false,
+};
 
 const subnetOf = (namespace: TenantName, ...about: Parameters<typeof subnet>): Subnet => {
   const made = subnet(...about);
@@ -176,7 +193,7 @@ class Life {
     });
     const second = scenario({
       name: T2,
-      tenant: this.document(T2, "other"),
+      tenant: this.document(T2, "other", { bastion: BASTION }),
       subnets: [subnetOf(T2, "web", 2, { ...others, cidr: cidr("10.20.0.0/24") })],
       hypervisors: this.#hypervisors(EXCHANGE),
       traits: new Map([[home, ON_BRIDGE]]),
