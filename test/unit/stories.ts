@@ -1,5 +1,5 @@
 import type { Cidr, Ipv4 } from "../../src/api/addresses.ts";
-import type { Autoscale, Bastion, Hypervisor, Subnet, Tenant } from "../../src/api/kinds.gen.ts";
+import type { Bastion, Hypervisor, Subnet, Tenant } from "../../src/api/kinds.gen.ts";
 import { type HypervisorName, type TenantName, trusted } from "../../src/api/names.ts";
 import type { HostTraits } from "../../src/facts/traits.ts";
 import { operationsOf } from "../../src/plan/order.ts";
@@ -103,11 +103,11 @@ interface Tenants {
   readonly second: Scenario;
 }
 
-/** A tenant that grows, goes by what collectd measures for a while, gets another subnet and loses it, is rolled, and ends. */
+/** A tenant that grows, gets another subnet and loses it, is rolled to another image, and ends. */
 function changed(life: Life, { first }: Tenants): void {
   life.pass(first);
   first.subnets = [
-    web({ replicas: { min: 4, max: 4 }, autoscale: BY_COLLECTD }),
+    web({ replicas: { min: 4, max: 4 } }),
     subnetOf(T1, "db", 1, { cidr: cidr("10.13.14.0/24") }),
   ];
   life.pass(first);
@@ -147,16 +147,6 @@ const BASTION: Bastion = {
   port: 22,
   image: "evenkeel/bastion:1",
   authorizedKeys: ["ssh-ed25519 AAAA"],
-};
-
-const BY_COLLECTD: Autoscale = {
-  mode: "off",
-  step: 1,
-  thresholds: { "collectd.percent-steal": { min: 5, max: 20 } },
-  windowSeconds: 30,
-  sampleSeconds: 5,
-  cooldownSeconds: 60,
-  scaleOnContention: false,
 };
 
 const subnetOf = (namespace: TenantName, ...about: Parameters<typeof subnet>): Subnet => {
