@@ -1,6 +1,6 @@
 import { type Cidr, type Ipv4, type Mac, macOf } from "../api/addresses.ts";
 import type { Bastion } from "../api/kinds.gen.ts";
-import { bastionDirectory, publishedDirectory } from "../facts/script.ts";
+import { BASTION_KEY, bastionDirectory, publishedDirectory } from "../facts/script.ts";
 import type { BastionState } from "../resources/bastion.ts";
 import { aliasOf, bastionLabels, type BastionMark, bastionName, linkNames } from "../resources/marks.ts";
 import type { ContainerRequest } from "../resources/operation.ts";
@@ -50,10 +50,10 @@ const commandFor = (cidr: Cidr, address: Ipv4): readonly string[] => [
 umask 077
 PATH=$PATH:/usr/sbin:/sbin
 sshd=$(command -v sshd) || { echo "the image has no sshd" >&2; exit 127; }
-[ -s ${KEPT}/host_key ] || {
-  rm -f ${KEPT}/host_key.new*
-  ssh-keygen -q -t ed25519 -N '' -C '' -f ${KEPT}/host_key.new
-  mv ${KEPT}/host_key.new ${KEPT}/host_key
+[ -s ${KEPT}/${BASTION_KEY} ] || {
+  rm -f ${KEPT}/${BASTION_KEY}.new*
+  ssh-keygen -q -t ed25519 -N '' -C '' -f ${KEPT}/${BASTION_KEY}.new
+  mv ${KEPT}/${BASTION_KEY}.new ${KEPT}/${BASTION_KEY}
 }
 mkdir -m 755 -p /run /run/sshd /run/httpd
 mkdir -p /run/evenkeel
@@ -73,7 +73,7 @@ if [ "$httpd" ]; then
 else
   echo "the image has no busybox with httpd: no snapshot over HTTP" >&2
 fi
-exec "$sshd" -D -e -f /dev/null -h ${KEPT}/host_key -p ${SSH} \\
+exec "$sshd" -D -e -f /dev/null -h ${KEPT}/${BASTION_KEY} -p ${SSH} \\
   -o AuthorizedKeysFile=/run/evenkeel/authorized_keys -o PasswordAuthentication=no \\
   -o KbdInteractiveAuthentication=no -o PermitRootLogin=prohibit-password -o PidFile=none \\
   -o DenyUsers=*@${cidr}`,

@@ -68,6 +68,9 @@ export const fleetDirectory = (fleet: FleetName): string => `/var/lib/evenkeel/$
 export const bastionDirectory = (fleet: FleetName, tenant: TenantName): string =>
   `${fleetDirectory(fleet)}/bastions/${tenant}`;
 
+/** What it is called there. */
+export const BASTION_KEY = "host_key";
+
 /** Directory of what a tenant's bastion shows, which it cannot write. */
 export const publishedDirectory = (fleet: FleetName, tenant: TenantName): string =>
   `${fleetDirectory(fleet)}/published/${tenant}`;

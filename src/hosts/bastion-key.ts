@@ -1,13 +1,11 @@
 import { EvenkeelError } from "../api/errors.ts";
+import { BASTION_KEY } from "../facts/script.ts";
 import type { ContainerRequest } from "../resources/operation.ts";
 import type { Host } from "./host.ts";
 import type { Shell } from "./shell.ts";
 
 /** It is a moment's work. */
 const DEADLINE_SECONDS = 10;
-
-/** What the bastion's command calls its host key. */
-export const BASTION_KEY = "host_key";
 
 /**
  * The host key that a bastion keeps in a directory, or kept there; undefined where there is none.

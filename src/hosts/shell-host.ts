@@ -1,14 +1,14 @@
 import type { FleetName, HypervisorName, Incarnation } from "../api/names.ts";
 import type { HostFacts } from "../facts/facts.ts";
 import type { Reading } from "../load/samples.ts";
+import { readBastionKey, writeBastionKey } from "./bastion-key.ts";
 import { type Batch, type BatchResult, change } from "./change.ts";
 import { contact } from "./contact.ts";
 import type { ContactOptions } from "./contact-script.ts";
+import type { ContainerEngine } from "./engine.ts";
 import type { Finding } from "./finding.ts";
 import { checkHealth } from "./health.ts";
-import type { ContainerEngine } from "./engine.ts";
 import type { Host } from "./host.ts";
-import { readBastionKey, writeBastionKey } from "./bastion-key.ts";
 import { type ImageStore, ShellImageStore } from "./image-store.ts";
 import { listen, type ListenOptions } from "./listen.ts";
 import { look, type LookOptions } from "./look.ts";

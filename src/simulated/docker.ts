@@ -1,6 +1,6 @@
 import type { HypervisorName } from "../api/names.ts";
 import { EvenkeelError } from "../api/errors.ts";
-import { BASTION_KEY } from "../hosts/bastion-key.ts";
+import { BASTION_KEY } from "../facts/script.ts";
 import { carries } from "../hosts/docker-request.ts";
 import type { ContainerMade } from "../facts/container-made.ts";
 import type { StartedContainer } from "../hosts/engine.ts";

@@ -1,7 +1,7 @@
 import { EvenkeelError } from "../api/errors.ts";
 import type { HypervisorName, Incarnation } from "../api/names.ts";
 import type { HostFacts } from "../facts/facts.ts";
-import { publishedDirectory } from "../facts/script.ts";
+import { BASTION_KEY, publishedDirectory } from "../facts/script.ts";
 import {
   type Batch,
   type BatchResult,
@@ -13,7 +13,6 @@ import {
 import type { Finding } from "../hosts/finding.ts";
 import type { ContainerEngine } from "../hosts/engine.ts";
 import type { Host } from "../hosts/host.ts";
-import { BASTION_KEY } from "../hosts/bastion-key.ts";
 import type { ImageStore } from "../hosts/image-store.ts";
 import type { ListenOptions } from "../hosts/listen.ts";
 import type { LookOptions } from "../hosts/look.ts";

@@ -131,28 +131,52 @@ describe("a bastion", () => {
     expect(on.observed).toHaveLength(standing.length);
   });
 
-  test("whose tenant moves stands at the new home as soon as it is gone from the old one, and not before", () => {
-    const on = converged();
-    const homes = () => on.observed.filter(isBastion).map(({ hypervisor }) => hypervisor);
-    on.tenant = tenant({
+  describe("whose tenant moves", () => {
+    const elsewhere = tenant({
       bastion: BASTION,
       primary: trusted<HypervisorName>("hv2"),
       standby: [{ name: trusted<HypervisorName>("hv1") }],
     });
-    const standing = on.observed.filter(isBastion);
-    on.withoutDocker = ["hv1"];
-    pass(on);
-    expect(on.fleet.tenants[T2]?.primary).toBe("hv2");
-    expect(homes().filter((home) => home === "hv2")).toEqual([]);
-    // Unseen is not gone.
-    on.observed = on.observed.filter((one) => !isBastion(one));
-    pass(on);
-    expect(homes()).toEqual([]);
-    on.observed = [...on.observed, ...standing];
-    on.withoutDocker = [];
-    pass(on);
-    expect(homes()).toEqual(["hv2"]);
-    expect(pass(on)).toEqual([]);
+    const homes = (on: Scenario) => on.observed.filter(isBastion).map(({ hypervisor }) => hypervisor);
+
+    test("stands at the new home as soon as it is gone from the old one, and not before", () => {
+      const on = converged();
+      const standing = on.observed.filter(isBastion);
+      on.tenant = elsewhere;
+      on.withoutDocker = ["hv1"];
+      pass(on);
+      expect(on.fleet.tenants[T2]?.primary).toBe("hv2");
+      expect(homes(on)).not.toContain("hv2");
+      // Unseen is not gone.
+      on.observed = on.observed.filter((one) => !isBastion(one));
+      pass(on);
+      expect(homes(on)).toEqual([]);
+      expect(on.notes).toContainEqual({
+        reason: "Progressing",
+        object: "tenant/t2",
+        message: "the bastion waits until it is seen to be gone from hv1",
+        severity: "waiting",
+      });
+      on.observed = [...on.observed, ...standing];
+      on.withoutDocker = [];
+      pass(on);
+      expect(homes(on)).toEqual(["hv2"]);
+      expect(on.notes).toEqual([]);
+      expect(pass(on)).toEqual([]);
+    });
+
+    test("waits for nothing where somebody said that the old home is off", () => {
+      const on = converged();
+      on.tenant = elsewhere;
+      on.unseen = ["hv1"];
+      pass(on);
+      on.fleet = { ...on.fleet, approvals: on.refusals.map(({ id }) => id) };
+      pass(on);
+      expect(homes(on)).toContain("hv2");
+      on.unseen = [];
+      pass(on);
+      expect(homes(on)).toEqual(["hv2"]);
+    });
   });
 
   test("goes with its tenant", () => {
